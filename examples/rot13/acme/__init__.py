@@ -1,0 +1,1 @@
+"""A company that has a protocol of its own."""

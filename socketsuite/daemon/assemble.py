@@ -1,0 +1,23 @@
+"""The one place that puts a process together: reactor, clock, services.
+
+The only module of the daemon that imports the reactor; everybody else is handed it.
+"""
+
+from __future__ import annotations
+
+from twisted.application.service import IService
+
+from socketsuite.daemon.options import DaemonOptions, SuiteOptions
+from socketsuite.daemon.process import DaemonProcess, use_monotonic_clock
+from socketsuite.daemon.serve import ServiceDaemon
+
+
+def make_service(options: DaemonOptions | SuiteOptions) -> IService:
+    """Return the service that twistd starts: every configured daemon in one process."""
+    from twisted.internet import reactor
+
+    use_monotonic_clock(reactor)
+    process = DaemonProcess(options.name, reactor, no_daemon=options.no_daemon)
+    for configuration in options.configurations:
+        ServiceDaemon(configuration, reactor).setServiceParent(process)
+    return process

@@ -1,0 +1,62 @@
+"""The gate in front of a service's datagram protocol.
+
+Decides which datagrams reach the service, and keeps a failure inside one datagram.  Knows
+nothing of what a service answers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.protocol import DatagramProtocol
+from twisted.logger import Logger
+
+from socketsuite.observe.addresses import endpoint_text
+from socketsuite.observe.events import Events, Notice, Received, Refused
+
+_LOWEST_SOURCE_PORT = 1024
+
+
+class DatagramGate(DatagramProtocol):
+    """Passes datagrams to *inner*, except those that could begin a loop.
+
+    A datagram from a port below 1024 comes from another server, not from a client: two
+    echo services would answer each other for ever (CVE-1999-0103).  It is not answered.
+    """
+
+    noisy = False
+    _log = Logger()
+
+    def __init__(
+        self, inner: DatagramProtocol, events: Events, service: str, *, tell_data: bool
+    ) -> None:
+        self._inner = inner
+        self._events = events
+        self._service = service
+        self._tell_data = tell_data
+
+    def startProtocol(self) -> None:
+        """Give the service the socket."""
+        self._inner.makeConnection(self.transport)
+
+    def stopProtocol(self) -> None:
+        """Tell the service that the socket is gone."""
+        self._inner.stopProtocol()
+
+    def datagramReceived(self, datagram: bytes, addr: Any) -> None:
+        """Hand one datagram on, or refuse it."""
+        if addr[1] < _LOWEST_SOURCE_PORT:
+            peer = endpoint_text(addr[0], addr[1])
+            self._events.emit(Refused(self._service, "udp", peer, "source-port"))
+            return
+        if self._tell_data:
+            peer = endpoint_text(addr[0], addr[1])
+            self._events.emit(Received(self._service, "udp", peer, datagram))
+        try:
+            self._inner.datagramReceived(datagram, addr)
+        except OSError as error:
+            peer = endpoint_text(addr[0], addr[1])
+            text = f"cannot answer {peer}: {error.strerror or error}"
+            self._events.emit(Notice(self._service, text, "warn"))
+        except Exception:  # noqa: BLE001 - a stranger's code: it costs this datagram alone
+            self._log.failure("{service}: datagramReceived raised", service=self._service)

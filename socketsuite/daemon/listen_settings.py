@@ -1,0 +1,77 @@
+"""Where a daemon listens, as settings; the sockets themselves are made in ``sockets``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from socketsuite.settings import setting
+
+LOOPBACK = ("127.0.0.1", "::1")
+
+
+def _octal_mode(raw: Any) -> int:
+    """Read a file mode: octal text, or TOML's own ``0o660``."""
+    if isinstance(raw, str):
+        digits = raw.removeprefix("0o")
+        if digits and set(digits) <= set("01234567") and int(digits, 8) <= 0o777:
+            return int(digits, 8)
+    elif isinstance(raw, int) and not isinstance(raw, bool) and 0 <= raw <= 0o777:
+        return raw
+    raise ValueError("an octal file mode from 0000 to 0777, such as 0660")
+
+
+@dataclass(eq=False)
+class ListenSettings:
+    """Listening."""
+
+    port: tuple[int, ...] = setting(
+        (),
+        "TCP port to listen on; may be repeated; 0 lets the kernel choose",
+        minimum=0,
+        maximum=65535,
+        metavar="PORT",
+    )
+    interface: tuple[str, ...] = setting(
+        LOOPBACK,
+        "address to listen on; may be repeated; '::' is every address, IPv6 and IPv4",
+        metavar="ADDRESS",
+    )
+    listen: tuple[str, ...] = setting(
+        (),
+        "a Twisted server endpoint, such as 'tcp:9000' or 'systemd:domain=INET:index=0';"
+        " may be repeated",
+        metavar="ENDPOINT",
+    )
+    unix: tuple[Path, ...] = setting(
+        (), "Unix socket to listen on; may be repeated", metavar="PATH"
+    )
+    unix_mode: int = setting(
+        0o660,
+        "permissions of the Unix sockets, octal",
+        metavar="MODE",
+        parse=_octal_mode,
+        show="0660",
+    )
+    backlog: int = setting(
+        511, "connections the kernel holds until they are accepted", minimum=1, maximum=65535
+    )
+    reuse_port: bool = setting(
+        False, "let several processes share the port (SO_REUSEPORT); the kernel spreads the load"
+    )
+    keepalive: float = setting(
+        0.0,
+        "probe a silent TCP peer after this many seconds; 0 is off",
+        minimum=0,
+        maximum=32767,
+        metavar="SECONDS",
+    )
+
+
+@dataclass(eq=False)
+class TransportSettings:
+    """TCP and UDP, for a service that speaks both."""
+
+    tcp: bool = setting(True, "serve TCP")
+    udp: bool = setting(True, "serve UDP, on the same port numbers")

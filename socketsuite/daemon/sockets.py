@@ -1,0 +1,260 @@
+"""Bound sockets, all of them or none: everything that can fail fails before the start.
+
+Makes plain kernel sockets from settings; knows nothing of Twisted, factories or TLS.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import socket
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from socketsuite.daemon.errors import StartError, cause_text
+from socketsuite.daemon.listen_settings import LOOPBACK, ListenSettings
+from socketsuite.observe.addresses import path_text
+
+_PORT_TRIES = 32
+_NO_SUCH_FAMILY = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+
+
+@dataclass(eq=False)
+class BoundSocket:
+    """A socket that has its address; streams are already listening.
+
+    *path* is set for Unix sockets, with the *inode* this process made, so that at the
+    end nobody else's file is removed.
+    """
+
+    socket: socket.socket
+    path: Path | None = None
+    inode: tuple[int, int] | None = None
+
+    @property
+    def datagrams(self) -> bool:
+        """Whether this is a UDP socket."""
+        return self.socket.type == socket.SOCK_DGRAM
+
+    def close(self) -> None:
+        """Close the socket, and remove the Unix socket file if it is still ours."""
+        self.socket.close()
+        self.remove_path()
+
+    def remove_path(self) -> None:
+        """Remove the Unix socket file if it is still the one made here."""
+        if self.path is None:
+            return
+        try:
+            if _inode(self.path) == self.inode:
+                self.path.unlink()
+        except OSError:
+            pass  # gone already, or its folder is no longer ours to write
+
+
+def bind_all(settings: ListenSettings, *, tcp: bool, udp: bool) -> list[BoundSocket]:
+    """Open every socket that *settings* names.
+
+    :param tcp: listen for streams on the ports.
+    :param udp: open a datagram socket beside, on the same port numbers.
+    :raises StartError: naming the address that failed, the cause and the cure; by then
+        nothing is open any more.
+    """
+    bound: list[BoundSocket] = []
+    try:
+        for port in settings.port:
+            bound += _bind_port(settings, port, tcp=tcp, udp=udp)
+        for path in settings.unix:
+            bound.append(_bind_unix(path, settings))
+    except BaseException:
+        for one in bound:
+            one.close()
+        raise
+    return bound
+
+
+def _bind_port(settings: ListenSettings, port: int, *, tcp: bool, udp: bool) -> list[BoundSocket]:
+    """Open *port* on every interface; with port 0, the same number on all of them."""
+    kinds = [socket.SOCK_STREAM] * tcp + [socket.SOCK_DGRAM] * udp
+    for _ in range(_PORT_TRIES if port == 0 else 1):
+        bound: list[BoundSocket] = []
+        try:
+            number = port
+            for interface in settings.interface:
+                for kind in kinds:
+                    one = _bind_inet(settings, interface, number, kind)
+                    if one is not None:
+                        bound.append(BoundSocket(one))
+                        number = one.getsockname()[1]
+        except OSError as error:
+            for other in bound:
+                other.close()
+            taken_meanwhile = port == 0 and bound and error.errno == errno.EADDRINUSE
+            if not taken_meanwhile:
+                raise _refusal(interface, number, kind, error) from None
+        else:
+            if not bound:
+                raise StartError("nothing to listen on: no interface has an address here")
+            return bound
+    raise StartError(f"no free port is the same on {', '.join(settings.interface)}")
+
+
+def _bind_inet(
+    settings: ListenSettings, interface: str, port: int, kind: socket.SocketKind
+) -> socket.socket | None:
+    try:
+        family, address = _resolve(interface, port, kind)
+        made = socket.socket(family, kind)
+    except OSError as error:
+        if _may_be_missing(settings, interface, error):
+            return None
+        raise
+    try:
+        _set_options(made, settings, interface)
+        made.bind(address)
+        if kind == socket.SOCK_STREAM:
+            made.listen(settings.backlog)
+    except OSError as error:
+        made.close()
+        if _may_be_missing(settings, interface, error):
+            return None
+        raise
+    made.setblocking(False)
+    return made
+
+
+def _may_be_missing(settings: ListenSettings, interface: str, error: OSError) -> bool:
+    """Whether *interface* is the IPv6 loopback of the default, on a machine without IPv6."""
+    unasked = settings.interface == LOOPBACK and interface == "::1"
+    return unasked and error.errno in _NO_SUCH_FAMILY
+
+
+def _resolve(
+    interface: str, port: int, kind: socket.SocketKind
+) -> tuple[socket.AddressFamily, tuple[str | int, ...]]:
+    flags = socket.AI_NUMERICHOST | socket.AI_PASSIVE
+    try:
+        found = socket.getaddrinfo(interface, port, type=kind, flags=flags)
+    except (socket.gaierror, UnicodeError):
+        raise StartError(
+            f"--interface {interface!r} is not an address; say an IPv4 or IPv6 address of"
+            " this machine, such as 127.0.0.1, ::1, 0.0.0.0 or ::"
+        ) from None
+    return found[0][0], found[0][4]
+
+
+def _set_options(made: socket.socket, settings: ListenSettings, interface: str) -> None:
+    if made.family == socket.AF_INET6:
+        # '::' alone takes IPv4 callers too, whatever the machine's default says.
+        alone = "0.0.0.0" not in settings.interface
+        dual = interface == "::" and alone
+        made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if dual else 1)
+    if settings.reuse_port:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    if made.type != socket.SOCK_STREAM:
+        return
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # On Linux an accepted socket inherits these, so no connection pays for them.
+    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if settings.keepalive > 0:
+        idle = max(1, round(settings.keepalive))
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, idle)
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, max(1, idle // 4))
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4)
+
+
+def _refusal(interface: str, port: int, kind: socket.SocketKind, error: OSError) -> StartError:
+    protocol = "TCP" if kind == socket.SOCK_STREAM else "UDP"
+    where = f"cannot listen on {interface} {protocol} port {port}: {cause_text(error)}"
+    cures = {
+        errno.EADDRINUSE: "; say another --port, or see who has it: socketsuite ports --all",
+        errno.EADDRNOTAVAIL: "; see 'ip addr' for the addresses it has, and say one by --interface",
+        errno.EACCES: (
+            "; ports below 1024 need privilege: say a --port from 1024 up, start as root with"
+            " twistd's --uid, or give CAP_NET_BIND_SERVICE"
+        ),
+    }
+    return StartError(where + cures.get(error.errno or 0, ""))
+
+
+def _bind_unix(path: Path, settings: ListenSettings) -> BoundSocket:
+    shown = path_text(path)
+    try:
+        with _locked_folder(path.parent):
+            _clear_stale(path)
+            return _bind_unix_path(path, settings)
+    except OSError as error:
+        if "too long" in str(error):
+            raise StartError(
+                f"cannot listen on unix socket {shown}: the path is longer than 107 bytes"
+            ) from None
+        raise StartError(
+            f"cannot listen on unix socket {shown}: {cause_text(error)};"
+            " its folder must exist and be writable"
+        ) from None
+
+
+def _bind_unix_path(path: Path, settings: ListenSettings) -> BoundSocket:
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    # The file must not be open to others for even a moment, so the mask, not a chmod after.
+    mask = os.umask(0o777 & ~settings.unix_mode)
+    try:
+        made.bind(os.fspath(path))
+    except BaseException:
+        made.close()
+        raise
+    finally:
+        os.umask(mask)
+    made.listen(settings.backlog)
+    made.setblocking(False)
+    return BoundSocket(made, path, _inode(path))
+
+
+@contextmanager
+def _locked_folder(folder: Path) -> Iterator[None]:
+    """Hold other daemons off while a stale socket file there is looked at and replaced."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _clear_stale(path: Path) -> None:
+    """Remove the socket file of a dead server; refuse to touch a live one's or a real file."""
+    shown = path_text(path)
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise StartError(
+            f"cannot listen on unix socket {shown}: a file that is not a socket is there;"
+            " say another --unix path, or remove it"
+        )
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
+        caller.setblocking(False)
+        try:
+            caller.connect(os.fspath(path))
+        except ConnectionRefusedError:
+            path.unlink()
+            return
+        except FileNotFoundError:
+            return
+        except OSError:
+            pass  # EAGAIN: its backlog is full; whatever it is, somebody lives there
+    raise StartError(
+        f"cannot listen on unix socket {shown}: another server is using it;"
+        " say another --unix path, or stop that server"
+    )
+
+
+def _inode(path: Path) -> tuple[int, int]:
+    status = path.lstat()
+    return status.st_dev, status.st_ino

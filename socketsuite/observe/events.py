@@ -1,0 +1,110 @@
+"""The events of a daemon's life, and the list of those who listen.
+
+The daemon emits, and never logs: the log, the metrics and the status page each subscribe.
+An event carries facts, not words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """A socket of *service* is open: *transport* is ``tcp``, ``tls``, ``udp`` or ``unix``."""
+
+    service: str
+    transport: str
+    address: str
+    port: int | None
+    family: str
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """A peer has been let in."""
+
+    service: str
+    transport: str
+    peer: str
+    local: str
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A connection is over: bytes each way, *duration* in seconds, and why."""
+
+    service: str
+    transport: str
+    peer: str
+    bytes_in: int
+    bytes_out: int
+    duration: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A peer was not let in, or its datagram not answered."""
+
+    service: str
+    transport: str
+    peer: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """Bytes came in, when somebody asked to be told (``--log-data``)."""
+
+    service: str
+    transport: str
+    peer: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Draining:
+    """The daemon has stopped accepting and lets *connections* finish for *timeout* seconds."""
+
+    service: str
+    connections: int
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """The daemon has closed everything; *aborted* connections did not finish in time."""
+
+    service: str
+    aborted: int
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something an operator should know, in one line."""
+
+    service: str
+    text: str
+    level: str = "info"
+
+
+Event = Listening | Connected | Closed | Refused | Received | Draining | Stopped | Notice
+Subscriber = Callable[[Event], None]
+
+
+@dataclass(eq=False)
+class Events:
+    """The meeting point of one daemon: it emits, subscribers are called in their order."""
+
+    subscribers: list[Subscriber] = field(default_factory=list)
+
+    def subscribe(self, subscriber: Subscriber) -> None:
+        """Call *subscriber* with every event from now on."""
+        self.subscribers.append(subscriber)
+
+    def emit(self, event: Event) -> None:
+        """Tell every subscriber."""
+        for subscriber in self.subscribers:
+            subscriber(event)

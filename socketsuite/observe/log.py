@@ -1,0 +1,88 @@
+"""Events as log lines: one line an event, ``key=value``, the field's names.
+
+Reads events and writes to Twisted's logger; decides nothing, and never logs a payload
+unless an event of that kind is emitted, which takes ``--log-data``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Literal
+
+from twisted.logger import Logger, LogLevel
+
+from socketsuite.observe.events import Event, Notice, Received, Refused
+from socketsuite.settings import setting
+
+_PAYLOAD_SHOWN = 256
+
+
+@dataclass(eq=False)
+class LogSettings:
+    """Logging."""
+
+    log_data: Literal["off", "sizes", "payload"] = setting(
+        "off",
+        "log every chunk and datagram: its size and sender, or its first 256 bytes too",
+    )
+
+
+class EventLog:
+    """A subscriber that writes every event of one service as one line.
+
+    Refusals can come faster than anybody reads: at most one line a second and reason is
+    written, with the number of those left out since.
+    """
+
+    def __init__(self, service: str, seconds: Callable[[], float], *, payload: bool) -> None:
+        self._log = Logger(namespace=service)
+        self._seconds = seconds
+        self._payload = payload
+        self._refusals: dict[str, tuple[float, int]] = {}
+
+    def __call__(self, event: Event) -> None:
+        """Write *event*, unless it is one refusal of a crowd."""
+        if isinstance(event, Notice):
+            self._log.emit(LogLevel.lookupByName(event.level), "{text}", text=event.text)
+        elif isinstance(event, Received):
+            self._log.info("{text}", text=_received_line(event, self._payload))
+        elif isinstance(event, Refused):
+            self._refused(event)
+        else:
+            self._log.info("{text}", text=event_line(event))
+
+    def _refused(self, event: Refused) -> None:
+        now = self._seconds()
+        since, left_out = self._refusals.get(event.reason, (-1.0, 0))
+        if now < since + 1.0:
+            self._refusals[event.reason] = (since, left_out + 1)
+            return
+        self._refusals[event.reason] = (now, 0)
+        more = f" more={left_out}" if left_out else ""
+        self._log.warn("{text}", text=event_line(event) + more)
+
+
+def event_line(event: Event) -> str:
+    """Return ``name key=value …`` for *event*; a value with a space in it is quoted."""
+    words = [type(event).__name__.lower()]
+    for field in fields(event):
+        value = getattr(event, field.name)
+        if field.name != "service" and value is not None:
+            words.append(f"{field.name}={_value_text(value)}")
+    return " ".join(words)
+
+
+def _value_text(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    text = str(value)
+    return f'"{text}"' if " " in text else text
+
+
+def _received_line(event: Received, payload: bool) -> str:
+    line = f"received transport={event.transport} peer={event.peer} bytes={len(event.data)}"
+    if payload:
+        # repr() leaves nothing in it that a terminal would obey.
+        line += f" data={event.data[:_PAYLOAD_SHOWN]!r}"
+    return line

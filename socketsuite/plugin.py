@@ -1,0 +1,112 @@
+"""The way in: one line makes a Twisted factory a twistd command.
+
+::
+
+    # twisted/plugins/acme_rot13.py
+    from socketsuite.plugin import ServicePlugin
+
+    rot13 = ServicePlugin(
+        "acme-rot13", "acme.rot13:Rot13Factory", port=9100, description="ROT13, line by line"
+    )
+
+twistd imports every plugin file to list the commands, so this module must not import the
+reactor, a service, or the daemon: a plugin names its factory, and the name is looked up
+when the command is really used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from twisted.application.service import IServiceMaker
+from twisted.plugin import IPlugin
+from zope.interface import implementer
+
+if TYPE_CHECKING:
+    from twisted.application.service import IService
+
+    from socketsuite.daemon.options import DaemonOptions, SuiteOptions
+
+
+@implementer(IPlugin, IServiceMaker)
+class ServicePlugin:
+    """A twistd command that puts one factory on the air.
+
+    :param name: the command, as in ``twistd NAME``; it also names the environment
+        variables (``acme-rot13`` → ``ACME_ROT13_PORT``).
+    :param target: where the factory is, ``package.module:Name``: a class (or any callable)
+        that returns an ``IProtocolFactory``.  Fields it declares with
+        :func:`socketsuite.settings.setting` become its settings; a parameter named
+        ``reactor`` receives the reactor.  A factory that has ``buildDatagramProtocol()``
+        is also served over UDP, on the same port number.
+    :param port: the default port, 0–65535; 0 lets the kernel choose.
+    :param description: one line for ``twistd --help``.
+    """
+
+    def __init__(self, name: str, target: str, *, port: int, description: str) -> None:
+        self.tapname = name
+        self.target = target
+        self.port = port
+        self.description = description
+
+    def load(self) -> Callable[..., Any]:
+        """Import and return the factory's class.
+
+        :raises ImportError: naming the plugin and its target, when there is no such thing.
+        """
+        module, _, name = self.target.partition(":")
+        try:
+            found: Any = importlib.import_module(module)
+            for part in name.split("."):
+                found = getattr(found, part)
+        except (ImportError, AttributeError, ValueError) as error:
+            raise ImportError(f"{self.tapname}: cannot load {self.target}: {error}") from error
+        return found  # type: ignore[no-any-return]
+
+    def options(self) -> DaemonOptions:
+        """Return the command's options, for twistd to parse the command line with."""
+        from socketsuite.daemon.options import DaemonOptions
+
+        return DaemonOptions(self)
+
+    def makeService(self, options: DaemonOptions) -> IService:
+        """Return the service that twistd will start, assembled from *options*."""
+        return _assemble(options)
+
+
+@implementer(IPlugin, IServiceMaker)
+class SuitePlugin:
+    """The twistd command that runs several services in one process, from one TOML file."""
+
+    def __init__(self, name: str, *, description: str) -> None:
+        self.tapname = name
+        self.description = description
+
+    def options(self) -> SuiteOptions:
+        """Return the command's options, for twistd to parse the command line with."""
+        from socketsuite.daemon.options import SuiteOptions
+
+        return SuiteOptions(self.tapname)
+
+    def makeService(self, options: SuiteOptions) -> IService:
+        """Return the service that twistd will start, assembled from *options*."""
+        return _assemble(options)
+
+
+def _assemble(options: DaemonOptions | SuiteOptions) -> IService:
+    from socketsuite.daemon.assemble import make_service
+
+    return make_service(options)
+
+
+def installed_plugins() -> dict[str, ServicePlugin]:
+    """Return every installed :class:`ServicePlugin` by its name, third parties' among them."""
+    from twisted.plugin import getPlugins
+
+    return {
+        plugin.tapname: plugin
+        for plugin in getPlugins(IServiceMaker)
+        if isinstance(plugin, ServicePlugin)
+    }

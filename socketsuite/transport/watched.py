@@ -1,0 +1,169 @@
+"""Stock Twisted transports that count their bytes and keep their queue bounded.
+
+``port.transport`` is Twisted's documented place to choose the class of a port's accepted
+connections; :func:`watch_port` puts these classes there.  This module must not know who
+watches, nor what the limits are called.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from twisted.internet import tcp, unix
+from twisted.internet.interfaces import IHalfCloseableProtocol
+from twisted.python.failure import Failure
+
+PortT = TypeVar("PortT")
+
+QUEUE_FULL = "send queue full"
+
+
+class Watched(Protocol):
+    """What a watcher may ask of a transport; all of it costs nothing until it is asked.
+
+    ``bytes_in`` and ``bytes_out`` count what went over the socket, ``queued`` is what the
+    peer has not taken yet, in bytes.  ``why`` is the reason that somebody other than the
+    peer gave for the close, in words.
+    """
+
+    watch: Watch
+    bytes_in: int
+    bytes_out: int
+    why: str | None
+    peer_finished: bool
+    protocol: Any
+
+    @property
+    def queued(self) -> int: ...  # noqa: D102
+    def getPeer(self) -> Any: ...  # noqa: D102
+    def getHost(self) -> Any: ...  # noqa: D102
+    def loseConnection(self) -> None: ...  # noqa: D102
+    def abortConnection(self) -> None: ...  # noqa: D102
+
+
+class Watcher(Protocol):
+    """Whoever is told of every accepted connection, once when it opens and once at its end."""
+
+    def opened(self, transport: Watched) -> None: ...  # noqa: D102
+    def closed(self, transport: Watched, reason: Failure) -> None: ...  # noqa: D102
+    def received(self, transport: Watched, data: bytes) -> None: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Who watches a port's connections, and what each may queue.
+
+    :param kind: what these connections are called: ``tcp``, ``tls``, ``unix``.
+    :param send_queue: bytes that may wait for a peer; one more and it is dropped.
+    :param tell_data: whether the watcher is told of every chunk received, which costs.
+    """
+
+    watcher: Watcher
+    kind: str
+    send_queue: int
+    tell_data: bool = False
+
+
+class _WatchedMixin:
+    """What both the TCP and the Unix transport add to Twisted's own."""
+
+    watch: Watch
+    bytes_in = 0
+    bytes_out = 0
+    why: str | None = None
+    peer_finished = False
+
+    # Twisted's own attributes, which the classes beside this one bring.
+    protocol: Any
+    producer: Any
+    disconnected: int
+    offset: int
+    dataBuffer: bytes
+    _tempDataLen: int
+
+    def _dataReceived(self, data: bytes | None) -> Any:
+        if data:
+            self.bytes_in += len(data)
+            if self.watch.tell_data:
+                self.watch.watcher.received(self, data)  # type: ignore[arg-type]
+        return super()._dataReceived(data)  # type: ignore[misc]
+
+    def writeSomeData(self, data: bytes) -> Any:
+        sent = super().writeSomeData(data)  # type: ignore[misc]
+        if isinstance(sent, int):
+            self.bytes_out += sent
+        return sent
+
+    @property
+    def queued(self) -> int:
+        """Bytes written by the protocol that the kernel has not taken."""
+        return len(self.dataBuffer) - self.offset + self._tempDataLen
+
+    def write(self, data: bytes) -> None:
+        super().write(data)  # type: ignore[misc]
+        self._bound_queue()
+
+    def writeSequence(self, iovec: Any) -> None:
+        super().writeSequence(iovec)  # type: ignore[misc]
+        self._bound_queue()
+
+    def _bound_queue(self) -> None:
+        if self.queued > self.watch.send_queue and not self.disconnected:
+            self.why = self.why or QUEUE_FULL
+            self.abortConnection()  # type: ignore[attr-defined]
+            self.dataBuffer = b""
+            self._tempDataBuffer: list[bytes] = []
+            self._tempDataLen = self.offset = 0
+
+    def readConnectionLost(self, reason: Failure) -> None:
+        """Let a caller who has closed its half read the rest of the answer.
+
+        Stock Twisted drops unsent bytes at the caller's FIN unless the protocol knows of
+        half-closed connections; here they are flushed first, whatever the protocol.
+        """
+        self.peer_finished = True
+        if IHalfCloseableProtocol.providedBy(self.protocol):
+            super().readConnectionLost(reason)  # type: ignore[misc]
+            return
+        if self.producer is self:
+            # It would wait for itself to read on, which will not happen any more.
+            self.unregisterProducer()  # type: ignore[attr-defined]
+        self.loseConnection()  # type: ignore[attr-defined]
+
+    def connectionLost(self, reason: Failure) -> None:
+        first = not self.disconnected
+        super().connectionLost(reason)  # type: ignore[misc]
+        if first:
+            self.watch.watcher.closed(self, reason)  # type: ignore[arg-type]
+
+
+class WatchedTCPServer(_WatchedMixin, tcp.Server):
+    """An accepted TCP connection."""
+
+
+class WatchedUNIXServer(_WatchedMixin, unix.Server):
+    """An accepted Unix socket connection."""
+
+
+def watch_port(port: PortT, watch: Watch) -> PortT:
+    """Give the connections that *port* will accept to *watch*, and return the port.
+
+    :param port: what ``listenTCP``, ``listenUNIX``, ``adoptStreamPort`` or an endpoint
+        returned; a port of another kind is returned untouched.
+    """
+    if isinstance(port, unix.Port):
+        server: Any = WatchedUNIXServer
+    elif isinstance(port, tcp.Port):
+        server = WatchedTCPServer
+    else:
+        return port
+
+    def accept(*arguments: Any) -> Any:
+        transport = server(*arguments)
+        transport.watch = watch
+        watch.watcher.opened(transport)
+        return transport
+
+    port.transport = accept  # type: ignore[assignment]
+    return port

@@ -1,0 +1,70 @@
+"""The suite's twistd commands, one line each; this file imports no service and no reactor."""
+
+from socketsuite.plugin import ServicePlugin, SuitePlugin
+
+_SERVICES = "socketsuite.services"
+
+accumulator = ServicePlugin(
+    "socketsuite-accumulator",
+    f"{_SERVICES}.accumulator:AccumulatorFactory",
+    port=40000,
+    description="One sum of everybody's int32 integers, pushed to each client",
+)
+chargen = ServicePlugin(
+    "socketsuite-chargen",
+    f"{_SERVICES}.small.chargen:ChargenFactory",
+    port=19,
+    description="An endless stream of characters (RFC 864), TCP and UDP",
+)
+chat = ServicePlugin(
+    "socketsuite-chat",
+    f"{_SERVICES}.chat.lines:LineChatFactory",
+    port=9000,
+    description="Chat by lines: what one says reaches all the others",
+)
+daytime = ServicePlugin(
+    "socketsuite-daytime",
+    f"{_SERVICES}.small.daytime:DaytimeFactory",
+    port=13,
+    description="Date and time for people (RFC 867), TCP and UDP",
+)
+discard = ServicePlugin(
+    "socketsuite-discard",
+    f"{_SERVICES}.small.discard:DiscardFactory",
+    port=9,
+    description="Reads everything, answers nothing (RFC 863), TCP and UDP",
+)
+echo = ServicePlugin(
+    "socketsuite-echo",
+    f"{_SERVICES}.echo:EchoFactory",
+    port=7,
+    description="Every byte comes back (RFC 862), TCP and UDP",
+)
+filesink = ServicePlugin(
+    "socketsuite-filesink",
+    f"{_SERVICES}.filesink:FileSinkFactory",
+    port=40001,
+    description="Appends what every client sends to one file",
+)
+qotd = ServicePlugin(
+    "socketsuite-qotd",
+    f"{_SERVICES}.small.qotd:QotdFactory",
+    port=17,
+    description="A quote of the day (RFC 865), TCP and UDP",
+)
+time = ServicePlugin(
+    "socketsuite-time",
+    f"{_SERVICES}.small.time:TimeFactory",
+    port=37,
+    description="Seconds since 1900 for machines (RFC 868), TCP and UDP",
+)
+watch = ServicePlugin(
+    "socketsuite-watch",
+    f"{_SERVICES}.watch:WatchFactory",
+    port=60300,
+    description="Tells every subscriber when a file changes",
+)
+suite = SuitePlugin(
+    "socketsuite",
+    description="Several services in one process, from one TOML file",
+)
