@@ -1,0 +1,39 @@
+"""Real twistd processes as fixtures; all of them are ended after the test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from socketsuite.testing import Daemon
+
+Start = Callable[..., Daemon]
+
+
+@pytest.fixture
+def launch(tmp_path: Path) -> Iterator[Start]:
+    """Start daemons that may fail to start; all of them are ended after the test."""
+    started: list[Daemon] = []
+
+    def start(name: str, *arguments: str, **more: Any) -> Daemon:
+        started.append(Daemon(tmp_path, name, *arguments, **more))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.kill()
+
+
+@pytest.fixture
+def serve(launch: Start) -> Start:
+    """Start daemons on free ports, and return them when they are ready."""
+
+    def start(name: str, *arguments: str, **more: Any) -> Daemon:
+        where = ("--port", "--unix", "--listen")
+        free = () if any(a in where for a in arguments) else ("--port", "0")
+        return launch(name, *free, *arguments, **more).wait_until_ready()
+
+    return start
