@@ -127,11 +127,16 @@ class Setting:
         if self.kind is bool:
             return "on" if self.default else "off"
         values = self.default if self.multiple else (self.default,)
-        return ", ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in values)
+        return ", ".join(_number(v) if isinstance(v, float) else str(v) for v in values)
 
     @property
     def allowed(self) -> str:
         """The values this setting takes, in words."""
+        if self.parse is not None:
+            try:
+                self.parse(None)
+            except ValueError as error:
+                return str(error)
         if self.choices:
             return ", ".join(self.choices)
         noun = {
@@ -141,11 +146,11 @@ class Setting:
             Path: "a path",
         }.get(self.kind, "text")
         if self.minimum is not None and self.maximum is not None:
-            return f"{noun} from {self.minimum:,g} to {self.maximum:,g}".replace(",", "")
+            return f"{noun} from {_number(self.minimum)} to {_number(self.maximum)}"
         if self.minimum is not None:
-            return f"{noun}, {self.minimum:g} or more"
+            return f"{noun}, {_number(self.minimum)} or more"
         if self.maximum is not None:
-            return f"{noun}, {self.maximum:g} or less"
+            return f"{noun}, {_number(self.maximum)} or less"
         return noun
 
     def read(self, raw: Any, origin: str) -> Any:
@@ -182,6 +187,11 @@ class Setting:
         return SettingsError(f"{self.key} = {raw!r} ({origin}) is not valid; allowed: {allowed}")
 
 
+def _number(value: float) -> str:
+    """Return *value* as a person writes it: no ``.0``, no exponent for what fits a word."""
+    return f"{value:.15g}"
+
+
 def _read_int(raw: Any) -> int:
     if isinstance(raw, str) and raw.strip().lstrip("+-").isascii():
         return int(raw.strip().replace("_", "x"), 10)
@@ -193,7 +203,10 @@ def _read_int(raw: Any) -> int:
 def _read_float(raw: Any) -> float:
     if isinstance(raw, bool) or not isinstance(raw, (str, int, float)):
         raise ValueError
-    value = float(raw)
+    try:
+        value = float(raw)
+    except OverflowError:
+        raise ValueError from None
     if not math.isfinite(value):
         raise ValueError
     return value
@@ -220,7 +233,10 @@ def _read_str(raw: Any) -> str:
 def _read_path(raw: Any) -> Path:
     if not isinstance(raw, str) or not raw or "\0" in raw:
         raise ValueError
-    return Path(raw).expanduser()
+    try:
+        return Path(raw).expanduser()
+    except RuntimeError:  # ~nobody
+        raise ValueError from None
 
 
 _READERS: dict[type, Callable[[Any], Any]] = {
@@ -244,7 +260,7 @@ def byte_size(raw: Any) -> int:
     if isinstance(raw, str):
         text = raw.strip().lower().removesuffix("b").removesuffix("i")
         digits = text.rstrip("kmg")
-        if digits.isascii() and digits.isdigit() and text[len(digits) :] in _BYTE_UNITS:
+        if digits.isascii() and digits.isdigit() and len(digits) < 19 and text[len(digits) :] in _BYTE_UNITS:
             return int(digits) * _BYTE_UNITS[text[len(digits) :]]
     raise ValueError("a number of bytes such as 65536, 64K or 1M")
 
@@ -336,7 +352,10 @@ def resolve(
             raw: Any = from_environment[name]
             if item.multiple:
                 raw = [part.strip() for part in raw.split(",")] if raw else []
-            values[name] = _read_variable(item, raw, item.variable(prefix))
+            try:
+                values[name] = item.read(raw, item.variable(prefix))
+            except SettingsError as error:
+                raise SettingsError(f"{error}{_service_link(environ, prefix)}") from None
         elif name in from_file:
             values[name] = item.read(from_file[name], table_origin)
         elif item.required:
@@ -349,17 +368,17 @@ def resolve(
     return values
 
 
-def _read_variable(item: Setting, raw: Any, variable: str) -> Any:
-    try:
-        return item.read(raw, variable)
-    except SettingsError as error:
-        if "://" in str(raw):
-            # Kubernetes and Docker links set NAME_PORT=tcp://… for a service of that name.
-            raise SettingsError(
-                f"{error} (it looks like a service link that a container platform set;"
-                " unset it, or turn service links off)"
-            ) from None
-        raise
+def _service_link(environ: Mapping[str, str], prefix: str) -> str:
+    """Return a hint where *environ* holds what container platforms set by themselves.
+
+    Kubernetes and Docker links set ``NAME_PORT=tcp://…`` and more for a service NAME.
+    """
+    if "://" not in environ.get(f"{prefix}_PORT", ""):
+        return ""
+    return (
+        f" ({prefix}_PORT looks like a service link that a container platform set;"
+        " unset it, or turn service links off)"
+    )
 
 
 def _by_name(table: Mapping[str, Any], known: Mapping[str, Setting], origin: str) -> dict[str, Any]:
@@ -390,8 +409,9 @@ def _variables(
             found[name] = value
         elif name not in reserved:
             names = [item.variable(prefix) for item in known.values()]
-            near = nearest(variable, names)
-            raise SettingsError(f"unknown environment variable {variable}={value!r}{near}")
+            hint = nearest(variable, names) + _service_link(environ, prefix)
+            said = repr(f"{variable}={value}")
+            raise SettingsError(f"unknown environment variable {said}{hint}")
     return found
 
 

@@ -37,6 +37,7 @@ class DatagramGate(DatagramProtocol):
 
     def startProtocol(self) -> None:
         """Give the service the socket."""
+        assert self.transport is not None
         self._inner.makeConnection(self.transport)
 
     def stopProtocol(self) -> None:

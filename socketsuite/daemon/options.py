@@ -30,7 +30,7 @@ from socketsuite.settings import Setting, SettingsError, environment_prefix, nea
 _TWISTD_PIDFILE = "twistd.pid"
 
 
-class _TwistdOptions(Options):  # type: ignore[misc]
+class _TwistdOptions(Options):
     """What twistd needs of a command's options, around one click command."""
 
     configurations: list[Configuration]
@@ -197,11 +197,11 @@ class _GroupedCommand(click.Command):
 
 def _command(plugin: ServicePlugin, groups: list[SettingsGroup]) -> click.Command:
     prefix = environment_prefix(plugin.tapname)
+    flags = [_option(item, plugin) for group in groups for item in group.settings]
     command = _GroupedCommand(
         plugin.tapname,
         callback=lambda **said: {name: value for name, value in said.items() if value != ()},
-        params=[_option(item, plugin) for group in groups for item in group.settings]
-        + [_config_option(), _version_option()],
+        params=[*flags, _config_option(), _version_option()],
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
         help=f"{plugin.description}.",
         epilog=(

@@ -89,6 +89,7 @@ class ServiceDaemon(Service):
         """
         try:
             self.factory = self.configuration.build(self.reactor)
+            self.factory.noisy = False  # Twisted's own lines; the events say it better
             self.factory.doStart()
         except (OSError, SettingsError) as error:
             self.close()
@@ -120,7 +121,7 @@ class ServiceDaemon(Service):
             gate = DatagramGate(
                 self.factory.buildDatagramProtocol(),
                 self.events,
-                self.name,
+                self.configuration.name,
                 tell_data=self.configuration.log.log_data != "off",
             )
             port = self.reactor.adoptDatagramPort(descriptor, family, gate, _LARGEST_DATAGRAM)
@@ -167,7 +168,7 @@ class ServiceDaemon(Service):
         address = address_text(host) if bound and bound.path else getattr(host, "host", None)
         self.events.emit(
             Listening(
-                self.name,
+                self.configuration.name,
                 kind,
                 host_text(address) if address else address_text(host),
                 getattr(host, "port", None),
@@ -180,7 +181,7 @@ class ServiceDaemon(Service):
         if listen.port and listen.interface == LOOPBACK:
             self.events.emit(
                 Notice(
-                    self.name,
+                    self.configuration.name,
                     "only this machine can connect; --interface :: opens it to the network",
                 )
             )
@@ -201,15 +202,17 @@ class ServiceDaemon(Service):
         if self._draining is not None:
             return self._draining
         self._draining = defer.Deferred()
+        self._stop_listening().addCallback(self._let_finish)
+        return self._draining
+
+    def _let_finish(self, _: Any) -> None:
         timeout = self.configuration.limits.drain_timeout
-        self.events.emit(Draining(self.name, len(self.connections), timeout))
-        self._stop_listening()
+        self.events.emit(Draining(self.configuration.name, len(self.connections), timeout))
         if self.connections.open:
             self._late = self.reactor.callLater(timeout, self._abort_all, DRAIN_LATE)
             for transport in list(self.connections.open):
                 self._ask_to_finish(transport)
         self.connections.when_empty(self._finished)
-        return self._draining
 
     def _ask_to_finish(self, transport: Any) -> None:
         """Call ``drain()`` on the service's protocol, if it offers one."""
@@ -223,7 +226,7 @@ class ServiceDaemon(Service):
         try:
             finish()
         except Exception:  # noqa: BLE001 - a stranger's code: it costs this connection alone
-            self._log.failure("{service}: drain() raised", service=self.name)
+            self._log.failure("{service}: drain() raised", service=self.configuration.name)
             transport.abortConnection()
 
     def hurry(self) -> None:
@@ -240,7 +243,7 @@ class ServiceDaemon(Service):
         if self._late is not None and self._late.active():
             self._late.cancel()
         self._stop_factory()
-        self.events.emit(Stopped(self.name, self._aborted))
+        self.events.emit(Stopped(self.configuration.name, self._aborted))
         if self._draining is not None:
             self._draining.callback(None)
 
@@ -255,18 +258,19 @@ class ServiceDaemon(Service):
         self._stop_listening()
         self._stop_factory()
 
-    def _stop_listening(self) -> None:
+    def _stop_listening(self) -> defer.Deferred[Any]:
+        """Close every listening socket; the result fires when they are closed."""
         if self._idle is not None:
             self._idle.stop()
             self._idle = None
         ports, self._ports = self._ports, []
-        for port in ports:
-            defer.maybeDeferred(port.stopListening).addErrback(
-                lambda failure: self._log.failure("cannot stop listening", failure)
-            )
+        closing = [defer.maybeDeferred(port.stopListening) for port in ports]
+        for one in closing:
+            one.addErrback(lambda failure: self._log.failure("cannot stop listening", failure))
         bound, self._bound = self._bound, []
-        for one in bound:
-            one.close()
+        for each in bound:
+            each.close()
+        return defer.DeferredList(closing)
 
     def _stop_factory(self) -> None:
         factory, self.factory = self.factory, None

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from socketsuite.daemon.errors import StartError, cause_text
 from socketsuite.daemon.listen_settings import LOOPBACK, ListenSettings
@@ -135,7 +136,7 @@ def _may_be_missing(settings: ListenSettings, interface: str, error: OSError) ->
 
 def _resolve(
     interface: str, port: int, kind: socket.SocketKind
-) -> tuple[socket.AddressFamily, tuple[str | int, ...]]:
+) -> tuple[socket.AddressFamily, Any]:
     flags = socket.AI_NUMERICHOST | socket.AI_PASSIVE
     try:
         found = socket.getaddrinfo(interface, port, type=kind, flags=flags)

@@ -33,6 +33,7 @@ class Daemon:
     :param arguments: its command line; say ``--port 0`` and ask :meth:`port` for the port.
     :param env: environment variables to add.
     :param before: a command to run twistd by, such as ``("setpriv", "--reuid", "65534")``.
+    :param twistd: the twistd to run, where it is not the one beside this Python.
     """
 
     def __init__(
@@ -42,12 +43,13 @@ class Daemon:
         *arguments: str,
         env: Mapping[str, str] | None = None,
         before: Sequence[str] = (),
+        twistd: str | Path = TWISTD,
     ) -> None:
         self.name = name
         self.lines: list[str] = []
         self._arrived: queue.Queue[str | None] = queue.Queue()
         self.process = subprocess.Popen(
-            [*before, TWISTD, "-n", name, *arguments],
+            [*before, str(twistd), "-n", name, *arguments],
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -89,14 +91,17 @@ class Daemon:
                 if found:
                     return found
             seen = len(self.lines)
-            try:
-                line = self._arrived.get(timeout=max(0.01, deadline - time.monotonic()))
-            except queue.Empty:
-                line = None
-            if line is None:
+            arrived = self._next_line(deadline)
+            if arrived is None:
                 log = "\n".join(self.lines)
                 raise AssertionError(f"no line matches {pattern!r} in:\n{log}\n{self.errors}")
-            self.lines.append(line)
+            self.lines.append(arrived)
+
+    def _next_line(self, deadline: float) -> str | None:
+        try:
+            return self._arrived.get(timeout=max(0.01, deadline - time.monotonic()))
+        except queue.Empty:
+            return None
 
     def wait_until_ready(self) -> Daemon:
         """Return once every listener is open."""

@@ -8,13 +8,11 @@ watches, nor what the limits are called.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from twisted.internet import tcp, unix
 from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.python.failure import Failure
-
-PortT = TypeVar("PortT")
 
 QUEUE_FULL = "send queue full"
 
@@ -128,7 +126,7 @@ class _WatchedMixin:
             return
         if self.producer is self:
             # It would wait for itself to read on, which will not happen any more.
-            self.unregisterProducer()  # type: ignore[attr-defined]
+            self.unregisterProducer()
         self.loseConnection()  # type: ignore[attr-defined]
 
     def connectionLost(self, reason: Failure) -> None:
@@ -146,7 +144,7 @@ class WatchedUNIXServer(_WatchedMixin, unix.Server):
     """An accepted Unix socket connection."""
 
 
-def watch_port(port: PortT, watch: Watch) -> PortT:
+def watch_port(port: Any, watch: Watch) -> Any:
     """Give the connections that *port* will accept to *watch*, and return the port.
 
     :param port: what ``listenTCP``, ``listenUNIX``, ``adoptStreamPort`` or an endpoint
@@ -165,5 +163,5 @@ def watch_port(port: PortT, watch: Watch) -> PortT:
         watch.watcher.opened(transport)
         return transport
 
-    port.transport = accept  # type: ignore[assignment]
+    port.transport = accept
     return port

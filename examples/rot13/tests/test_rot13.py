@@ -7,7 +7,8 @@ def talk(factory: Rot13Factory, said: bytes) -> bytes:
     transport = StringTransport()
     protocol.makeConnection(transport)
     protocol.dataReceived(said)
-    return transport.value()
+    value: bytes = transport.value()
+    return value
 
 
 def test_a_line_comes_back_rotated():

@@ -1,0 +1,44 @@
+"""Makes one person's text safe for another person's terminal.
+
+A control character that reaches a terminal can move the cursor, rename the window or
+rewrite what was already shown; a bidirectional override can make text read as what it is
+not.  This module must not know where the text comes from or where it is shown.
+"""
+
+from __future__ import annotations
+
+import re
+
+_BEYOND_PLAIN_ASCII = re.compile(rb"[^\t\x20-\x7e]")
+_UNSAFE = re.compile(
+    "[\x00-\x08\x0a-\x1f\x7f-\x9f"  # C0 but TAB, DEL, C1
+    "\u2028\u2029"  # line and paragraph separator
+    "\u202a-\u202e\u2066-\u2069]"  # bidirectional embeddings, overrides and isolates
+)
+
+
+def printable(line: bytes) -> bytes:
+    r"""Return *line* as valid UTF-8 in which nothing commands a terminal.
+
+    TAB and everything printable stay.  Other C0 controls and DEL become caret notation
+    (``^[`` for ESC, ``^?`` for DEL), C1 controls ``\x9b``, separators and bidirectional
+    controls ``\u202e``; bytes that are not UTF-8 become U+FFFD.  A line that is plain
+    printable ASCII comes back as it is.
+    """
+    if _BEYOND_PLAIN_ASCII.search(line) is None:
+        return line
+    return _UNSAFE.sub(_visible, line.decode("utf-8", "replace")).encode("utf-8")
+
+
+def without_controls(text: str) -> str:
+    """Return *text* without any character that :func:`printable` would make visible."""
+    return _UNSAFE.sub("", text)
+
+
+def _visible(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    if code < 0x80:
+        return "^" + chr(code ^ 0x40)
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}"
