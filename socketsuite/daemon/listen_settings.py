@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from socketsuite.settings import setting
 
@@ -59,6 +59,9 @@ class ListenSettings:
     )
     reuse_port: bool = setting(
         False, "let several processes share the port (SO_REUSEPORT); the kernel spreads the load"
+    )
+    transport: Literal["burst", "twisted"] = setting(
+        "burst", "how accepted connections are read and written; burst needs Linux's epoll"
     )
     keepalive: float = setting(
         0.0,

@@ -31,6 +31,7 @@ from socketsuite.policies.connections import Connections, Gate
 from socketsuite.policies.idle import IdleSweep
 from socketsuite.settings import SettingsError
 from socketsuite.transport.adopted import adopt_stream
+from socketsuite.transport.burst import AVAILABLE
 from socketsuite.transport.watched import Watch, watch_port
 
 _LARGEST_DATAGRAM = 65536
@@ -112,7 +113,8 @@ class ServiceDaemon(Service):
     def _watch(self, port: Any, kind: str) -> None:
         told = self.configuration.log.log_data != "off"
         queue = self.configuration.limits.send_queue
-        watch_port(port, Watch(self.connections, kind, queue, told))
+        burst = self.configuration.listen.transport == "burst" and AVAILABLE
+        watch_port(port, Watch(self.connections, kind, queue, told), burst=burst)
 
     def _adopt(self, bound: BoundSocket) -> None:
         """Hand a bound socket to the reactor, which takes a duplicate of its descriptor."""
@@ -185,6 +187,9 @@ class ServiceDaemon(Service):
                     "only this machine can connect; --interface :: opens it to the network",
                 )
             )
+        if listen.transport == "burst" and not AVAILABLE:
+            text = "no epoll on this machine: using Twisted's own transport"
+            self.events.emit(Notice(self.configuration.name, text))
 
     def _start_idle_sweep(self) -> None:
         timeout = self.configuration.limits.idle_timeout

@@ -1,8 +1,8 @@
-"""Stock Twisted transports that count their bytes and keep their queue bounded.
+"""Accepted connections that somebody watches: told of, counted, kept within a queue.
 
 ``port.transport`` is Twisted's documented place to choose the class of a port's accepted
-connections; :func:`watch_port` puts these classes there.  This module must not know who
-watches, nor what the limits are called.
+connections; :func:`watch_port` puts a watched class there, on the burst transport or on
+Twisted's own.  This module must not know who watches, nor what the limits are called.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from typing import Any, Protocol
 from twisted.internet import tcp, unix
 from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.python.failure import Failure
+
+from socketsuite.transport.burst import BurstTCPServer, BurstUNIXServer, accelerate
 
 QUEUE_FULL = "send queue full"
 
@@ -64,11 +66,9 @@ class Watch:
 
 
 class _WatchedMixin:
-    """What both the TCP and the Unix transport add to Twisted's own."""
+    """What every watched transport adds, whatever it is made of."""
 
     watch: Watch
-    bytes_in = 0
-    bytes_out = 0
     why: str | None = None
     peer_finished = False
 
@@ -76,8 +76,69 @@ class _WatchedMixin:
     protocol: Any
     producer: Any
     disconnected: int
+    loseConnection: Any
+    abortConnection: Any
+    unregisterProducer: Any
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.watch.watcher.opened(self)  # type: ignore[arg-type]
+
+    def overflow(self) -> None:
+        """Drop a peer that leaves too much unread."""
+        if not self.disconnected:
+            self.why = self.why or QUEUE_FULL
+            self.abortConnection()
+
+    def readConnectionLost(self, reason: Failure) -> None:
+        """Let a caller who has closed its half read the rest of the answer.
+
+        Stock Twisted drops unsent bytes at the caller's FIN unless the protocol knows of
+        half-closed connections; here they are flushed first, whatever the protocol.
+        """
+        self.peer_finished = True
+        if IHalfCloseableProtocol.providedBy(self.protocol):
+            super().readConnectionLost(reason)  # type: ignore[misc]
+            return
+        if self.producer is self:
+            # It would wait for itself to read on, which will not happen any more.
+            self.unregisterProducer()
+        self.loseConnection()
+
+    def connectionLost(self, reason: Failure) -> None:
+        first = not self.disconnected
+        try:
+            super().connectionLost(reason)  # type: ignore[misc]
+        finally:
+            if first:
+                self.watch.watcher.closed(self, reason)  # type: ignore[arg-type]
+
+
+class _WatchedBurst(_WatchedMixin):
+    """On the burst transport, which counts and bounds by itself."""
+
+    receive: Any
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        if self.watch.tell_data:
+            self._receive, self.receive = self.receive, self._receive_and_tell
+
+    def _receive_and_tell(self, size: int) -> bytes:
+        data: bytes = self._receive(size)
+        if data:
+            self.watch.watcher.received(self, data)  # type: ignore[arg-type]
+        return data
+
+
+class _WatchedStock(_WatchedMixin):
+    """On Twisted's own transport: the counting and bounding that it lacks."""
+
+    bytes_in = 0
+    bytes_out = 0
     offset: int
     dataBuffer: bytes
+    _tempDataBuffer: list[bytes]
     _tempDataLen: int
 
     def _dataReceived(self, data: bytes | None) -> Any:
@@ -107,61 +168,46 @@ class _WatchedMixin:
         self._bound_queue()
 
     def _bound_queue(self) -> None:
-        if self.queued > self.watch.send_queue and not self.disconnected:
-            self.why = self.why or QUEUE_FULL
-            self.abortConnection()  # type: ignore[attr-defined]
+        if self.queued > self.watch.send_queue:
+            self.overflow()
+            self._tempDataBuffer.clear()
             self.dataBuffer = b""
-            self._tempDataBuffer: list[bytes] = []
             self._tempDataLen = self.offset = 0
 
-    def readConnectionLost(self, reason: Failure) -> None:
-        """Let a caller who has closed its half read the rest of the answer.
 
-        Stock Twisted drops unsent bytes at the caller's FIN unless the protocol knows of
-        half-closed connections; here they are flushed first, whatever the protocol.
-        """
-        self.peer_finished = True
-        if IHalfCloseableProtocol.providedBy(self.protocol):
-            super().readConnectionLost(reason)  # type: ignore[misc]
-            return
-        if self.producer is self:
-            # It would wait for itself to read on, which will not happen any more.
-            self.unregisterProducer()
-        self.loseConnection()  # type: ignore[attr-defined]
-
-    def connectionLost(self, reason: Failure) -> None:
-        first = not self.disconnected
-        super().connectionLost(reason)  # type: ignore[misc]
-        if first:
-            self.watch.watcher.closed(self, reason)  # type: ignore[arg-type]
-
-
-class WatchedTCPServer(_WatchedMixin, tcp.Server):
+class _BurstTCP(_WatchedBurst, BurstTCPServer):
     """An accepted TCP connection."""
 
 
-class WatchedUNIXServer(_WatchedMixin, unix.Server):
+class _BurstUNIX(_WatchedBurst, BurstUNIXServer):
     """An accepted Unix socket connection."""
 
 
-def watch_port(port: Any, watch: Watch) -> Any:
+class _StockTCP(_WatchedStock, tcp.Server):
+    """An accepted TCP connection, on Twisted's own transport."""
+
+
+class _StockUNIX(_WatchedStock, unix.Server):
+    """An accepted Unix socket connection, on Twisted's own transport."""
+
+
+def watch_port(port: Any, watch: Watch, *, burst: bool) -> Any:
     """Give the connections that *port* will accept to *watch*, and return the port.
 
     :param port: what ``listenTCP``, ``listenUNIX``, ``adoptStreamPort`` or an endpoint
         returned; a port of another kind is returned untouched.
+    :param burst: whether they go on the burst transport.
     """
-    if isinstance(port, unix.Port):
-        server: Any = WatchedUNIXServer
-    elif isinstance(port, tcp.Port):
-        server = WatchedTCPServer
-    else:
+    if not isinstance(port, tcp.Port):
         return port
-
-    def accept(*arguments: Any) -> Any:
-        transport = server(*arguments)
-        transport.watch = watch
-        watch.watcher.opened(transport)
-        return transport
-
-    port.transport = accept
+    local = isinstance(port, unix.Port)
+    base: type
+    if burst:
+        base = _BurstUNIX if local else _BurstTCP
+    else:
+        base = _StockUNIX if local else _StockTCP
+    server = type(base.__name__, (base,), {"watch": watch, "limit": watch.send_queue})
+    if burst:
+        return accelerate(port, server)
+    port.transport = server  # type: ignore[assignment]
     return port
