@@ -260,7 +260,12 @@ def byte_size(raw: Any) -> int:
     if isinstance(raw, str):
         text = raw.strip().lower().removesuffix("b").removesuffix("i")
         digits = text.rstrip("kmg")
-        if digits.isascii() and digits.isdigit() and len(digits) < 19 and text[len(digits) :] in _BYTE_UNITS:
+        if (
+            digits.isascii()
+            and digits.isdigit()
+            and len(digits) < 19
+            and text[len(digits) :] in _BYTE_UNITS
+        ):
             return int(digits) * _BYTE_UNITS[text[len(digits) :]]
     raise ValueError("a number of bytes such as 65536, 64K or 1M")
 

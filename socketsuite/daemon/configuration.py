@@ -154,14 +154,20 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path} is not valid TOML: {error}") from None
 
 
-def table_for(plugin: ServicePlugin, document: Mapping[str, Any]) -> Mapping[str, Any]:
+def table_for(plugin: ServicePlugin, document: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
     """Return the part of *document* that speaks of *plugin*.
 
     That is the table named after it (``[chat]`` or ``[socketsuite-chat]``) where there is
     one, so that one file serves the suite and a single daemon alike; else the top level.
+
+    :raises SettingsError: when the file holds nothing but other services' tables.
     """
     for name in (plugin.tapname, plugin.tapname.removeprefix("socketsuite-")):
         table = document.get(name)
         if isinstance(table, dict):
             return table
+    if document and all(isinstance(value, dict) for value in document.values()):
+        raise SettingsError(
+            f"{path} has tables for other services only; write one named {name!r} in it"
+        )
     return document

@@ -107,7 +107,8 @@ class DaemonOptions(_TwistdOptions):
         config = said.pop("config") or os.environ.get(f"{prefix}_CONFIG")
         table, origin = None, ""
         if config:
-            table, origin = table_for(self.plugin, read_toml(Path(config))), config
+            path = Path(config)
+            table, origin = table_for(self.plugin, read_toml(path), path), config
         return [
             configure(self.plugin, flags=said, environ=os.environ, table=table, table_origin=origin)
         ]
@@ -140,7 +141,15 @@ class SuiteOptions(_TwistdOptions):
         if not document:
             raise SettingsError(f"{path} names no service; write a table such as [chat]")
         plugins = installed_plugins()
-        return [_from_table(name, table, path, plugins) for name, table in document.items()]
+        found = [_from_table(name, table, path, plugins) for name, table in document.items()]
+        names = [one.name for one in found]
+        for name in names:
+            if names.count(name) > 1:
+                raise SettingsError(
+                    f"two tables of {path} are {name!r}; give the second one a name of its own"
+                    f' and say service = "{name.removeprefix("socketsuite-")}" in it'
+                )
+        return found
 
 
 def _from_table(
@@ -148,23 +157,29 @@ def _from_table(
 ) -> Configuration:
     if not isinstance(table, dict):
         raise SettingsError(
-            f"{name} = {table!r} ({path}) stands outside of a service's table, such as [chat]"
+            f"{name!r} = {table!r} ({path}) stands outside of a service's table, such as [chat]"
         )
     table = dict(table)
     wanted = table.pop("service", name)
-    plugin = plugins.get(wanted) or plugins.get(f"socketsuite-{wanted}")
+    plugin = None
+    if isinstance(wanted, str):
+        plugin = plugins.get(wanted) or plugins.get(f"socketsuite-{wanted}")
     if plugin is None:
         short = [known.removeprefix("socketsuite-") for known in plugins]
         raise SettingsError(
-            f"no service is called {wanted!r} ([{name}] in {path}){nearest(str(wanted), short)}"
+            f"no service is called {wanted!r} (table {name!r} in {path})"
+            f"{nearest(str(wanted), short)}"
         )
+    # A name that somebody made up begins no environment variable of ours: who knows whose
+    # HOME_… or PATH_… it would be.
+    own = wanted == name
     return configure(
         plugin,
         flags={},
-        environ=os.environ,
+        environ=os.environ if own else {},
         table=table,
-        table_origin=f"[{name}] in {path}",
-        instance=plugin.tapname if wanted == name else name,
+        table_origin=f"table {name!r} in {path}",
+        instance=plugin.tapname if own else name,
     )
 
 

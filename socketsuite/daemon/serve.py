@@ -32,9 +32,9 @@ from socketsuite.policies.idle import IdleSweep
 from socketsuite.settings import SettingsError
 from socketsuite.transport.adopted import adopt_stream
 from socketsuite.transport.burst import AVAILABLE
-from socketsuite.transport.watched import Watch, watch_port
+from socketsuite.transport.datagrams import adopt_datagrams
+from socketsuite.transport.watched import TLS, Watch, watch_port
 
-_LARGEST_DATAGRAM = 65536
 _FAMILIES = {socket.AF_INET: "IPv4", socket.AF_INET6: "IPv6", socket.AF_UNIX: "Unix"}
 DRAIN_LATE = "drain timeout"
 
@@ -110,15 +110,19 @@ class ServiceDaemon(Service):
     def _gate(self, factory: Any) -> Gate:
         return Gate(factory, self.connections, self.configuration.limits.max_connections)
 
-    def _watch(self, port: Any, kind: str) -> None:
+    @property
+    def _burst(self) -> bool:
+        return self.configuration.listen.transport == "burst" and AVAILABLE
+
+    def _watch(self, port: Any, kind: str, secure: TLS | None = None) -> None:
         told = self.configuration.log.log_data != "off"
         queue = self.configuration.limits.send_queue
-        burst = self.configuration.listen.transport == "burst" and AVAILABLE
-        watch_port(port, Watch(self.connections, kind, queue, told), burst=burst)
+        watch = Watch(self.connections, kind, queue, told)
+        watch_port(port, watch, burst=self._burst, tls=secure)
 
     def _adopt(self, bound: BoundSocket) -> None:
         """Hand a bound socket to the reactor, which takes a duplicate of its descriptor."""
-        descriptor, family = bound.socket.fileno(), bound.socket.family
+        family = bound.socket.family
         if bound.datagrams:
             gate = DatagramGate(
                 self.factory.buildDatagramProtocol(),
@@ -126,13 +130,17 @@ class ServiceDaemon(Service):
                 self.configuration.name,
                 tell_data=self.configuration.log.log_data != "off",
             )
-            port = self.reactor.adoptDatagramPort(descriptor, family, gate, _LARGEST_DATAGRAM)
+            port = adopt_datagrams(self.reactor, bound.socket, gate)
             kind = "udp"
         else:
             kind = "unix" if bound.path else "tcp"
-            inner = self.factory
+            inner, secure = self.factory, None
             if self._context is not None and kind == "tcp":
-                inner, kind = tls.wrap(inner, self._context, self.reactor), "tls"
+                kind = "tls"
+                if self._burst:
+                    secure = TLS(self._context.getContext, tls.HANDSHAKE_SECONDS)
+                else:
+                    inner = tls.wrap(inner, self._context, self.reactor)
             listen = self.configuration.listen
             port = adopt_stream(
                 self.reactor,
@@ -141,7 +149,7 @@ class ServiceDaemon(Service):
                 backlog=listen.backlog,
                 mode=listen.unix_mode,
             )
-            self._watch(port, kind)
+            self._watch(port, kind, secure)
         bound.socket.close()
         self._ports.append(port)
         self._tell_listening(port, kind, family, bound)

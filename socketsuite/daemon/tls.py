@@ -20,15 +20,15 @@ from twisted.internet.interfaces import (
 )
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.ssl import CertificateOptions, TLSVersion
-from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from zope.interface import implementer
 
 from socketsuite.daemon.errors import StartError, cause_text
 from socketsuite.observe.addresses import path_text
 from socketsuite.settings import setting
+from socketsuite.transport.tls import HANDSHAKE_LATE
 
 HANDSHAKE_SECONDS = 10.0
-HANDSHAKE_LATE = "handshake timeout"
 
 
 @dataclass(eq=False)
@@ -123,11 +123,26 @@ def _private_key(path: Path) -> crypto.PKey:
 def wrap(
     factory: IProtocolFactory, options: CertificateOptions, reactor: IReactorTime
 ) -> IProtocolFactory:
-    """Return a factory that speaks TLS and hands *factory* what comes out of it."""
+    """Return a factory that speaks TLS and hands *factory* what comes out of it.
+
+    For Twisted's own transport; the burst transport speaks TLS by itself.
+    """
     gate = _HandshakeGateFactory(factory, reactor)
     wrapped = TLSMemoryBIOFactory(options, isClient=False, wrappedFactory=gate, clock=reactor)
+    wrapped.protocol = _TLSProtocol
     wrapped.noisy = False
     return wrapped
+
+
+class _TLSProtocol(TLSMemoryBIOProtocol):
+    """Twisted's TLS layer, without a half-close that would tear the stream.
+
+    Twisted hands ``loseWriteConnection`` to the TCP connection below, whose FIN would pass
+    what is still to be encrypted.
+    """
+
+    def loseWriteConnection(self) -> None:
+        self.loseConnection()
 
 
 class _HandshakeGateFactory(Factory):

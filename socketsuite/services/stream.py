@@ -12,7 +12,6 @@ from twisted.internet.interfaces import (
     IHalfCloseableProtocol,
     IPushProducer,
     IReactorTime,
-    ISSLTransport,
     ITCPTransport,
 )
 from twisted.internet.protocol import Protocol, connectionDone
@@ -59,8 +58,8 @@ class Farewell(Protocol):
     """A protocol that can make sure its last words arrive.
 
     Closing a TCP socket that holds unread bytes makes the kernel send RST, which destroys
-    words still on their way.  So: say them, send FIN, and go on reading and discarding
-    until the caller's FIN, or for :data:`LINGER` seconds.
+    words still on their way.  So: say them, send FIN (on TLS, its close alert), and go on
+    reading and discarding until the caller's FIN, or for :data:`LINGER` seconds.
 
     :param reactor: the clock for that wait.
     """
@@ -77,11 +76,7 @@ class Farewell(Protocol):
         """Say *words* and leave; to be called once."""
         self.leaving = True
         self.transport.write(words)
-        if ISSLTransport.providedBy(self.transport):
-            # TLS has no half-close of its own; its close alert follows the words.
-            self.transport.loseConnection()
-        else:
-            self.transport.loseWriteConnection()
+        self.transport.loseWriteConnection()
         self._patience = self._reactor.callLater(LINGER, self._lose_patience)
 
     def _lose_patience(self) -> None:

@@ -126,13 +126,13 @@ class Burst:
                     self._lose(transport, Failure(main.CONNECTION_LOST))
                     continue
                 if not data:
-                    self._end_of_stream(transport)
+                    self.end_of_stream(transport)
                     continue
                 transport.bytes_in += len(data)
                 try:
                     transport.protocol.dataReceived(data)
                 except BaseException:
-                    self._protocol_failed(transport)
+                    self.protocol_failed(transport)
         finally:
             self.end()
 
@@ -205,7 +205,7 @@ class Burst:
         try:
             why = transport.doWrite()
         except BaseException:
-            self._protocol_failed(transport)
+            self.protocol_failed(transport)
             return
         transport.queued_to_flush = False
         if why is not None:
@@ -215,14 +215,15 @@ class Burst:
 
     # ── endings ─────────────────────────────────────────────────────────────────────
 
-    def _end_of_stream(self, transport: Any) -> None:
+    def end_of_stream(self, transport: Any) -> None:
+        """Tell a connection that its peer has closed its half."""
         transport.stopReading()
         try:
             transport.readConnectionLost(_DONE)
         except BaseException:
-            self._protocol_failed(transport)
+            self.protocol_failed(transport)
 
-    def _protocol_failed(self, transport: Any) -> None:
+    def protocol_failed(self, transport: Any) -> None:
         """Log the exception being handled, and end the connection whose protocol raised it."""
         failure = Failure()
         log.callWithLogger(transport, log.err, failure)
@@ -297,6 +298,7 @@ class _BurstMixin:
     dataBuffer: bytes
     offset: int
     producer: Any
+    protocol: Any
     _tempDataBuffer: list[bytes]
     _tempDataLen: int
     _writeDisconnected: bool
@@ -309,6 +311,10 @@ class _BurstMixin:
         self.receive: Callable[[int], bytes] = skt.recv
         self.send: Callable[[bytes], int] = skt.send
         super().__init__(skt, *arguments)  # type: ignore[call-arg]
+
+    def begin(self) -> None:
+        """Connect the protocol; from here on it may be called."""
+        self.protocol.makeConnection(self)
 
     def startReading(self) -> None:
         self.burst.change(self, self.mask | _IN)
@@ -398,9 +404,15 @@ class _BurstMixin:
             self.arm()
 
     def writeSomeData(self, data: bytes) -> Any:
-        if not data and self.plain:
-            return 0
-        sent = super().writeSomeData(data)  # type: ignore[misc]
+        if self.plain:
+            try:
+                sent = self.send(data) if data else 0
+            except BlockingIOError:
+                return 0
+            except OSError:
+                return main.CONNECTION_LOST
+        else:
+            sent = super().writeSomeData(data)  # type: ignore[misc]
         if isinstance(sent, int):
             self.bytes_out += sent
         return sent
@@ -524,10 +536,10 @@ def _accept(port: Any, burst: Burst, stock_accept: Callable[[], None]) -> None:
             session = port.sessionno
             port.sessionno = session + 1
             transport = port.transport(skt, protocol, peer, port, session, port.reactor)
-            protocol.makeConnection(transport)
+            transport.begin()
         except BaseException:
             if transport is None:
                 log.err()
                 skt.close()
             else:
-                burst._protocol_failed(transport)
+                burst.protocol_failed(transport)

@@ -7,6 +7,7 @@ Twisted's own.  This module must not know who watches, nor what the limits are c
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,6 +16,7 @@ from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.python.failure import Failure
 
 from socketsuite.transport.burst import BurstTCPServer, BurstUNIXServer, accelerate
+from socketsuite.transport.tls import BurstTLSServer
 
 QUEUE_FULL = "send queue full"
 
@@ -117,15 +119,24 @@ class _WatchedMixin:
 class _WatchedBurst(_WatchedMixin):
     """On the burst transport, which counts and bounds by itself."""
 
-    receive: Any
 
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        if self.watch.tell_data:
-            self._receive, self.receive = self.receive, self._receive_and_tell
+class _Telling:
+    """On the burst transport, with a watcher that wants to hear of every chunk."""
+
+    watch: Watch
+    _receive: Callable[[int], bytes]
+
+    @property
+    def receive(self) -> Callable[[int], bytes]:
+        """What the burst reads by: the transport's own way, and a word to the watcher."""
+        return self._receive_and_tell
+
+    @receive.setter
+    def receive(self, own: Callable[[int], bytes]) -> None:
+        self._receive = own
 
     def _receive_and_tell(self, size: int) -> bytes:
-        data: bytes = self._receive(size)
+        data = self._receive(size)
         if data:
             self.watch.watcher.received(self, data)  # type: ignore[arg-type]
         return data
@@ -179,6 +190,10 @@ class _BurstTCP(_WatchedBurst, BurstTCPServer):
     """An accepted TCP connection."""
 
 
+class _BurstTLS(_WatchedBurst, BurstTLSServer):
+    """An accepted TLS connection."""
+
+
 class _BurstUNIX(_WatchedBurst, BurstUNIXServer):
     """An accepted Unix socket connection."""
 
@@ -191,23 +206,34 @@ class _StockUNIX(_WatchedStock, unix.Server):
     """An accepted Unix socket connection, on Twisted's own transport."""
 
 
-def watch_port(port: Any, watch: Watch, *, burst: bool) -> Any:
+@dataclass(frozen=True)
+class TLS:
+    """TLS on a port: *new_context* returns the context for the next connection."""
+
+    new_context: Callable[[], Any]
+    handshake_seconds: float
+
+
+def watch_port(port: Any, watch: Watch, *, burst: bool, tls: TLS | None = None) -> Any:
     """Give the connections that *port* will accept to *watch*, and return the port.
 
     :param port: what ``listenTCP``, ``listenUNIX``, ``adoptStreamPort`` or an endpoint
         returned; a port of another kind is returned untouched.
     :param burst: whether they go on the burst transport.
+    :param tls: TLS straight on the socket; for the burst transport only.
     """
     if not isinstance(port, tcp.Port):
         return port
+    attributes: dict[str, Any] = {"watch": watch, "limit": watch.send_queue}
     local = isinstance(port, unix.Port)
-    base: type
-    if burst:
-        base = _BurstUNIX if local else _BurstTCP
-    else:
-        base = _StockUNIX if local else _StockTCP
-    server = type(base.__name__, (base,), {"watch": watch, "limit": watch.send_queue})
-    if burst:
-        return accelerate(port, server)
-    port.transport = server  # type: ignore[assignment]
-    return port
+    if not burst:
+        stock = _StockUNIX if local else _StockTCP
+        port.transport = type(stock.__name__, (stock,), attributes)  # type: ignore[assignment]
+        return port
+    base: type = _BurstUNIX if local else _BurstTCP
+    if tls is not None:
+        base = _BurstTLS
+        attributes["new_context"] = staticmethod(tls.new_context)
+        attributes["handshake_seconds"] = tls.handshake_seconds
+    bases = (_Telling, base) if watch.tell_data else (base,)
+    return accelerate(port, type(base.__name__, bases, attributes))

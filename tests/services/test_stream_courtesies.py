@@ -2,9 +2,7 @@
 
 import pytest
 from twisted.internet.address import IPv6Address, UNIXAddress
-from twisted.internet.interfaces import ISSLTransport
 from twisted.internet.task import Clock
-from zope.interface import directlyProvides
 
 from socketsuite.services.stream import LINGER, Farewell, greeting, with_port
 from tests.services.streams import FakeStream
@@ -62,12 +60,3 @@ def test_a_caller_that_never_closes_is_dropped_in_the_end():
     assert stream.disconnected
     stream.gone()
     assert clock.getDelayedCalls() == []
-
-
-def test_over_tls_the_close_alert_stands_for_the_fin():
-    protocol = Farewell(Clock())
-    stream = FakeStream(protocol)
-    directlyProvides(stream, ISSLTransport)
-    protocol.farewell(b"bye\n")
-    assert stream.disconnecting
-    assert not stream.half_closed

@@ -10,10 +10,11 @@ from __future__ import annotations
 import string
 from dataclasses import dataclass
 
-from socketsuite.settings import setting
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import ServerFactory
 from twisted.protocols.basic import LineOnlyReceiver
+
+from socketsuite.settings import setting
 
 
 def rotation(letters: int) -> bytes:

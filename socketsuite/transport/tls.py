@@ -1,0 +1,212 @@
+"""TLS on the burst transport: OpenSSL straight on the socket, without a memory BIO.
+
+The handshake is made step by step as the socket becomes readable, so it never blocks a
+burst, and the protocol is connected only when it is complete: a peer that stalls in the
+middle, or whose certificate is refused, never reaches the protocol.
+
+TLS has a half-close of its own: the peer's close_notify ends its half, and
+``loseWriteConnection`` sends ours while reading goes on.
+
+This module must not know where a context comes from, nor of the suite around it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from OpenSSL import SSL
+from twisted.internet import main
+from twisted.internet.interfaces import (
+    IDelayedCall,
+    IHalfCloseableProtocol,
+    INegotiated,
+    ISSLTransport,
+)
+from twisted.internet.protocol import Protocol
+from zope.interface import implementer
+
+from socketsuite.transport.burst import BurstTCPServer
+
+# The largest record; one read takes all of it, so nothing stays unseen inside OpenSSL
+# while the socket itself is empty.
+_RECORD_BYTES = 16384
+
+HANDSHAKE_LATE = "handshake timeout"
+
+
+class _Unconnected(Protocol):
+    """Stands where the protocol will be, until the handshake is complete."""
+
+    def drain(self) -> None:
+        """Nobody has been served yet: there is nothing to finish."""
+        transport: Any = self.transport
+        transport.abortConnection()
+
+
+@implementer(ISSLTransport, INegotiated)
+class BurstTLSServer(BurstTCPServer):
+    """An accepted TLS connection of a burst.
+
+    :cvar new_context: returns the context for the next connection; a changed certificate
+        needs no more than another context.
+    :cvar handshake_seconds: how long the peer has for its handshake.
+    """
+
+    new_context: Callable[[], SSL.Context]
+    handshake_seconds = 10.0
+    why: str | None = None
+
+    _waiting: Any = None
+    _deadline: IDelayedCall | None = None
+
+    def begin(self) -> None:
+        """Start the handshake; the protocol is connected at its end."""
+        self._waiting, self.protocol = self.protocol, _Unconnected()
+        self.protocol.makeConnection(self)
+        self._tls = SSL.Connection(type(self).new_context(), self.socket)
+        self._tls.set_accept_state()
+        self.receive = self._shake_hands
+        self.send = self._encrypt
+        clock: Any = self.reactor
+        self._deadline = clock.callLater(self.handshake_seconds, self._late)
+
+    # ── handshake ───────────────────────────────────────────────────────────────────
+
+    def _late(self) -> None:
+        self._deadline = None
+        self.why = HANDSHAKE_LATE
+        self.abortConnection()
+
+    def _shake_hands(self, size: int) -> bytes:
+        """Take the handshake one step further; at its end connect the protocol, and read.
+
+        :raises BlockingIOError: when the peer's next step is awaited.
+        :raises OSError: when the handshake has failed.
+        """
+        try:
+            self._tls.do_handshake()
+        except SSL.WantReadError:
+            raise BlockingIOError from None
+        except SSL.WantWriteError:
+            self.arm()
+            raise BlockingIOError from None
+        except SSL.Error as error:
+            self.why = f"handshake failed: {_words(error)}"
+            raise OSError(self.why) from None
+        self._forget_deadline()
+        self.receive = self._decrypt
+        self.protocol, self._waiting = self._waiting, None
+        try:
+            self.protocol.makeConnection(self)
+        except BaseException:
+            self.burst.protocol_failed(self)
+            raise BlockingIOError from None
+        return self._decrypt(size)
+
+    def doWrite(self) -> Any:
+        """Write on; in a handshake, that is the handshake's own next flight."""
+        if self._waiting is None:
+            return super().doWrite()
+        self.stopWriting()
+        try:
+            data = self._shake_hands(_RECORD_BYTES)
+        except BlockingIOError:
+            return None
+        except OSError:
+            return main.CONNECTION_LOST
+        if data:
+            self.bytes_in += len(data)
+            self.protocol.dataReceived(data)
+        else:
+            self.burst.end_of_stream(self)
+        return None
+
+    def _forget_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    # ── bytes ───────────────────────────────────────────────────────────────────────
+
+    def _decrypt(self, _size: int) -> bytes:
+        try:
+            return self._tls.recv(_RECORD_BYTES)
+        except SSL.WantReadError:
+            raise BlockingIOError from None
+        except SSL.ZeroReturnError:
+            return b""
+        except SSL.WantWriteError:
+            self.arm()
+            raise BlockingIOError from None
+        except SSL.Error as error:
+            self.why = self.why or _words(error)
+            raise OSError(self.why) from None
+
+    def _encrypt(self, data: bytes) -> int:
+        """Send what the kernel takes; OpenSSL takes one record at a time."""
+        sent = 0
+        rest: Any = data
+        while True:
+            try:
+                sent += self._tls.send(rest)
+            except (SSL.WantWriteError, SSL.WantReadError):
+                if sent:
+                    return sent
+                raise BlockingIOError from None
+            except SSL.Error as error:
+                raise OSError(_words(error)) from None
+            if sent == len(data):
+                return sent
+            rest = memoryview(data)[sent:]
+
+    # ── closing ─────────────────────────────────────────────────────────────────────
+
+    def _say_goodbye(self) -> bool:
+        """Send close_notify; false if the kernel takes nothing just now."""
+        try:
+            self._tls.shutdown()
+        except SSL.WantWriteError:
+            return False
+        except SSL.Error:
+            pass  # the peer is gone, or the handshake was never completed
+        return True
+
+    def _postLoseConnection(self) -> Any:
+        if self._say_goodbye():
+            return main.CONNECTION_DONE
+        self.arm()
+        return None
+
+    def _closeWriteConnection(self) -> None:
+        self._say_goodbye()
+        if IHalfCloseableProtocol.providedBy(self.protocol):
+            self.protocol.writeConnectionLost()
+
+    def connectionLost(self, reason: Any) -> None:
+        """Twisted's own way, and the end of the deadline."""
+        self._forget_deadline()
+        super().connectionLost(reason)
+
+    # ── what a protocol may ask ─────────────────────────────────────────────────────
+
+    def getPeerCertificate(self) -> Any:
+        """Return the peer's certificate (``OpenSSL.crypto.X509``), or ``None``."""
+        return self._tls.get_peer_certificate()
+
+    def getHandle(self) -> Any:
+        """Return the ``OpenSSL.SSL.Connection``."""
+        return self._tls
+
+    @property
+    def negotiatedProtocol(self) -> bytes | None:
+        """The protocol that both sides chose by ALPN, or ``None``."""
+        return self._tls.get_alpn_proto_negotiated() or None
+
+
+def _words(error: SSL.Error) -> str:
+    """Return OpenSSL's reason, in its own words, without its codes."""
+    if isinstance(error, SSL.SysCallError):
+        return "closed in mid-stream" if error.args[0] == -1 else "reset by peer"
+    reasons = error.args[0] if error.args and isinstance(error.args[0], list) else []
+    return str(reasons[0][-1]) if reasons and reasons[0][-1] else "TLS error"

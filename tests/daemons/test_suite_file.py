@@ -1,0 +1,155 @@
+"""Several services in one process, from one file: the sample in etc/, and wrong files."""
+
+from __future__ import annotations
+
+import re
+import socket
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from socketsuite.testing import Daemon, read_all, read_exactly, read_line
+from tests.daemons.conftest import Start
+
+SAMPLE = Path(__file__).parents[2] / "etc" / "socketsuite.toml"
+LoadSuite = Callable[[str], Daemon]
+
+
+@pytest.fixture
+def suite(launch: Start, tmp_path: Path) -> LoadSuite:
+    """Start ``twistd -n socketsuite`` with a file of the given text."""
+
+    def start(text: str) -> Daemon:
+        (tmp_path / "suite.toml").write_text(text)
+        return launch("socketsuite", "--config", "suite.toml")
+
+    return start
+
+
+@pytest.fixture
+def sample(suite: LoadSuite) -> Daemon:
+    """The sample of etc/, as it is but for its port numbers."""
+    text, replaced = re.subn(r"^port = \d+", "port = 0", SAMPLE.read_text(), flags=re.MULTILINE)
+    assert replaced == len(tomllib.loads(text))
+    return suite(text).wait_until_ready()
+
+
+def port_of(daemon: Daemon, service: str, transport: str = "tcp") -> int:
+    pattern = rf"\[{service}#info\] listening transport={transport} address=127.0.0.1 port=(\d+)"
+    return int(daemon.wait_for_line(pattern)[1])
+
+
+def test_every_table_of_the_sample_is_a_service_on_the_air(sample: Daemon) -> None:
+    services = set(re.findall(r"\[(\S+)#info\] listening", sample.log))
+    tables = tomllib.loads(SAMPLE.read_text())
+    assert services == {
+        name if "service" in table else f"socketsuite-{name}" for name, table in tables.items()
+    }
+    assert sample.stop() == 0
+
+
+def test_the_samples_echo_answers_over_tcp_and_udp_on_one_port_number(sample: Daemon) -> None:
+    port = port_of(sample, "socketsuite-echo")
+    assert port_of(sample, "socketsuite-echo", "udp") == port
+    with sample.connect(port=port) as caller:
+        caller.sendall(b"hello")
+        caller.shutdown(socket.SHUT_WR)
+        assert read_all(caller) == b"hello"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as caller:
+        caller.settimeout(20)
+        caller.connect(("127.0.0.1", port))
+        caller.send(b"datagram")
+        assert caller.recv(100) == b"datagram"
+
+
+def test_the_samples_clocks_tell_universal_time_and_the_seconds_since_1900(
+    sample: Daemon,
+) -> None:
+    with sample.connect(port=port_of(sample, "socketsuite-daytime")) as caller:
+        assert read_all(caller).endswith(b" UTC\r\n")
+    with sample.connect(port=port_of(sample, "socketsuite-time")) as caller:
+        assert len(read_all(caller)) == 4
+
+
+def test_the_samples_accumulator_stops_at_the_largest_int32(sample: Daemon) -> None:
+    with sample.connect(port=port_of(sample, "socketsuite-accumulator")) as caller:
+        caller.sendall((2**31 - 1).to_bytes(4, "little") * 2)
+        assert read_exactly(caller, 4) == (2**31 - 1).to_bytes(4, "little")
+
+
+def test_a_service_that_runs_twice_is_two_rooms_with_settings_of_their_own(
+    sample: Daemon,
+) -> None:
+    everybody, staff = port_of(sample, "socketsuite-chat"), port_of(sample, "staff-chat")
+    assert everybody != staff
+    with (
+        sample.connect(port=everybody) as ann,
+        sample.connect(port=everybody) as ben,
+        sample.connect(port=staff) as cleo,
+        sample.connect(port=staff) as dan,
+    ):
+        assert read_line(cleo) == read_line(dan) == b"Staff only\n"
+        ben.sendall(b"for everybody\n")
+        assert read_line(ann) == b"-> for everybody\n"
+        dan.sendall(b"for the staff\n")
+        assert read_line(cleo) == b"-> for the staff\n"
+
+
+def test_the_environment_wins_over_a_services_table(launch: Start, tmp_path: Path) -> None:
+    (tmp_path / "suite.toml").write_text("[echo]\nport = 0\nprefix = 'file '\n")
+    environ = {"SOCKETSUITE_ECHO_PREFIX": "environment "}
+    daemon = launch("socketsuite", "--config", "suite.toml", env=environ).wait_until_ready()
+    with daemon.connect() as caller:
+        caller.sendall(b"!")
+        assert read_exactly(caller, 13) == b"environment !"
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (
+            "[chatt]\nport = 0",
+            "no service is called 'chatt' ([chatt] in suite.toml); did you mean 'chat'?",
+        ),
+        (
+            "[lounge]\nservice = 'caht'",
+            "no service is called 'caht' ([lounge] in suite.toml); did you mean 'chat'?",
+        ),
+        (
+            "[chat]\nport = 0\n[echo]\nbannner = 'x'",
+            "unknown key 'bannner' = 'x' ([echo] in suite.toml); did you mean 'banner'?",
+        ),
+        (
+            "[chat]\nport = 'x'",
+            "port = 'x' ([chat] in suite.toml) is not valid; allowed: a whole number from 0",
+        ),
+        ("port = 9000", "port = 9000 (suite.toml) stands outside of a service's table"),
+        ("", "suite.toml names no service; write a table such as [chat]"),
+        ("[filesink]\nport = 0", "file is needed: say --file PATH"),
+    ],
+)
+def test_a_wrong_file_is_one_line_and_status_2(suite: LoadSuite, text: str, line: str) -> None:
+    daemon = suite(text)
+    assert daemon.wait() == 2
+    assert daemon.errors.startswith(f"socketsuite: {line}")
+    assert daemon.errors.count("\n") == 1
+    assert "listening" not in daemon.log
+
+
+def test_without_a_file_there_is_nothing_to_run(launch: Start) -> None:
+    daemon = launch("socketsuite")
+    assert daemon.wait() == 2
+    assert daemon.errors.startswith("socketsuite: --config FILE.toml is needed")
+
+
+def test_when_one_service_cannot_start_none_does(suite: LoadSuite, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        taken = holder.getsockname()[1]
+        daemon = suite(f"[chat]\nport = 0\nunix = 'chat'\n[echo]\nport = {taken}\n")
+        assert daemon.wait() == 1
+    assert f"TCP port {taken}: the address is in use" in daemon.errors
+    assert daemon.errors.count("\n") == 1
+    assert "listening" not in daemon.log
+    assert not (tmp_path / "chat").exists()

@@ -1,0 +1,92 @@
+"""What pip installs is a working suite: every command is listed, and the daemons answer."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from socketsuite.testing import Daemon, read_exactly, read_line
+from tests.packaging.conftest import Venv
+
+# One worker makes the venvs, once, however many run the other tests.
+pytestmark = pytest.mark.xdist_group("packaging")
+
+COMMANDS = {
+    "socketsuite",
+    "socketsuite-accumulator",
+    "socketsuite-chargen",
+    "socketsuite-chat",
+    "socketsuite-daytime",
+    "socketsuite-discard",
+    "socketsuite-echo",
+    "socketsuite-filesink",
+    "socketsuite-qotd",
+    "socketsuite-time",
+    "socketsuite-watch",
+    "acme-rot13",
+}
+
+
+@pytest.mark.parametrize(
+    ("distribution", "plugin"),
+    [
+        ("socketsuite", "twisted/plugins/socketsuite_plugins.py"),
+        ("acme_rot13", "twisted/plugins/acme_rot13.py"),
+    ],
+)
+def test_of_the_twisted_package_the_wheel_holds_the_plugin_file_and_nothing_else(
+    wheels: dict[str, Path], distribution: str, plugin: str
+) -> None:
+    names = zipfile.ZipFile(wheels[distribution]).namelist()
+    assert [name for name in names if name.startswith("twisted/")] == [plugin]
+
+
+def test_the_wheel_says_that_it_is_typed_and_holds_no_cache(wheels: dict[str, Path]) -> None:
+    names = zipfile.ZipFile(wheels["socketsuite"]).namelist()
+    assert "socketsuite/py.typed" in names
+    assert [name for name in names if name.endswith((".pyc", ".cache"))] == []
+
+
+def test_an_installed_wheel_lists_every_command(installed: Venv) -> None:
+    assert installed.home_of("socketsuite").is_relative_to(installed.path)
+    assert installed.commands() >= COMMANDS
+
+
+def test_an_editable_install_lists_every_command(editable: Venv, source: Path) -> None:
+    assert editable.home_of("socketsuite").is_relative_to(source)
+    assert editable.home_of("acme").is_relative_to(source)
+    assert editable.commands() >= COMMANDS
+
+
+@pytest.mark.parametrize("where", ["installed", "editable"])
+def test_an_installed_echo_answers_and_ends_with_status_0(
+    request: pytest.FixtureRequest, tmp_path: Path, where: str
+) -> None:
+    twistd = request.getfixturevalue(where).twistd
+    daemon = Daemon(tmp_path, "socketsuite-echo", "--port", "0", twistd=twistd)
+    try:
+        daemon.wait_until_ready()
+        with daemon.connect() as caller:
+            caller.sendall(b"hello")
+            assert read_exactly(caller, 5) == b"hello"
+        assert daemon.stop() == 0
+    finally:
+        daemon.kill()
+
+
+@pytest.mark.parametrize("where", ["installed", "editable"])
+def test_a_third_partys_package_adds_a_daemon_of_its_own(
+    request: pytest.FixtureRequest, tmp_path: Path, where: str
+) -> None:
+    twistd = request.getfixturevalue(where).twistd
+    daemon = Daemon(tmp_path, "acme-rot13", "--port", "0", "--rotate", "1", twistd=twistd)
+    try:
+        daemon.wait_until_ready()
+        with daemon.connect() as caller:
+            caller.sendall(b"HAL\n")
+            assert read_line(caller) == b"IBM\n"
+        assert daemon.stop() == 0
+    finally:
+        daemon.kill()

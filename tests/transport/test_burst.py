@@ -1,0 +1,372 @@
+"""The burst transport where it differs from Twisted's own: in how it takes its turns."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from twisted.internet.epollreactor import EPollReactor
+from twisted.internet.protocol import DatagramProtocol, Factory, Protocol
+from twisted.python import log
+
+from socketsuite.transport.burst import accelerate, burst_of
+
+PATIENCE = 10.0
+
+
+class World:
+    """A reactor that is turned by hand, and one accelerated port on it."""
+
+    def __init__(self) -> None:
+        self.reactor: Any = EPollReactor()
+        self.port: Any = None
+        self.callers: list[socket.socket] = []
+        self.logged: list[dict[str, Any]] = []
+
+    def listen(self, make: Callable[[], Protocol]) -> None:
+        class Made(Factory):
+            noisy = False
+
+            def buildProtocol(self, addr: Any) -> Any:
+                return make()
+
+        self.port = accelerate(self.reactor.listenTCP(0, Made(), 200, "127.0.0.1"))
+
+    def call(self) -> socket.socket:
+        caller = socket.create_connection(("127.0.0.1", self.port.getHost().port))
+        caller.setblocking(False)
+        self.callers.append(caller)
+        return caller
+
+    def turn(self) -> None:
+        self.reactor.runUntilCurrent()
+        self.reactor.doIteration(0.01)
+
+    def until(self, true: Callable[[], Any]) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while not true():
+            assert time.monotonic() < deadline, "it never came true"
+            self.turn()
+
+    def read(self, caller: socket.socket, count: int) -> bytes:
+        got = b""
+
+        def enough() -> bool:
+            nonlocal got
+            with contextlib.suppress(BlockingIOError):
+                got += caller.recv(1 << 16)
+            return len(got) >= count
+
+        self.until(enough)
+        return got
+
+    def close(self) -> None:
+        for caller in self.callers:
+            caller.close()
+        self.reactor.disconnectAll()
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    made = World()
+    log.addObserver(made.logged.append)
+    yield made
+    log.removeObserver(made.logged.append)
+    made.close()
+
+
+class Echo(Protocol):
+    transport: Any
+
+    def dataReceived(self, data: bytes) -> None:
+        self.transport.write(data)
+
+
+class Recorder(Protocol):
+    """Keeps every instance and what happened to it."""
+
+    transport: Any
+
+    def __init__(self, made: list[Any]) -> None:
+        self.received = b""
+        self.lost: list[Any] = []
+        made.append(self)
+
+    def dataReceived(self, data: bytes) -> None:
+        self.received += data
+
+    def connectionLost(self, reason: Any = None) -> None:
+        self.lost.append(reason)
+
+
+def test_an_exception_costs_that_connection_alone_and_is_logged_once(world: World) -> None:
+    class Fussy(Echo):
+        def dataReceived(self, data: bytes) -> None:
+            if data == b"bad":
+                raise ValueError("I do not like that")
+            super().dataReceived(data)
+
+    world.listen(Fussy)
+    good, bad = world.call(), world.call()
+    bad.send(b"bad")
+    good.send(b"good")
+    assert world.read(good, 4) == b"good"
+    world.until(lambda: _closed(bad))
+    good.send(b"more")
+    assert world.read(good, 4) == b"more"
+    assert [e["failure"].type for e in world.logged if e["isError"]] == [ValueError]
+
+
+def test_an_exception_in_connection_made_costs_that_connection_alone(world: World) -> None:
+    made: list[Any] = []
+
+    class Shy(Echo):
+        def connectionMade(self) -> None:
+            made.append(self)
+            if len(made) == 1:
+                raise ValueError("not today")
+
+    world.listen(Shy)
+    first, second = world.call(), world.call()
+    second.send(b"hello")
+    assert world.read(second, 5) == b"hello"
+    world.until(lambda: _closed(first))
+
+
+def test_all_that_is_written_in_one_burst_leaves_in_one_send(world: World) -> None:
+    class Chatty(Protocol):
+        transport: Any
+
+        def dataReceived(self, data: bytes) -> None:
+            for byte in data:
+                self.transport.write(bytes([byte]))
+
+    world.listen(Chatty)
+    caller = world.call()
+    world.until(lambda: burst_of(world.reactor).members)
+    (transport,) = burst_of(world.reactor).members.values()
+    sends: list[bytes] = []
+    own = transport.send
+    transport.send = lambda data: sends.append(bytes(data)) or own(data)  # type: ignore[func-returns-value]
+    caller.send(b"many small pieces")
+    assert world.read(caller, 17) == b"many small pieces"
+    assert sends == [b"many small pieces"]
+
+
+def test_a_write_outside_of_a_burst_is_sent_at_once(world: World) -> None:
+    made: list[Any] = []
+    world.listen(lambda: Recorder(made))
+    caller = world.call()
+    world.until(lambda: made)
+    made[0].transport.write(b"now")
+    # The reactor has not turned since.
+    caller.setblocking(True)
+    caller.settimeout(PATIENCE)
+    assert caller.recv(10) == b"now"
+
+
+def test_a_connection_closed_by_another_in_the_same_burst_hears_nothing_more(
+    world: World,
+) -> None:
+    made: list[Any] = []
+
+    class Jealous(Recorder):
+        def dataReceived(self, data: bytes) -> None:
+            super().dataReceived(data)
+            for other in made:
+                if other is not self:
+                    other.transport.abortConnection()
+
+    world.listen(lambda: Jealous(made))
+    callers = [world.call() for _ in range(5)]
+    world.until(lambda: len(made) == 5)
+    for caller in callers:
+        caller.send(b"mine")
+    world.until(lambda: sum(bool(one.lost) for one in made) == 4)
+    assert sorted(one.received for one in made) == [b"", b"", b"", b"", b"mine"]
+
+
+def test_a_connection_paused_by_another_in_the_same_burst_is_not_read(world: World) -> None:
+    made: list[Any] = []
+
+    class Bossy(Recorder):
+        def dataReceived(self, data: bytes) -> None:
+            super().dataReceived(data)
+            for other in made:
+                if other is not self and not other.received:
+                    other.transport.pauseProducing()
+
+    world.listen(lambda: Bossy(made))
+    callers = [world.call() for _ in range(3)]
+    world.until(lambda: len(made) == 3)
+    for caller in callers:
+        caller.send(b"x")
+    world.until(lambda: any(one.received for one in made))
+    for _ in range(5):
+        world.turn()
+    assert sorted(one.received for one in made) == [b"", b"", b"x"]
+    while unheard := [one for one in made if not one.received]:
+        unheard[0].transport.resumeProducing()
+        world.until(lambda one=unheard[0]: one.received)
+    assert [one.received for one in made] == [b"x"] * 3
+
+
+def test_a_pull_producer_does_not_keep_a_burst_going(world: World) -> None:
+    asked: list[int] = []
+
+    class Endless(Protocol):
+        transport: Any
+
+        def connectionMade(self) -> None:
+            self.transport.registerProducer(self, False)
+
+        def resumeProducing(self) -> None:
+            asked.append(1)
+            self.transport.write(b"x")
+
+        def stopProducing(self) -> None:
+            pass
+
+    world.listen(Endless)
+    world.call()
+    world.until(lambda: len(asked) > 3)
+    before = len(asked)
+    world.turn()
+    assert len(asked) - before <= 2
+
+
+def test_a_reader_who_stops_reading_pauses_his_producer_and_resumes_it(world: World) -> None:
+    made: list[Any] = []
+
+    class Mirror(Recorder):
+        def connectionMade(self) -> None:
+            self.transport.registerProducer(self.transport, True)
+
+        def dataReceived(self, data: bytes) -> None:
+            self.received = data
+            self.transport.write(data)
+
+    world.listen(lambda: Mirror(made))
+    caller = world.call()
+    sent = 0
+    idle = 0
+    while idle < 20:
+        try:
+            sent += caller.send(b"y" * 65536)
+            idle = 0
+        except BlockingIOError:
+            idle += 1
+            world.turn()
+    (mirror,) = made
+    assert mirror.transport.queued < 3 * 65536
+    assert sent > mirror.transport.bytes_in > 0
+    caller.shutdown(socket.SHUT_WR)
+    assert len(world.read(caller, sent)) == sent
+
+
+def test_an_idle_burst_takes_no_turns(world: World) -> None:
+    made: list[Any] = []
+    world.listen(lambda: Recorder(made))
+    for _ in range(20):
+        world.call()
+    world.until(lambda: len(made) == 20)
+    burst = burst_of(world.reactor)
+    turns: list[int] = []
+    own = burst._run
+    burst._run = lambda epoll: turns.append(1) or own(epoll)  # type: ignore[method-assign,func-returns-value]
+    for _ in range(20):
+        world.turn()
+    assert turns == []
+
+
+def test_the_last_connection_takes_the_burst_out_of_the_reactor(world: World) -> None:
+    made: list[Any] = []
+    world.listen(lambda: Recorder(made))
+    caller = world.call()
+    world.until(lambda: made)
+    burst = burst_of(world.reactor)
+    assert burst in world.reactor.getReaders()
+    caller.close()
+    world.until(lambda: made[0].lost)
+    assert burst not in world.reactor.getReaders()
+
+
+def test_a_reactor_that_shuts_down_tells_every_connection(world: World) -> None:
+    made: list[Any] = []
+    world.listen(lambda: Recorder(made))
+    for _ in range(5):
+        world.call()
+    world.until(lambda: len(made) == 5)
+    world.reactor.disconnectAll()
+    assert [len(one.lost) for one in made] == [1] * 5
+
+
+def test_connections_live_on_when_their_port_stops(world: World) -> None:
+    world.listen(Echo)
+    caller = world.call()
+    world.until(lambda: burst_of(world.reactor).members)
+    stopped: list[Any] = []
+    world.port.stopListening().addCallback(stopped.append)
+    world.until(lambda: stopped)
+    caller.send(b"still here")
+    assert world.read(caller, 10) == b"still here"
+
+
+def test_descriptors_are_given_back(world: World) -> None:
+    world.listen(Echo)
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(50):
+        caller = world.call()
+        caller.send(b"x")
+        assert world.read(caller, 1) == b"x"
+        caller.close()
+    world.until(lambda: not burst_of(world.reactor).members)
+    assert len(os.listdir("/proc/self/fd")) <= before + 1
+
+
+def test_a_timer_is_on_time_among_saturated_echoes(world: World) -> None:
+    world.listen(Echo)
+    callers = [world.call() for _ in range(100)]
+    for caller in callers:
+        caller.send(b"x" * 4096)
+    lateness: list[float] = []
+    due = [time.monotonic() + 0.05]
+
+    def fire() -> None:
+        lateness.append(time.monotonic() - due[0])
+        due[0] = time.monotonic() + 0.05
+        world.reactor.callLater(0.05, fire)
+
+    world.reactor.callLater(0.05, fire)
+    deadline = time.monotonic() + PATIENCE
+    while len(lateness) < 10 and time.monotonic() < deadline:
+        for caller in callers:
+            with contextlib.suppress(BlockingIOError):
+                caller.send(caller.recv(65536))
+        world.turn()
+    assert len(lateness) == 10
+    # The callers are served by this very loop, which doubles the time of each turn.
+    assert sorted(lateness)[5] < 0.02
+
+
+def test_anything_but_a_stream_port_is_returned_untouched(world: World) -> None:
+    thing = object()
+    assert accelerate(thing) is thing
+    udp = world.reactor.listenUDP(0, DatagramProtocol(), interface="127.0.0.1")
+    before = dict(vars(udp))
+    assert accelerate(udp) is udp
+    assert vars(udp) == before
+
+
+def _closed(caller: socket.socket) -> bool:
+    try:
+        return caller.recv(1) == b""
+    except BlockingIOError:
+        return False
+    except ConnectionResetError:
+        return True
