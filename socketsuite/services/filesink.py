@@ -96,7 +96,7 @@ class FileSinkFactory(ServerFactory):
             os.close(self._descriptor)
             self._descriptor = -1
 
-    def append(self, data: bytes) -> bool:
+    def append(self, data: bytes | memoryview) -> bool:
         """Write all of *data*, and return whether that succeeded.
 
         This blocks until the kernel has the bytes, which is the back-pressure: nobody is
@@ -126,6 +126,8 @@ class FileSink(Protocol):
 
     transport: IStreamTransport
     factory: FileSinkFactory
+    borrows_buffer = True
+    """Whoever can lend a buffer need not make ``bytes``: they go to the kernel at once."""
 
     def __init__(self, factory: FileSinkFactory) -> None:
         self.factory = factory
@@ -135,7 +137,7 @@ class FileSink(Protocol):
         """Keep the file open for this client."""
         self.factory.hold()
 
-    def dataReceived(self, data: bytes) -> None:
+    def dataReceived(self, data: bytes | memoryview) -> None:
         """Append *data*; reset the client if that fails."""
         if not self._refused and not self.factory.append(data):
             self._refused = True

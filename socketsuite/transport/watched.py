@@ -138,7 +138,7 @@ class _Telling:
     def _receive_and_tell(self, size: int) -> bytes:
         data = self._receive(size)
         if data:
-            self.watch.watcher.received(self, data)  # type: ignore[arg-type]
+            self.watch.watcher.received(self, bytes(data))  # type: ignore[arg-type]
         return data
 
 

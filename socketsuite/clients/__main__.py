@@ -1,0 +1,5 @@
+"""``python -m socketsuite.clients``: the same as the ``socketsuite`` command."""
+
+from socketsuite.clients.command import main
+
+main()

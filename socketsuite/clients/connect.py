@@ -1,0 +1,55 @@
+"""``socketsuite connect``: the command around a conversation with one server.
+
+This module must not know how the bytes travel; see :mod:`socketsuite.clients.conversation`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from socketsuite.clients.options import Route, address_argument, epilog, stream_options
+
+_DEFAULT_PORT = 9000
+
+
+@click.command(
+    epilog=epilog(
+        [
+            "socketsuite connect localhost 9000",
+            "printf 'hello\\n' | socketsuite connect --tls chat.example.net 9000",
+            "socketsuite connect --exit-word exit localhost 8080",
+        ],
+        "no server, TLS not verified, connection lost, or output closed",
+        "the server, or the exit word, ended the conversation",
+    )
+)
+@address_argument(_DEFAULT_PORT)
+@click.option("--exit-word", metavar="WORD", help="A typed line equal to it ends the client.")
+@stream_options
+def connect(address: Sequence[str], exit_word: str | None, as_json: bool, route: Route) -> int:
+    """Join your terminal, or a pipe, to a server.
+
+    Standard input goes to the server as it is, and what comes back goes to standard
+    output, byte for byte.  The end of the input half-closes the connection (over TLS by
+    the close_notify alert) and waits for the rest of the answer.
+
+    With --json a summary follows on standard error: standard output is the server's.
+    """
+    from socketsuite.clients.conversation import converse
+    from socketsuite.clients.run import run
+
+    target = route.to(address, _DEFAULT_PORT)
+    word = exit_word.encode() if exit_word is not None else None
+
+    async def work(reactor: Any) -> int:
+        summary = await converse(reactor, target, word)
+        if as_json:
+            click.echo(json.dumps({"event": "closed", **asdict(summary)}), err=True)
+        return 0
+
+    return run(work)
