@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 PORT ?= 9000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types check docs clean
+.PHONY: help run test lint types check docs bench bench-quick clean
 
 help:            ## show this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 run: $(VENV)/.installed   ## start the chat daemon on port 9000; talk to it with: nc localhost 9000
 	$(BIN)/twistd -n socketsuite-chat --port $(PORT)
@@ -30,6 +30,12 @@ check: lint types test   ## what CI runs
 docs: $(VENV)/.installed-tests   ## write docs/settings.md anew from the declared settings
 	$(BIN)/python -m socketsuite.daemon.reference > docs/settings.md
 
+bench: $(VENV)/.installed-bench        ## compare with other servers, 5 minutes; writes docs/bench.svg
+	$(BIN)/python -m bench.run --json docs/bench.json --svg docs/bench.svg
+
+bench-quick: $(VENV)/.installed-bench  ## the same in brief, a minute
+	$(BIN)/python -m bench.run --quick
+
 clean:           ## remove what these commands made
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
@@ -40,6 +46,10 @@ $(VENV)/.made:
 $(VENV)/.installed: $(VENV)/.made pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check -e .
 	@touch $@
+
+$(VENV)/.installed-bench: $(VENV)/.made pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[bench]'
+	@touch $@ $(VENV)/.installed
 
 $(VENV)/.installed-tests: $(VENV)/.made pyproject.toml examples/rot13/pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[test,lint]'

@@ -1,0 +1,106 @@
+"""Do the servers all do the same?  A figure for one that does not would mean nothing.
+
+Each check talks to a server as its clients do and raises ``AssertionError`` with what is
+wrong.  This module must not know which server it talks to.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import struct
+import time
+from collections.abc import Callable, Mapping
+
+from bench.contestants import Files
+
+_PATIENCE = 5.0
+_HOST = "127.0.0.1"
+
+
+def _connect(port: int) -> socket.socket:
+    return socket.create_connection((_HOST, port), timeout=_PATIENCE)
+
+
+def _read(connection: socket.socket, count: int) -> bytes:
+    data = b""
+    while len(data) < count and (more := connection.recv(count - len(data))):
+        data += more
+    return data
+
+
+def _same(got: bytes, expected: bytes, what: str) -> None:
+    assert got == expected, f"{what}: {got[:80]!r} instead of {expected[:80]!r}"
+
+
+def _tcp_echo(port: int, files: Files) -> None:
+    sent = bytes(range(256)) * 64
+    with _connect(port) as connection:
+        connection.sendall(sent)
+        _same(_read(connection, len(sent)), sent, "echo")
+        connection.shutdown(socket.SHUT_WR)
+        _same(connection.recv(1), b"", "after our FIN")
+
+
+def _tls_echo(port: int, files: Files) -> None:
+    context = ssl.create_default_context(cafile=files.authority)
+    with context.wrap_socket(_connect(port), server_hostname="localhost") as connection:
+        assert connection.version() == "TLSv1.3", f"speaks {connection.version()}"
+        connection.sendall(b"hello")
+        _same(_read(connection, 5), b"hello", "echo")
+
+
+def _udp_echo(port: int, files: Files) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.settimeout(_PATIENCE)
+        client.sendto(b"hello", (_HOST, port))
+        _same(client.recv(100), b"hello", "echo")
+
+
+def _chat(port: int, files: Files) -> None:
+    with _connect(port) as ann, _connect(port) as bob:
+        bob.sendall(b"first\nsec")
+        _same(_read(ann, 9), b"-> first\n", "a line")
+        ann.sendall(b"answer\n")
+        # The first thing Bob hears is Ann: his own line did not come back to him.
+        _same(_read(bob, 10), b"-> answer\n", "another's line")
+        bob.sendall(b"ond\n")
+        _same(_read(ann, 10), b"-> second\n", "a line in two halves")
+
+
+def _accumulator(port: int, files: Files) -> None:
+    with _connect(port) as connection:
+        data = struct.pack("<4i", 1, 2, -30, 10_000)
+        connection.sendall(data[:5])
+        connection.sendall(data[5:])
+        _same(_read(connection, 4), struct.pack("<i", 9973), "the sum")
+
+
+def _file_sink(port: int, files: Files) -> None:
+    with _connect(port) as connection:
+        connection.sendall(b"hello")
+        connection.shutdown(socket.SHUT_WR)
+        _same(connection.recv(1), b"", "after our FIN")
+    deadline = time.monotonic() + _PATIENCE
+    while (got := files.sink.read_bytes()) != b"hello" and time.monotonic() < deadline:
+        time.sleep(0.02)  # a server may write behind its FIN
+    _same(got, b"hello", "the file")
+
+
+CHECKS: Mapping[str, Callable[[int, Files], None]] = {
+    "tcp-echo": _tcp_echo,
+    "tls-echo": _tls_echo,
+    "udp-echo": _udp_echo,
+    "chat": _chat,
+    "accumulator": _accumulator,
+    "filesink": _file_sink,
+}
+
+
+def complaint(service: str, port: int, files: Files) -> str:
+    """Return what is wrong with a server, or an empty text."""
+    try:
+        CHECKS[service](port, files)
+    except (AssertionError, OSError) as error:
+        return f"does not behave: {error}"
+    return ""

@@ -1,0 +1,133 @@
+"""The servers that are compared: which there are, and the command that starts each.
+
+This module must not know what is done to them.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+OURS = "ours"
+_PEERS = Path(__file__).parent / "peers"
+_TWISTD = str(Path(sys.executable).parent / "twistd")
+
+# By service, the twistd command that offers it, and the word its log has for the port.
+SERVICES: Mapping[str, tuple[str, str]] = {
+    "tcp-echo": ("socketsuite-echo", "tcp"),
+    "udp-echo": ("socketsuite-echo", "udp"),
+    "tls-echo": ("socketsuite-echo", "tls"),
+    "chat": ("socketsuite-chat", "tcp"),
+    "accumulator": ("socketsuite-accumulator", "tcp"),
+    "filesink": ("socketsuite-filesink", "tcp"),
+}
+
+
+@dataclass(frozen=True)
+class Files:
+    """The files a server may need; ``sink`` is this server's own.
+
+    :ivar authority: who signed the certificate.
+    """
+
+    authority: Path
+    certificate: Path
+    key: Path
+    sink: Path
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A server program.
+
+    :ivar command: gives the command line for a service.
+    :ivar listening: gives the pattern, for a service, that finds the port in its output.
+    :ivar ready: what its output holds once it can be used.
+    :ivar services: those it offers.
+    """
+
+    name: str
+    label: str
+    command: Callable[[str, Files], list[str]]
+    listening: Callable[[str], str] = lambda service: r"^listening (\d+)$"
+    ready: str = "listening"
+    services: frozenset[str] = frozenset(SERVICES)
+
+
+def _file_options(service: str, files: Files) -> list[str]:
+    if service == "tls-echo":
+        return ["--cert", str(files.certificate), "--key", str(files.key)]
+    return ["--file", str(files.sink)] if service == "filesink" else []
+
+
+def _ours(name: str, label: str, *flags: str) -> Contestant:
+    def command(service: str, files: Files) -> list[str]:
+        options = _file_options(service, files)
+        options = [
+            word.replace("--cert", "--tls-cert").replace("--key", "--tls-key") for word in options
+        ]
+        plugin, _ = SERVICES[service]
+        return [_TWISTD, "-n", "--pidfile=", plugin, "--port", "0", *flags, *options]
+
+    def listening(service: str) -> str:
+        return rf"listening transport={SERVICES[service][1]} address=127\.0\.0\.1 port=(\d+)"
+
+    return Contestant(name, label, command, listening, ready="ready, pid")
+
+
+def _program(
+    name: str, label: str, *words: str, services: frozenset[str] | None = None
+) -> Contestant:
+    def command(service: str, files: Files) -> list[str]:
+        return [words[0], *words[1:2], service, *words[2:], *_file_options(service, files)]
+
+    return Contestant(name, label, command, services=services or frozenset(SERVICES))
+
+
+def _has_transport_flag() -> bool:
+    shown = subprocess.run(
+        [_TWISTD, "-n", "--pidfile=", "socketsuite-echo", "--help"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    return "--transport" in shown.stdout
+
+
+def contestants(c_echo: Path | None) -> tuple[list[Contestant], list[str]]:
+    """Return those that can run here, ours first, and why others cannot.
+
+    :param c_echo: the compiled echo, if it could be compiled.
+    """
+    found = [_ours(OURS, "socketsuite")]
+    missing = []
+    if _has_transport_flag():
+        found.append(_ours("ours-twisted", "ours, --transport twisted", "--transport", "twisted"))
+    else:
+        missing.append("socketsuite --transport twisted: there is no such flag yet")
+    found.append(
+        _program("twisted", "stock Twisted", sys.executable, str(_PEERS / "twisted_server.py"))
+    )
+    asyncio_server = str(_PEERS / "asyncio_server.py")
+    found.append(_program("asyncio", "asyncio", sys.executable, asyncio_server))
+    if importlib.util.find_spec("uvloop"):
+        found.append(_program("uvloop", "uvloop", sys.executable, asyncio_server, "--uvloop"))
+    else:
+        missing.append("uvloop: it is not installed (pip install uvloop)")
+    node = shutil.which("node")
+    if node:
+        found.append(_program("node", "Node", node, str(_PEERS / "node_server.js")))
+    else:
+        missing.append("Node: there is no node on the path")
+    if c_echo:
+        echoes = frozenset({"tcp-echo", "udp-echo"})
+        found.append(_program("c", "C epoll", str(c_echo), services=echoes))
+    else:
+        missing.append("C epoll: there is no C compiler")
+    return found, missing

@@ -1,0 +1,132 @@
+"""One run: every workload against every server, in rounds that alternate between servers.
+
+This module must not know how the outcome is shown.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from bench.behaviour import complaint
+from bench.contestants import Contestant, Files
+from bench.figures import Round
+from bench.generator import Generator, LoadFailed
+from bench.servers import Cores, Server, running
+from bench.workloads import Workload
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How long things are looked at: rounds, and seconds of each."""
+
+    rounds: int
+    warm: float
+    window: float
+    latency_window: float
+    idle_rounds: int
+
+
+FULL = Pace(rounds=5, warm=0.1, window=0.3, latency_window=0.5, idle_rounds=2)
+QUICK = Pace(rounds=3, warm=0.04, window=0.12, latency_window=0.2, idle_rounds=1)
+
+
+@dataclass
+class Outcome:
+    """What became of one workload, by the servers' names.
+
+    :ivar rounds: at saturation; a server is here only if all its rounds succeeded.
+    :ivar latency: at the workload's fixed rate.
+    :ivar failed: why others are not in ``rounds``.
+    """
+
+    workload: Workload
+    rounds: dict[str, list[Round]] = field(default_factory=dict)
+    latency: dict[str, Round] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Session:
+    """All that a run needs to know.
+
+    :ivar tell: is called with a line on what is being done.
+    """
+
+    contestants: Sequence[Contestant]
+    generator: Generator
+    cores: Cores
+    files: Files
+    pace: Pace
+    tell: Callable[[str], None]
+
+    def run(self, workloads: Sequence[Workload]) -> list[Outcome]:
+        """Measure *workloads*; those of the same service share their servers."""
+        outcomes = [Outcome(workload) for workload in workloads]
+        driven = [one for one in outcomes if one.workload.mode != "idle"]
+        for service in dict.fromkeys(one.workload.service for one in driven):
+            same = [one for one in driven if one.workload.service == service]
+            self._measure(service, same, self.pace.rounds)
+        for outcome in outcomes:
+            if outcome.workload.mode == "idle":
+                for _ in range(self.pace.idle_rounds):  # memory has no second first time
+                    self._measure(outcome.workload.service, [outcome], 1)
+        return outcomes
+
+    def _measure(self, service: str, outcomes: Sequence[Outcome], rounds: int) -> None:
+        able = [one for one in self.contestants if service in one.services]
+        with running(able, service, self.cores, self.files) as (servers, failed):
+            with ThreadPoolExecutor(len(able)) as pool:
+                complaints = pool.map(lambda one: complaint(service, one.port, one.files), servers)
+            failed |= {
+                server.contestant.name: text
+                for server, text in zip(servers, complaints, strict=True)
+                if text
+            }
+            for outcome in outcomes:
+                self.tell(outcome.workload.title)
+                outcome.failed |= failed
+                for _ in range(rounds):
+                    self._round(outcome, servers)
+                if outcome.workload.rate:
+                    self._latency(outcome, servers)
+                for name in outcome.failed:
+                    outcome.rounds.pop(name, None)
+                    outcome.latency.pop(name, None)
+
+    def _round(self, outcome: Outcome, servers: Sequence[Server]) -> None:
+        options = {"warm": self.pace.warm, "window": self.pace.window}
+        for name, measured in self._each(outcome, servers, options):
+            outcome.rounds.setdefault(name, []).append(measured)
+
+    def _latency(self, outcome: Outcome, servers: Sequence[Server]) -> None:
+        options = {"warm": self.pace.warm, "window": self.pace.latency_window}
+        options["rate"] = outcome.workload.rate
+        outcome.latency.update(self._each(outcome, servers, options))
+
+    def _each(
+        self, outcome: Outcome, servers: Sequence[Server], options: dict[str, float]
+    ) -> Iterator[tuple[str, Round]]:
+        """Give each server that has not failed yet one round."""
+        workload = outcome.workload
+        for server in servers:
+            name = server.contestant.name
+            if name in outcome.failed:
+                continue
+            try:
+                yield (
+                    name,
+                    self.generator.run(
+                        workload.mode,
+                        server.port,
+                        server.process.pid,
+                        {**workload.load, **options},
+                    ),
+                )
+            except LoadFailed as error:
+                outcome.failed[name] = str(error)
+            finally:
+                if server.files.sink.exists():
+                    os.truncate(server.files.sink, 0)

@@ -1,0 +1,153 @@
+"""What is measured, how hard it is driven, and what is to be reached.
+
+Data only; this module must not know how servers are started or how anything is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+MEGABYTE = 1_000_000
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One thing that every server is made to do.
+
+    :ivar name: short, for ``--only`` and in the JSON.
+    :ivar service: what the server must offer; a key of ``contestants.SERVICES``.
+    :ivar mode: the load generator's mode.
+    :ivar load: the load generator's options.
+    :ivar unit: what the figures are per.
+    :ivar size: how many of the load generator's messages make a unit.
+    :ivar rate: lines or messages a second offered when latency is measured; 0: it is not.
+    :ivar targets: the ratio ours/peer that is to be reached, by the peer's name.
+    :ivar quick: part of the quick run, too.
+    """
+
+    name: str
+    title: str
+    service: str
+    mode: Literal["tcp", "tls", "udp", "fan-out", "stream", "connect", "idle"]
+    load: Mapping[str, int]
+    unit: str = "message"
+    size: float = 1.0
+    rate: float = 0.0
+    targets: Mapping[str, float] = field(default_factory=dict)
+    quick: bool = False
+
+    @property
+    def figure(self) -> str:
+        """What the figure that is compared counts."""
+        return "bytes of RSS" if self.mode == "idle" else f"CPU µs per {self.unit}"
+
+    @property
+    def offered(self) -> str:
+        """The rate at which latency is measured, in words."""
+        what = "line" if self.mode == "fan-out" else self.unit
+        return f"{self.rate:,.0f} {what}s/s"
+
+
+_CHAT_TARGETS = {"node": 0.85, "uvloop": 1.0}
+
+
+def _chat(readers: int, senders: int, *, quick: bool = False) -> Workload:
+    many = "many" if senders > 1 else "one"
+    return Workload(
+        f"chat-{readers}-{many}",
+        f"Chat fan-out, 64 B, {readers} readers, {senders} sender{'s' * (senders > 1)}",
+        "chat",
+        "fan-out",
+        {"connections": readers, "senders": senders, "size": 64},
+        unit="delivery",
+        rate=10_000 / readers,
+        targets=_CHAT_TARGETS,
+        quick=quick,
+    )
+
+
+WORKLOADS = (
+    Workload(
+        "tcp-echo-64",
+        "TCP echo, 64 B, 50 connections",
+        "tcp-echo",
+        "tcp",
+        {"connections": 50, "size": 64},
+        rate=10_000,
+        targets={"node": 0.75, "uvloop": 1.0, "c": 1.25},
+        quick=True,
+    ),
+    Workload(
+        "tcp-echo-4k",
+        "TCP echo, 4 KiB, 50 connections",
+        "tcp-echo",
+        "tcp",
+        {"connections": 50, "size": 4096},
+        rate=10_000,
+    ),
+    Workload(
+        "connections",
+        "Connections, made and closed, 16 at a time",
+        "tcp-echo",
+        "connect",
+        {"connections": 16},
+        unit="connection",
+    ),
+    Workload(
+        "udp-echo-64",
+        "UDP echo, 64 B, 50 sockets",
+        "udp-echo",
+        "udp",
+        {"connections": 50, "size": 64},
+        unit="datagram",
+        rate=10_000,
+        targets={"node": 0.75},
+        quick=True,
+    ),
+    Workload(
+        "tls-echo-64",
+        "TLS 1.3 echo, 64 B, 20 connections",
+        "tls-echo",
+        "tls",
+        {"connections": 20, "size": 64},
+        rate=5_000,
+        targets={"node": 1.0, "twisted": 0.5},
+        quick=True,
+    ),
+    _chat(50, 1, quick=True),
+    _chat(50, 10, quick=True),
+    _chat(200, 1),
+    _chat(200, 10),
+    Workload(
+        "accumulator",
+        "Accumulator, int32, 8 connections",
+        "accumulator",
+        "stream",
+        {"connections": 8},
+        unit="integer",
+        size=4,
+    ),
+    Workload(
+        "file-sink",
+        "File sink, 8 connections",
+        "filesink",
+        "stream",
+        {"connections": 8},
+        unit="MB",
+        size=MEGABYTE,
+        targets={"node": 0.70},
+        quick=True,
+    ),
+    Workload(
+        "idle-memory",
+        "Memory of an idle connection, at 5,000",
+        "tcp-echo",
+        "idle",
+        {"connections": 5000},
+        unit="idle connection",
+        targets={"node": 0.5},
+        quick=True,
+    ),
+)

@@ -1,0 +1,123 @@
+"""Small runs, with real servers and real load."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bench.behaviour import complaint
+from bench.contestants import Contestant, Files, contestants
+from bench.generator import Generator, LoadFailed, find_compiler, make_generator
+from bench.run import main, make_files
+from bench.servers import Cores, running
+from bench.session import Pace, Session
+from bench.workloads import WORKLOADS, Workload
+
+TINY = Pace(rounds=1, warm=0.02, window=0.05, latency_window=0.05, idle_rounds=1)
+
+
+@pytest.fixture
+def cores() -> Iterator[Cores]:
+    """Whatever pins this process to a core: afterwards it has all of them again."""
+    before = os.sched_getaffinity(0)
+    yield Cores(server=min(before), load=max(before))
+    os.sched_setaffinity(0, before)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Files:
+    return make_files(tmp_path)
+
+
+@pytest.fixture
+def plain() -> Contestant:
+    """A server that starts quickly and needs nothing installed."""
+    return next(one for one in contestants(None)[0] if one.name == "asyncio")
+
+
+def tiny(workload: Workload) -> Workload:
+    load = {
+        key: min(value, 5) if key == "connections" else value
+        for key, value in workload.load.items()
+    }
+    return replace(workload, load=load)
+
+
+@pytest.mark.parametrize("compiled", [True, False], ids=["compiled", "slow"])
+def test_every_kind_of_load_gets_through(
+    compiled: bool, cores: Cores, files: Files, plain: Contestant, tmp_path: Path
+) -> None:
+    compiler = find_compiler()
+    if compiled and compiler is None:
+        pytest.skip("no C compiler")
+    generator = make_generator(compiler if compiled else None, tmp_path)
+    workloads = [tiny(one) for one in {one.mode: one for one in WORKLOADS}.values()]
+    session = Session([plain], generator, cores, files, TINY, tell=lambda line: None)
+    outcomes = session.run(workloads)
+    assert [one.failed for one in outcomes] == [{}] * len(workloads)
+    for outcome in outcomes:
+        (measured,) = outcome.rounds["asyncio"]
+        assert measured.seconds > 0
+        assert measured.server_cpu > 0
+        assert measured.messages > 0 or outcome.workload.mode == "idle"
+        if outcome.workload.rate:
+            latency = outcome.latency["asyncio"]
+            assert 0 < latency.p50_us <= latency.p99_us < 1e6
+
+
+def test_servers_end_even_when_the_run_fails(cores: Cores, files: Files, plain: Contestant) -> None:
+    with contextlib.suppress(ZeroDivisionError), running([plain], "chat", cores, files) as (up, _):
+        (server,) = up
+        assert os.sched_getaffinity(server.process.pid) == {cores.server}
+        1 / 0
+    assert server.process.returncode is not None
+
+
+def test_a_server_that_cannot_start_is_named_with_its_last_words(
+    cores: Cores, files: Files, plain: Contestant
+) -> None:
+    broken = replace(plain, name="broken", command=lambda *_: [sys.executable, "-c", "1/0"])
+    with running([broken, plain], "tcp-echo", cores, files) as (up, failed):
+        assert [server.contestant.name for server in up] == ["asyncio"]
+    assert failed == {"broken": "did not start: ZeroDivisionError: division by zero"}
+
+
+def test_a_server_that_behaves_otherwise_is_found_out(
+    cores: Cores, files: Files, plain: Contestant
+) -> None:
+    with running([plain], "tcp-echo", cores, files) as (up, _):
+        assert "does not behave" in complaint("tls-echo", up[0].port, files)
+        assert complaint("tcp-echo", up[0].port, files) == ""
+
+
+def test_a_round_against_nobody_fails_with_the_reason(tmp_path: Path) -> None:
+    generator: Generator = make_generator(None, tmp_path)
+    with pytest.raises(LoadFailed, match="refused"):
+        generator.run("tcp", 1, os.getpid(), {"connections": 1})
+
+
+def test_an_unknown_workload_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--only", "nonsense"]) == 2
+    assert "no workload is called 'nonsense'; there are: tcp-echo-64" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_run_that_is_stopped_leaves_nobody_behind(number: signal.Signals) -> None:
+    run = subprocess.Popen(
+        [sys.executable, "-m", "bench.run", "--only", "tcp-echo-4k"],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert run.stderr is not None
+    assert "TCP echo, 4 KiB" in run.stderr.readline()  # measuring has begun
+    children = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
+    run.send_signal(number)
+    assert run.wait(20) == 128 + number
+    assert children
+    assert not [one for one in children if Path("/proc", one).exists()]
