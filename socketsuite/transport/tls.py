@@ -179,6 +179,7 @@ class BurstTLSServer(BurstTCPServer):
         return None
 
     def _closeWriteConnection(self) -> None:
+        self.simple = False
         self._say_goodbye()
         if IHalfCloseableProtocol.providedBy(self.protocol):
             self.protocol.writeConnectionLost()

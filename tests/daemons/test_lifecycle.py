@@ -205,9 +205,8 @@ def test_a_caller_who_does_not_read_is_dropped_and_the_others_are_not(serve: Sta
     daemon = serve("acme-rot13", "--send-queue", "64K")
     with daemon.connect() as greedy, daemon.connect() as other:
         line = b"a" * 16000 + b"\n"
-        with pytest.raises(OSError, match=r"reset|timed out|Broken pipe"):
-            while True:
-                greedy.sendall(line)
+        with pytest.raises(ConnectionError):
+            greedy.sendall(line * 10_000)
         daemon.wait_for_line('reason="send queue full"')
         other.sendall(b"a\n")
         assert read_line(other) == b"n\n"
