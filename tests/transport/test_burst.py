@@ -212,7 +212,7 @@ def test_a_connection_paused_by_another_in_the_same_burst_is_not_read(world: Wor
     assert sorted(one.received for one in made) == [b"", b"", b"x"]
     while unheard := [one for one in made if not one.received]:
         unheard[0].transport.resumeProducing()
-        world.until(lambda: len([one for one in made if not one.received]) < len(unheard))  # noqa: B023
+        world.until(lambda: len([one for one in made if not one.received]) < len(unheard))
     assert [one.received for one in made] == [b"x"] * 3
 
 
