@@ -22,7 +22,7 @@ ROOMS: dict[str, set[str]] = {
     "framing": set(),
     "transport": set(),
     "testing": set(),
-    "observe": {"settings"},
+    "observe": {"settings", "framing"},
     "policies": {"observe", "transport", "settings"},
     "services": {"framing", "settings"},
     "clients": {"framing", "settings", "plugin", "observe"},

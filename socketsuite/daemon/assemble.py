@@ -5,11 +5,14 @@ The only module of the daemon that imports the reactor; everybody else is handed
 
 from __future__ import annotations
 
+import sys
+
 from twisted.application.service import IService
 
 from socketsuite.daemon.options import DaemonOptions, SuiteOptions
 from socketsuite.daemon.process import DaemonProcess, use_monotonic_clock
 from socketsuite.daemon.serve import ServiceDaemon
+from socketsuite.observe.text_log import TextLog
 
 
 def make_service(options: DaemonOptions | SuiteOptions) -> IService:
@@ -17,7 +20,8 @@ def make_service(options: DaemonOptions | SuiteOptions) -> IService:
     from twisted.internet import reactor
 
     use_monotonic_clock(reactor)
-    process = DaemonProcess(options.name, reactor, no_daemon=options.no_daemon)
+    log = TextLog(sys.stdout) if options.logs_to_stdout else None
+    process = DaemonProcess(options.name, reactor, no_daemon=options.no_daemon, log=log)
     for configuration in options.configurations:
         ServiceDaemon(configuration, reactor).setServiceParent(process)
     return process

@@ -89,6 +89,15 @@ class _TwistdOptions(Options):
         parent: Any = getattr(self, "parent", None)
         return parent is None or bool(parent["nodaemon"])
 
+    @property
+    def logs_to_stdout(self) -> bool:
+        """Whether twistd would write its log to standard output, and no option says how."""
+        parent: Any = getattr(self, "parent", None)
+        if parent is None or not parent["nodaemon"]:
+            return False
+        said = any(parent.get(option) for option in ("logger", "syslog"))
+        return not said and parent.get("logfile") in (None, "", "-")
+
 
 class DaemonOptions(_TwistdOptions):
     """The options of one service's command."""

@@ -14,10 +14,12 @@ from typing import Any
 
 from twisted.application.service import MultiService
 from twisted.internet import defer
-from twisted.logger import Logger
+from twisted.logger import ILogObserver, Logger
 
 from socketsuite.daemon.errors import StartError
 from socketsuite.daemon.serve import ServiceDaemon
+
+_log = Logger(namespace="socketsuite")
 
 
 def use_monotonic_clock(reactor: Any) -> None:
@@ -34,12 +36,21 @@ class DaemonProcess(MultiService):
 
     A second signal stops the draining.  A start that fails is one line on standard error
     and exit status 1.
+
+    :param no_daemon: whether standard error is still somebody's to read.
+    :param log: the log observer to use; ``None`` leaves that to twistd's own options.
     """
 
-    _log = Logger(namespace="socketsuite")
-
-    def __init__(self, name: str, reactor: Any, *, no_daemon: bool) -> None:
+    def __init__(
+        self,
+        name: str,
+        reactor: Any,
+        *,
+        no_daemon: bool,
+        log: ILogObserver | None = None,
+    ) -> None:
         super().__init__()
+        self._own_log = log
         self.command = name
         self.reactor = reactor
         self._no_daemon = no_daemon
@@ -49,6 +60,12 @@ class DaemonProcess(MultiService):
     def daemons(self) -> list[ServiceDaemon]:
         """The services of this process."""
         return [one for one in self.services if isinstance(one, ServiceDaemon)]
+
+    def setServiceParent(self, parent: Any) -> None:
+        """Belong to twistd's application, and bring our own log, if there is one."""
+        if self._own_log is not None:
+            parent.setComponent(ILogObserver, self._own_log)
+        super().setServiceParent(parent)
 
     def privilegedStartService(self) -> None:
         """Bind every service's sockets, with whatever privilege the process began."""
@@ -71,7 +88,7 @@ class DaemonProcess(MultiService):
             one.close()
         if not self._no_daemon:
             # twistd tells the waiting parent, which prints this and exits 1.
-            self._log.error("{error}", error=error)
+            _log.error("{error}", error=error)
             raise error
         # Not sys.stderr, which twistd has given to its log by now.
         os.write(2, f"{self.command}: {error}\n".encode())
@@ -81,7 +98,7 @@ class DaemonProcess(MultiService):
         """Take signals over from the reactor, which would end the process by them."""
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._signalled)
-        self._log.info("ready, pid {pid}", pid=os.getpid())
+        _log.info("ready, pid {pid}", pid=os.getpid())
 
     def _signalled(self, number: int, _frame: Any) -> None:
         self.reactor.callFromThread(self._obey, number)
@@ -89,13 +106,13 @@ class DaemonProcess(MultiService):
     def _obey(self, number: int) -> None:
         name = signal.Signals(number).name
         if number == signal.SIGHUP:
-            self._log.info("{name}: nothing to reload", name=name)
+            _log.info("{name}: nothing to reload", name=name)
         elif self._stopping:
-            self._log.info("{name} again: stopping now", name=name)
+            _log.info("{name} again: stopping now", name=name)
             for one in self.daemons:
                 one.hurry()
         else:
-            self._log.info("{name}: draining; once more to stop now", name=name)
+            _log.info("{name}: draining; once more to stop now", name=name)
             self.drain()
 
     def drain(self) -> None:

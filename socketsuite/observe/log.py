@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Literal
+from functools import cache
+from typing import Any, Literal
 
 from twisted.logger import Logger, LogLevel
 
@@ -65,12 +66,17 @@ class EventLog:
 
 def event_line(event: Event) -> str:
     """Return ``name key=value …`` for *event*; a value with a space in it is quoted."""
-    words = [type(event).__name__.lower()]
-    for field in fields(event):
-        value = getattr(event, field.name)
-        if field.name != "service" and value is not None:
-            words.append(f"{field.name}={_value_text(value)}")
-    return " ".join(words)
+    kind: Any = type(event)
+    word, names = _shape(kind)
+    values = [(name, getattr(event, name)) for name in names]
+    told = [f" {name}={_value_text(value)}" for name, value in values if value is not None]
+    return word + "".join(told)
+
+
+@cache
+def _shape(kind: type[Any]) -> tuple[str, tuple[str, ...]]:
+    names = (field.name for field in fields(kind))
+    return kind.__name__.lower(), tuple(name for name in names if name != "service")
 
 
 def _value_text(value: object) -> str:

@@ -105,7 +105,7 @@ class Daemon:
 
     def wait_until_ready(self) -> Daemon:
         """Return once every listener is open."""
-        self.wait_for_line(r"#info\] ready")
+        self.wait_for_line(r"Z socketsuite ready")
         return self
 
     def port(self, transport: str = "tcp", host: str = "127.0.0.1") -> int:

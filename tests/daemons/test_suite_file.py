@@ -37,12 +37,12 @@ def sample(suite: LoadSuite) -> Daemon:
 
 
 def port_of(daemon: Daemon, service: str, transport: str = "tcp") -> int:
-    pattern = rf"\[{service}#info\] listening transport={transport} address=127.0.0.1 port=(\d+)"
+    pattern = rf" {service} listening transport={transport} address=127.0.0.1 port=(\d+)"
     return int(daemon.wait_for_line(pattern)[1])
 
 
 def test_every_table_of_the_sample_is_a_service_on_the_air(sample: Daemon) -> None:
-    services = set(re.findall(r"\[(\S+)#info\] listening", sample.log))
+    services = set(re.findall(r" (\S+) listening", sample.log))
     tables = tomllib.loads(SAMPLE.read_text())
     assert services == {
         name if "service" in table else f"socketsuite-{name}" for name, table in tables.items()

@@ -23,7 +23,7 @@ from twisted.python.failure import Failure
 
 from socketsuite.framing.lines import LineFramer, LineTooLong
 from socketsuite.framing.printable import printable
-from socketsuite.services.chat.room import Remark, Room
+from socketsuite.services.chat.room import Room
 from socketsuite.services.stream import Farewell, greeting
 from socketsuite.settings import setting
 
@@ -47,7 +47,7 @@ class LineChat(Farewell):
         """Greet, and join the room."""
         if self.factory.banner:
             self.transport.write(greeting(self.factory.banner, self.transport.getHost()))
-        self.factory.room.join(self)
+        self.factory.room.join(self, render, self.transport.write)
 
     def dataReceived(self, data: bytes) -> None:
         """Say the lines that are complete."""
@@ -63,10 +63,6 @@ class LineChat(Farewell):
         else:
             if lines:
                 self.factory.room.say(self, lines)
-
-    def hear(self, remark: Remark) -> None:
-        """Send what another member said, in one write."""
-        self.transport.write(remark.rendered(render))
 
     def drain(self) -> None:
         """Leave the room, flush, close."""

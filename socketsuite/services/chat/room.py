@@ -1,73 +1,63 @@
 """A room: what one member says reaches every other member.
 
-This module must not know how a member is connected, or how a line looks on any wire.
+This module must not know how a member is connected, or how a line looks on any wire: who
+joins brings both along.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Hashable, Sequence
 
 from twisted.logger import Logger
 
+Render = Callable[[Sequence[bytes]], bytes]
+"""Turns lines, as they were received, into bytes on some wire."""
 
-class Remark:
-    """Lines that one member said in one breath.
-
-    :param lines: the lines as received, without terminators; nothing is known of their
-        encoding, and they may hold anything but LF.
-    """
-
-    def __init__(self, lines: Sequence[bytes]) -> None:
-        self.lines = lines
-        self._rendered: dict[Callable[[Sequence[bytes]], bytes], bytes] = {}
-
-    def rendered(self, render: Callable[[Sequence[bytes]], bytes]) -> bytes:
-        """Return ``render(lines)``, worked out once however many members ask."""
-        wire = self._rendered.get(render)
-        if wire is None:
-            wire = self._rendered[render] = render(self.lines)
-        return wire
-
-
-class Member(Protocol):
-    """Anybody who can be in a room."""
-
-    def hear(self, remark: Remark) -> None:
-        """Take what another member said."""
+Write = Callable[[bytes], object]
+"""Takes such bytes to one member."""
 
 
 class Room:
-    """The members, in the order they came, and what they say to one another."""
+    """The members, grouped by how they are told, and what they say to one another."""
 
     _log = Logger()
 
     def __init__(self) -> None:
-        self._members: dict[Member, None] = {}
+        self._doors: dict[Render, dict[Hashable, Write]] = {}
 
     def __len__(self) -> int:
-        return len(self._members)
+        return sum(len(members) for members in self._doors.values())
 
-    def join(self, member: Member) -> None:
-        """Let *member* hear the others from now on."""
-        self._members[member] = None
+    def join(self, member: Hashable, render: Render, write: Write) -> None:
+        """Let *member* hear the others from now on.
 
-    def leave(self, member: Member) -> None:
+        :param render: the same function for all who came in by the same door.
+        """
+        self._doors.setdefault(render, {})[member] = write
+
+    def leave(self, member: Hashable) -> None:
         """Let *member* hear nothing more; one who is not here may leave, too."""
-        self._members.pop(member, None)
+        for members in self._doors.values():
+            members.pop(member, None)
 
-    def say(self, speaker: Member, lines: Sequence[bytes]) -> None:
+    def say(self, speaker: Hashable, lines: Sequence[bytes]) -> None:
         """Tell *lines* to everybody but *speaker*.
 
-        Members may leave while this goes on.  One that cannot be told is put out of the
-        room; the others never notice.
+        :param lines: as received, without terminators; nothing is known of their encoding,
+            and they may hold anything but LF.
+
+        Lines are rendered once for each door.  Members may come and go while this goes on.
+        One that cannot be told is put out of the room; the others never notice.
         """
-        remark = Remark(lines)
-        for member in tuple(self._members):
-            if member is speaker or member not in self._members:
+        for render, members in tuple(self._doors.items()):
+            if not members:
                 continue
-            try:
-                member.hear(remark)
-            except Exception as error:  # noqa: BLE001 - whatever it is, the rest must hear
-                self.leave(member)
-                self._log.error("a member could not be told and is out: {error!r}", error=error)
+            wire = render(lines)
+            for member, write in tuple(members.items()):
+                if member is speaker:
+                    continue
+                try:
+                    write(wire)
+                except Exception as error:  # noqa: BLE001 - whatever it is, the rest must hear
+                    self.leave(member)
+                    self._log.error("a member could not be told and is out: {error!r}", error=error)
