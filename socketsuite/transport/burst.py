@@ -108,7 +108,7 @@ class Burst:
     def connectionLost(self, reason: Failure) -> None:
         """Tell every connection that the reactor is shutting down."""
         for transport in list(self.members.values()):
-            self._lose(transport, reason)
+            self.lose(transport, reason)
         self._close()
 
     def doRead(self) -> None:
@@ -142,8 +142,8 @@ class Burst:
                     data = transport.receive(_RECEIVE_BYTES)
                 except BlockingIOError:
                     continue
-                except OSError:
-                    self._lose(transport, Failure(main.CONNECTION_LOST))
+                except Exception as error:
+                    transport.receive_failed(error)
                     continue
                 if not data:
                     self.end_of_stream(transport)
@@ -167,7 +167,7 @@ class Burst:
             # An error or a hang-up is told best by a read: data first, then the end.
             return None if events == _OUT else transport
         if events & ~(_IN | _OUT):
-            self._lose(transport, Failure(main.CONNECTION_LOST))
+            self.lose(transport, Failure(main.CONNECTION_LOST))
         return None
 
     # ── flushing ────────────────────────────────────────────────────────────────────
@@ -185,31 +185,23 @@ class Burst:
         # The list may grow meanwhile: a connectionLost may write to others.
         for transport in dirty:
             transport.queued_to_flush = False
-            chunks = transport._tempDataBuffer
-            if not chunks or transport.dataBuffer or not transport.plain:
+            if not transport.simple:
                 self.flush_slowly(transport)
                 continue
+            chunks = transport._tempDataBuffer
             data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
             try:
                 sent = transport.send(data)
             except BlockingIOError:
                 sent = 0
             except OSError:
-                self._lose(transport, Failure(main.CONNECTION_LOST))
+                self.lose(transport, Failure(main.CONNECTION_LOST))
                 continue
             transport.bytes_out += sent
             chunks.clear()
             transport._tempDataLen = 0
             if sent < len(data):
-                transport.dataBuffer, transport.offset = data, sent
-                transport.arm()
-            elif (
-                transport.producerPaused
-                or transport.disconnecting
-                or transport._writeDisconnecting
-                or not transport.streams
-            ):
-                self.flush_slowly(transport)
+                transport.keep(data, sent)
         dirty.clear()
         self.active = False
         self.current = None
@@ -229,8 +221,10 @@ class Burst:
             return
         transport.queued_to_flush = False
         if why is not None:
-            self._lose(transport, _DONE if why is main.CONNECTION_DONE else Failure(why))
-        elif not transport.disconnected and transport.has_work():
+            self.lose(transport, _DONE if why is main.CONNECTION_DONE else Failure(why))
+            return
+        transport.simple = transport.is_simple()
+        if not transport.disconnected and transport.has_work():
             transport.arm()
 
     # ── endings ─────────────────────────────────────────────────────────────────────
@@ -247,9 +241,10 @@ class Burst:
         """Log the exception being handled, and end the connection whose protocol raised it."""
         failure = Failure()
         log.callWithLogger(transport, log.err, failure)
-        self._lose(transport, failure)
+        self.lose(transport, failure)
 
-    def _lose(self, transport: Any, reason: Failure) -> None:
+    def lose(self, transport: Any, reason: Failure) -> None:
+        """End a connection; what its protocol raises at that is logged."""
         try:
             transport.connectionLost(reason)
         except BaseException:
@@ -300,8 +295,8 @@ class _BurstMixin:
     attribute of a class far up, and a connection is smaller.
 
     :cvar limit: unsent bytes that may wait; one more calls :meth:`overflow`.
-    :ivar simple: a write of bytes needs no look at anything: the connection is open, both
-        ways, and speaks no TLS.
+    :ivar simple: nothing out of the ordinary is going on, so that bytes can be written and
+        flushed without a look at anything else; see :meth:`is_simple`.
     :ivar attention: unsent bytes from which on producers and the limit are looked at.
     :ivar plain: bytes go out by *send*; else Twisted's own way is needed.
     :ivar streams: there is no pull producer to be asked after each flush.
@@ -312,6 +307,7 @@ class _BurstMixin:
         "_tempDataLen",
         "_writeDisconnecting",
         "attention",
+        "burst",
         "bytes_in",
         "bytes_out",
         "dataBuffer",
@@ -329,11 +325,12 @@ class _BurstMixin:
         "streams",
     )
 
-    burst: Burst
+    shared_burst: Burst
     limit = _NO_LIMIT
 
     # Twisted's own attributes, which the classes beside this one bring.
     if TYPE_CHECKING:
+        TLS: bool
         bufferSize: int
         protocol: Any
         _tempDataBuffer: list[bytes]
@@ -346,6 +343,7 @@ class _BurstMixin:
         _maybePauseProducer: Callable[[], None]
 
     def __init__(self, skt: socket.socket, *arguments: Any) -> None:
+        self.burst = self.shared_burst
         self.descriptor = skt.fileno()
         self.receive: Callable[[int], Any] = skt.recv
         self.send: Callable[[bytes], int] = skt.send
@@ -421,13 +419,39 @@ class _BurstMixin:
                 burst.dirty.append(self)
             elif not self.mask & _OUT:
                 self._send_now()
-        if self._tempDataLen > self.attention or self.dataBuffer:
+        if self._tempDataLen > self.attention:
             self._look_after_queue()
 
     def _look_after_queue(self) -> None:
         self._maybePauseProducer()
+        if self.producerPaused:
+            self.simple = False
         if self.queued > self.limit:
             self.overflow()
+
+    def is_simple(self) -> bool:
+        """Whether this is an open connection with nothing but bytes to be written."""
+        unusual = (
+            self.TLS
+            or self.disconnected
+            or self.disconnecting
+            or self._aborting
+            or self._writeDisconnecting
+            or self._writeDisconnected
+            or self.producerPaused
+            or self.dataBuffer
+        )
+        return self.plain and self.streams and not unusual
+
+    def keep(self, data: bytes, sent: int) -> None:
+        """Keep the rest of *data* until the kernel takes more."""
+        self.dataBuffer, self.offset = data, sent
+        self.simple = False
+        self.arm()
+
+    def receive_failed(self, error: Exception) -> None:
+        """The connection cannot be read: end it."""
+        self.burst.lose(self, Failure(main.CONNECTION_LOST))
 
     def writeSequence(self, iovec: Any) -> None:
         super().writeSequence(iovec)  # type: ignore[misc]
@@ -438,11 +462,11 @@ class _BurstMixin:
         self.abortConnection()
 
     def _send_now(self) -> None:
-        """Send outside of a burst; closing and producers are left to the next burst.
+        """Send outside of a burst; whatever is not simple is left to the next one.
 
         ``connectionLost`` must not be called from within ``write``.
         """
-        if self.dataBuffer or not self.plain or self._aborting:
+        if not self.simple:
             self.arm()
             return
         chunks = self._tempDataBuffer
@@ -456,9 +480,7 @@ class _BurstMixin:
         chunks.clear()
         self._tempDataLen = 0
         if sent < len(data):
-            self.dataBuffer, self.offset = data, sent
-        if sent < len(data) or self.producerPaused or self.has_work() or not self.streams:
-            self.arm()
+            self.keep(data, sent)
 
     def writeSomeData(self, data: bytes) -> Any:
         if self.plain:
@@ -476,20 +498,25 @@ class _BurstMixin:
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         # Set first: a pull producer is asked for data from within the call below.
-        self.streams = getattr(self, "TLS", False) or streaming
+        self.streams = self.TLS or streaming
+        self.simple = self.simple and self.streams
         super().registerProducer(producer, streaming)  # type: ignore[misc]
 
     def unregisterProducer(self) -> None:
         self.streams = True
         super().unregisterProducer()  # type: ignore[misc]
 
+    def loseConnection(self) -> None:
+        self.simple = False
+        super().loseConnection()  # type: ignore[misc]
+
+    def loseWriteConnection(self) -> None:
+        self.simple = False
+        super().loseWriteConnection()  # type: ignore[misc]
+
     def startTLS(self, *arguments: Any) -> None:
         self.simple = False
         super().startTLS(*arguments)  # type: ignore[misc]
-
-    def _closeWriteConnection(self) -> None:
-        self.simple = False
-        super()._closeWriteConnection()  # type: ignore[misc]
 
     def abortConnection(self) -> None:
         super().abortConnection()  # type: ignore[misc]
@@ -536,7 +563,7 @@ class BurstUNIXServer(_BurstMixin, unix.Server):
 
     def sendFileDescriptor(self, fileno: int) -> None:
         """Queue a descriptor; from here on Twisted's own way of writing is used."""
-        self.plain = False
+        self.plain = self.simple = False
         super().sendFileDescriptor(fileno)
 
 
@@ -563,7 +590,7 @@ def accelerate(port: PortT, server: type | None = None) -> PortT:
         return port
     make = server or (BurstUNIXServer if isinstance(port, unix.Port) else BurstTCPServer)
     burst = burst_of(port.reactor)
-    port.transport = type(make.__name__, (make,), {"burst": burst})  # type: ignore[assignment]
+    port.transport = type(make.__name__, (make,), {"shared_burst": burst})  # type: ignore[assignment]
     stock_accept = port.doRead
 
     def accept() -> None:

@@ -28,8 +28,8 @@ from zope.interface import implementer
 
 from socketsuite.transport.burst import BurstTCPServer
 
-# The largest record; one read takes all of it, so nothing stays unseen inside OpenSSL
-# while the socket itself is empty.
+# The largest record.  A read of so many bytes, or more, takes all of one record, so nothing
+# stays unseen inside OpenSSL while the socket itself is empty.
 _RECORD_BYTES = 16384
 
 HANDSHAKE_LATE = "handshake timeout"
@@ -95,14 +95,14 @@ class BurstTLSServer(BurstTCPServer):
             self.why = f"handshake failed: {_words(error)}"
             raise OSError(self.why) from None
         self._forget_deadline()
-        self.receive = self._decrypt
+        self.receive = self._tls.recv
         self.protocol, self._waiting = self._waiting, None
         try:
             self.protocol.makeConnection(self)
         except BaseException:
             self.burst.protocol_failed(self)
             raise BlockingIOError from None
-        return self._decrypt(size)
+        return self._tls.recv(size)
 
     def doWrite(self) -> Any:
         """Write on; in a handshake, that is the handshake's own next flight."""
@@ -113,13 +113,11 @@ class BurstTLSServer(BurstTCPServer):
             data = self._shake_hands(_RECORD_BYTES)
         except BlockingIOError:
             return None
-        except OSError:
-            return main.CONNECTION_LOST
-        if data:
-            self.bytes_in += len(data)
-            self.protocol.dataReceived(data)
-        else:
-            self.burst.end_of_stream(self)
+        except Exception as error:
+            self.receive_failed(error)
+            return None
+        self.bytes_in += len(data)
+        self.protocol.dataReceived(data)
         return None
 
     def _forget_deadline(self) -> None:
@@ -129,19 +127,18 @@ class BurstTLSServer(BurstTCPServer):
 
     # ── bytes ───────────────────────────────────────────────────────────────────────
 
-    def _decrypt(self, _size: int) -> bytes:
-        try:
-            return self._tls.recv(_RECORD_BYTES)
-        except SSL.WantReadError:
-            raise BlockingIOError from None
-        except SSL.ZeroReturnError:
-            return b""
-        except SSL.WantWriteError:
+    def receive_failed(self, error: Exception) -> None:
+        """OpenSSL gave no bytes: the next record is awaited, or one side has ended."""
+        if isinstance(error, SSL.WantReadError):
+            return
+        if isinstance(error, SSL.WantWriteError):
             self.arm()
-            raise BlockingIOError from None
-        except SSL.Error as error:
-            self.why = self.why or _words(error)
-            raise OSError(self.why) from None
+        elif isinstance(error, SSL.ZeroReturnError):
+            self.burst.end_of_stream(self)
+        else:
+            if isinstance(error, SSL.Error):
+                self.why = self.why or _words(error)
+            super().receive_failed(error)
 
     def _encrypt(self, data: bytes) -> int:
         """Send what the kernel takes; OpenSSL takes one record at a time."""
@@ -179,7 +176,6 @@ class BurstTLSServer(BurstTCPServer):
         return None
 
     def _closeWriteConnection(self) -> None:
-        self.simple = False
         self._say_goodbye()
         if IHalfCloseableProtocol.providedBy(self.protocol):
             self.protocol.writeConnectionLost()
