@@ -21,7 +21,7 @@ def make_service(options: DaemonOptions | SuiteOptions) -> IService:
 
     use_monotonic_clock(reactor)
     log = TextLog(sys.stdout) if options.logs_to_stdout else None
-    process = DaemonProcess(options.name, reactor, no_daemon=options.no_daemon, log=log)
+    process = DaemonProcess(options.name, reactor, refuse=options.refuse_start, log=log)
     for configuration in options.configurations:
         ServiceDaemon(configuration, reactor).setServiceParent(process)
     return process

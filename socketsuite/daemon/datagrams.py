@@ -30,6 +30,7 @@ class DatagramGate(DatagramProtocol):
     def __init__(
         self, inner: DatagramProtocol, events: Events, service: str, *, tell_data: bool
     ) -> None:
+        inner.noisy = False
         self._inner = inner
         self._events = events
         self._service = service

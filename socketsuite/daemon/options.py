@@ -6,6 +6,7 @@ prints help.  A mistake is one line on standard error and exit status 2.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import click
+from twisted.logger import Logger
 from twisted.python.usage import Options
 
 from socketsuite import __version__
@@ -83,11 +85,22 @@ class _TwistdOptions(Options):
         if not any(argument.startswith("--pidfile") for argument in sys.argv):
             parent["pidfile"] = ""
 
-    @property
-    def no_daemon(self) -> bool:
-        """Whether twistd stays in the foreground, so that standard error is read."""
-        parent: Any = getattr(self, "parent", None)
-        return parent is None or bool(parent["nodaemon"])
+    def refuse_start(self, message: str) -> NoReturn:
+        """End with exit status 1, and say why in one line to whoever started us."""
+        parent: Any = getattr(self, "parent", None) or {}
+        waiting = parent.get("statusPipe")
+        if waiting is None:
+            # Not sys.stderr, which twistd has given to its log by now.
+            os.write(2, f"{self.name}: {message}\n".encode())
+        else:
+            # Our terminal is gone; twistd's first process waits here for two characters
+            # and a word of at most 98 bytes, prints it and exits 1.
+            Logger(namespace=self.name).error("{message}", message=message)
+            os.write(waiting, b"1 " + message.encode()[:98])
+        if parent.get("pidfile"):
+            with contextlib.suppress(OSError):
+                os.unlink(parent["pidfile"])
+        sys.exit(1)
 
     @property
     def logs_to_stdout(self) -> bool:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NoReturn
 
 from twisted.application.service import MultiService
 from twisted.internet import defer
@@ -34,10 +34,9 @@ def use_monotonic_clock(reactor: Any) -> None:
 class DaemonProcess(MultiService):
     """Starts its services all or none, drains them on SIGTERM and SIGINT, then exits 0.
 
-    A second signal stops the draining.  A start that fails is one line on standard error
-    and exit status 1.
+    A second signal stops the draining.  A start that fails leaves nothing behind.
 
-    :param no_daemon: whether standard error is still somebody's to read.
+    :param refuse: ends the process when it cannot start, and says why in one line.
     :param log: the log observer to use; ``None`` leaves that to twistd's own options.
     """
 
@@ -46,14 +45,14 @@ class DaemonProcess(MultiService):
         name: str,
         reactor: Any,
         *,
-        no_daemon: bool,
+        refuse: Callable[[str], NoReturn],
         log: ILogObserver | None = None,
     ) -> None:
         super().__init__()
         self._own_log = log
         self.command = name
         self.reactor = reactor
-        self._no_daemon = no_daemon
+        self._refuse = refuse
         self._stopping = False
 
     @property
@@ -83,16 +82,10 @@ class DaemonProcess(MultiService):
             self._give_up(error)
         self.reactor.callWhenRunning(self._begin)
 
-    def _give_up(self, error: StartError) -> None:
+    def _give_up(self, error: StartError) -> NoReturn:
         for one in self.daemons:
             one.close()
-        if not self._no_daemon:
-            # twistd tells the waiting parent, which prints this and exits 1.
-            _log.error("{error}", error=error)
-            raise error
-        # Not sys.stderr, which twistd has given to its log by now.
-        os.write(2, f"{self.command}: {error}\n".encode())
-        sys.exit(1)
+        self._refuse(str(error))
 
     def _begin(self) -> None:
         """Take signals over from the reactor, which would end the process by them."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
 import threading
 from pathlib import Path
 
 import pytest
 
 from socketsuite.testing import read_all, read_line
+from socketsuite.testing.daemon import TWISTD
 from tests.daemons.conftest import Start
 
 
@@ -103,6 +105,20 @@ def test_nothing_is_half_started_when_the_second_port_is_taken(
     assert late.wait() == 1
     assert "listening" not in late.log
     assert not path.exists()
+
+
+def test_in_the_background_the_cause_still_reaches_the_terminal(
+    serve: Start, tmp_path: Path
+) -> None:
+    taken = serve("acme-rot13").port()
+    command = (TWISTD, "--pidfile=pid", "acme-rot13", "--port", str(taken))
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=20)
+    assert done.returncode == 1
+    assert f"port {taken}: the address is in use" in done.stderr
+    log = (tmp_path / "twistd.log").read_text()
+    assert "see who has it: socketsuite ports" in log
+    assert "Traceback" not in log
+    assert not (tmp_path / "pid").exists()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give its privilege away")
