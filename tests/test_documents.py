@@ -1,0 +1,83 @@
+"""What the documents show, run: a stranger copies it as it stands."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from socketsuite.clients.command import socketsuite
+from socketsuite.plugin import installed_plugins
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+COMMANDS = [
+    line.removeprefix("$ ").split("  #")[0].strip()
+    for document in DOCUMENTS
+    for line in document.read_text().splitlines()
+    if line.startswith("$ ")
+]
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("twistd -n socketsuite-")])
+def test_a_shown_daemon_takes_the_options_it_is_shown_with(command: str) -> None:
+    _, _, name, *arguments = shlex.split(command)
+    plugin = installed_plugins()[name]
+    if arguments == ["--help"]:
+        return
+    options = plugin.options()
+    options.parseOptions([word.replace("etc/", f"{ROOT}/etc/") for word in arguments])
+    assert options.configurations[0].name == name
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if re.search(r"(^|\| )socketsuite ", c)])
+def test_a_shown_client_command_exists_and_takes_its_options(command: str) -> None:
+    words = shlex.split(command.split("| ")[-1])
+    group = socketsuite.make_context("socketsuite", [], resilient_parsing=True)
+    client = socketsuite.get_command(group, words[1])
+        socketsuite.make_context("x", [], resilient_parsing=True), words[1]
+    )  # type: ignore[arg-type]
+    assert client is not None
+    client.make_context(words[1], words[2:])
+
+
+def test_every_link_between_the_documents_leads_somewhere() -> None:
+    broken = [
+        (document.name, target)
+        for document in [*DOCUMENTS, *ROOT.glob("*.md")]
+        for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text())
+        if not (document.parent / target).exists()
+    ]
+    assert broken == []
+
+
+def test_the_burst_page_is_a_server_as_it_stands(tmp_path: Path) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/burst.md").read_text(), re.S)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    script = tmp_path / "server.py"
+    script.write_text(code.replace("4007", str(port)))
+    with subprocess.Popen([sys.executable, script]) as server:
+        try:
+            with _connected(port) as caller:
+                caller.sendall(b"hello")
+                assert caller.recv(5) == b"hello"
+        finally:
+            server.kill()
+
+
+def _connected(port: int) -> socket.socket:
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port), timeout=20)
+        except ConnectionRefusedError:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)  # between two looks; nothing else tells that it listens
