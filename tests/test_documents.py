@@ -41,8 +41,6 @@ def test_a_shown_client_command_exists_and_takes_its_options(command: str) -> No
     words = shlex.split(command.split("| ")[-1])
     group = socketsuite.make_context("socketsuite", [], resilient_parsing=True)
     client = socketsuite.get_command(group, words[1])
-        socketsuite.make_context("x", [], resilient_parsing=True), words[1]
-    )  # type: ignore[arg-type]
     assert client is not None
     client.make_context(words[1], words[2:])
 
