@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from socketsuite.daemon.listen_settings import ListenSettings, TransportSettings
+from socketsuite.daemon.process_settings import ProcessSettings
 from socketsuite.daemon.tls import TLSSettings
 from socketsuite.observe.log import LogSettings
 from socketsuite.plugin import ServicePlugin
@@ -30,7 +31,11 @@ _DAEMON_GROUPS = (ListenSettings, TLSSettings, LimitSettings, LogSettings)
 
 @dataclass(eq=False)
 class Configuration:
-    """One service's settings, checked; *build* makes its factory, given the reactor."""
+    """One service's settings, checked.
+
+    *own* are those that the service itself declares; *build* makes its factory of them,
+    given the reactor.
+    """
 
     name: str
     listen: ListenSettings
@@ -38,6 +43,8 @@ class Configuration:
     tls: TLSSettings
     limits: LimitSettings
     log: LogSettings
+    process: ProcessSettings
+    own: dict[str, Any]
     build: Callable[[Any], Any]
     datagrams: bool
 
@@ -56,9 +63,10 @@ def speaks_datagrams(target: Any) -> bool:
     return hasattr(target, "buildDatagramProtocol")
 
 
-def groups_of(plugin: ServicePlugin) -> list[SettingsGroup]:
+def groups_of(plugin: ServicePlugin, *, alone: bool = True) -> list[SettingsGroup]:
     """Return every group of settings that *plugin*'s daemon takes, the service's own first.
 
+    :param alone: whether the process is this service's alone, and its settings are too.
     :raises TypeError: when the service declares a setting whose name the daemon has taken.
     """
     target = plugin.load()
@@ -66,6 +74,8 @@ def groups_of(plugin: ServicePlugin) -> list[SettingsGroup]:
     groups += _DAEMON_GROUPS
     if speaks_datagrams(target):
         groups.append(TransportSettings)
+    if alone:
+        groups.append(ProcessSettings)
     found = []
     taken: dict[str, str] = {"config": "the daemon"}
     for group in groups:
@@ -88,14 +98,16 @@ def configure(
     table: Mapping[str, Any] | None = None,
     table_origin: str = "",
     instance: str | None = None,
+    alone: bool = True,
 ) -> Configuration:
     """Resolve every setting of *plugin*: flag, then environment, then file, then default.
 
     :param instance: the name this instance goes by, where one process runs several.
+    :param alone: as for :func:`groups_of`.
     :raises SettingsError: for what the user got wrong, in one line.
     """
     target = plugin.load()
-    groups = groups_of(plugin)
+    groups = groups_of(plugin, alone=alone)
     name = instance or plugin.tapname
     values = resolve(
         (item for group in groups for item in group.settings),
@@ -104,7 +116,7 @@ def configure(
         prefix=environment_prefix(name),
         table=table,
         table_origin=table_origin,
-        reserved=("config",),
+        reserved=("config", "check_config"),
     )
 
     def built(group: Any) -> Any:
@@ -125,6 +137,8 @@ def configure(
         tls=built(TLSSettings),
         limits=built(LimitSettings),
         log=built(LogSettings),
+        process=built(ProcessSettings) if alone else ProcessSettings(),
+        own=own,
         build=_builder(target, own),
         datagrams=datagrams,
     )

@@ -1,21 +1,16 @@
 """The command line of a twistd command, made from declared settings.
 
-twistd asks for its own kind of options object; inside it, click parses, suggests and
-prints help.  A mistake is one line on standard error and exit status 2.
+click parses, suggests and prints help; ``configuration`` decides what it comes to.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
-import sys
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import click
-from twisted.logger import Logger
-from twisted.python.usage import Options
 
 from socketsuite import __version__
 from socketsuite.daemon.configuration import (
@@ -26,93 +21,20 @@ from socketsuite.daemon.configuration import (
     read_toml,
     table_for,
 )
+from socketsuite.daemon.process_settings import ProcessSettings
+from socketsuite.daemon.twistd import TwistdOptions
 from socketsuite.plugin import ServicePlugin, installed_plugins
-from socketsuite.settings import Setting, SettingsError, environment_prefix, nearest
-
-_TWISTD_PIDFILE = "twistd.pid"
-
-
-class _TwistdOptions(Options):
-    """What twistd needs of a command's options, around one click command."""
-
-    configurations: list[Configuration]
-
-    def __init__(self, name: str) -> None:
-        super().__init__()
-        self.name = name
-
-    def parseOptions(self, options: Sequence[str] | None = None) -> None:
-        """Parse, resolve every setting, and exit with one line where that fails."""
-        arguments = list(sys.argv[1:] if options is None else options)
-        try:
-            command = self.command()
-            said: dict[str, Any] = command.main(
-                arguments, prog_name=f"twistd {self.name}", standalone_mode=False
-            )
-            if not isinstance(said, dict):
-                sys.exit(0)  # --help or --version has spoken
-            self.configurations = self.resolve(said)
-        except click.ClickException as error:
-            self._refuse(error.format_message())
-        except click.Abort:
-            sys.exit(130)
-        except (SettingsError, ImportError) as error:
-            self._refuse(str(error))
-        self._unshare_pidfile()
-
-    def command(self) -> click.Command:
-        """Return the click command that parses this command line."""
-        raise NotImplementedError
-
-    def resolve(self, said: dict[str, Any]) -> list[Configuration]:
-        """Return the configuration of every service to start."""
-        raise NotImplementedError
-
-    def _refuse(self, message: str) -> NoReturn:
-        line = " ".join(message.split())
-        sys.stderr.write(f"{self.name}: {line}; see twistd {self.name} --help\n")
-        sys.exit(2)
-
-    def _unshare_pidfile(self) -> None:
-        """Write no pid file unless one was asked for.
-
-        twistd writes ``twistd.pid`` into the current folder, and a second daemon started
-        there would refuse to run.
-        """
-        parent: Any = getattr(self, "parent", None)
-        if parent is None or parent.get("pidfile") != _TWISTD_PIDFILE:
-            return
-        if not any(argument.startswith("--pidfile") for argument in sys.argv):
-            parent["pidfile"] = ""
-
-    def refuse_start(self, message: str) -> NoReturn:
-        """End with exit status 1, and say why in one line to whoever started us."""
-        parent: Any = getattr(self, "parent", None) or {}
-        waiting = parent.get("statusPipe")
-        if waiting is None:
-            # Not sys.stderr, which twistd has given to its log by now.
-            os.write(2, f"{self.name}: {message}\n".encode())
-        else:
-            # Our terminal is gone; twistd's first process waits here for two characters
-            # and a word of at most 98 bytes, prints it and exits 1.
-            Logger(namespace=self.name).error("{message}", message=message)
-            os.write(waiting, b"1 " + message.encode()[:98])
-        if parent.get("pidfile"):
-            with contextlib.suppress(OSError):
-                os.unlink(parent["pidfile"])
-        sys.exit(1)
-
-    @property
-    def logs_to_stdout(self) -> bool:
-        """Whether twistd would write its log to standard output, and no option says how."""
-        parent: Any = getattr(self, "parent", None)
-        if parent is None or not parent["nodaemon"]:
-            return False
-        said = any(parent.get(option) for option in ("logger", "syslog"))
-        return not said and parent.get("logfile") in (None, "", "-")
+from socketsuite.settings import (
+    Setting,
+    SettingsError,
+    environment_prefix,
+    nearest,
+    resolve,
+    settings_of,
+)
 
 
-class DaemonOptions(_TwistdOptions):
+class DaemonOptions(TwistdOptions):
     """The options of one service's command."""
 
     def __init__(self, plugin: ServicePlugin) -> None:
@@ -123,20 +45,21 @@ class DaemonOptions(_TwistdOptions):
         """Return the click command with a flag for every setting."""
         return _command(self.plugin, groups_of(self.plugin))
 
-    def resolve(self, said: dict[str, Any]) -> list[Configuration]:
+    def resolve(self, said: Mapping[str, Any]) -> tuple[list[Configuration], ProcessSettings]:
         """Return the one configuration, from flags, environment and ``--config``."""
         prefix = environment_prefix(self.plugin.tapname)
-        config = said.pop("config") or os.environ.get(f"{prefix}_CONFIG")
+        config = said["config"] or os.environ.get(f"{prefix}_CONFIG")
         table, origin = None, ""
         if config:
             path = Path(config)
             table, origin = table_for(self.plugin, read_toml(path), path), config
-        return [
-            configure(self.plugin, flags=said, environ=os.environ, table=table, table_origin=origin)
-        ]
+        found = configure(
+            self.plugin, flags=said, environ=os.environ, table=table, table_origin=origin
+        )
+        return [found], found.process
 
 
-class SuiteOptions(_TwistdOptions):
+class SuiteOptions(TwistdOptions):
     """The options of the command that runs several services from one file."""
 
     def command(self) -> click.Command:
@@ -144,26 +67,30 @@ class SuiteOptions(_TwistdOptions):
         return click.Command(
             self.name,
             callback=lambda **said: said,
-            params=[_config_option(), _version_option()],
+            params=[*map(_option, settings_of(ProcessSettings)), *_general_options()],
             context_settings={"help_option_names": ["-h", "--help"]},
             help=(
                 "Run several services in one process.\n\n"
                 "The file holds one table for each service, with the settings that its own"
                 " command takes: [chat], [echo], [acme-rot13]. To run a service twice, give"
                 ' the second table any name and say which service it is: service = "chat".'
+                " The flags below can also stand at the top of the file."
             ),
         )
 
-    def resolve(self, said: dict[str, Any]) -> list[Configuration]:
-        """Return one configuration for each table of the file."""
-        path = said["config"] or os.environ.get(f"{environment_prefix(self.name)}_CONFIG")
+    def resolve(self, said: Mapping[str, Any]) -> tuple[list[Configuration], ProcessSettings]:
+        """Return one configuration for each table of the file, and the process's own."""
+        prefix = environment_prefix(self.name)
+        path = said["config"] or os.environ.get(f"{prefix}_CONFIG")
         if not path:
             raise SettingsError("--config FILE.toml is needed: it says which services to run")
         document = read_toml(Path(path))
-        if not document:
+        tables = {name: value for name, value in document.items() if isinstance(value, dict)}
+        process = self._process(said, prefix, document, path)
+        if not tables:
             raise SettingsError(f"{path} names no service; write a table such as [chat]")
         plugins = installed_plugins()
-        found = [_from_table(name, table, path, plugins) for name, table in document.items()]
+        found = [_from_table(name, table, path, plugins) for name, table in tables.items()]
         names = [one.name for one in found]
         for name in names:
             if names.count(name) > 1:
@@ -171,16 +98,33 @@ class SuiteOptions(_TwistdOptions):
                     f"two tables of {path} are {name!r}; give the second one a name of its own"
                     f' and say service = "{name.removeprefix("socketsuite-")}" in it'
                 )
-        return found
+        return found, process
+
+    def _process(
+        self, said: Mapping[str, Any], prefix: str, document: Mapping[str, Any], path: str
+    ) -> ProcessSettings:
+        """Return the process's settings: flags, environment, the top of the file."""
+        own = settings_of(ProcessSettings)
+        top = {key: value for key, value in document.items() if not isinstance(value, dict)}
+        known = {item.key for item in own}
+        for key, value in top.items():
+            if key.replace("_", "-") not in known:
+                raise SettingsError(
+                    f"{key!r} = {value!r} ({path}) stands outside of a service's table, such as"
+                    f" [chat]{nearest(key, known)}"
+                )
+        # Every service's variables begin as ours do, so only known names are ours.
+        ours = {item.variable(prefix) for item in own}
+        environ = {name: value for name, value in os.environ.items() if name in ours}
+        values = resolve(
+            own, flags=said, environ=environ, prefix=prefix, table=top, table_origin=path
+        )
+        return ProcessSettings(**values)
 
 
 def _from_table(
-    name: str, table: Any, path: str, plugins: dict[str, ServicePlugin]
+    name: str, table: Mapping[str, Any], path: str, plugins: dict[str, ServicePlugin]
 ) -> Configuration:
-    if not isinstance(table, dict):
-        raise SettingsError(
-            f"{name!r} = {table!r} ({path}) stands outside of a service's table, such as [chat]"
-        )
     table = dict(table)
     wanted = table.pop("service", name)
     plugin = None
@@ -202,6 +146,7 @@ def _from_table(
         table=table,
         table_origin=f"table {name!r} in {path}",
         instance=plugin.tapname if own else name,
+        alone=False,
     )
 
 
@@ -234,11 +179,11 @@ class _GroupedCommand(click.Command):
 
 def _command(plugin: ServicePlugin, groups: list[SettingsGroup]) -> click.Command:
     prefix = environment_prefix(plugin.tapname)
-    flags = [_option(item, plugin) for group in groups for item in group.settings]
+    flags = [_option(item, plugin.port) for group in groups for item in group.settings]
     command = _GroupedCommand(
         plugin.tapname,
         callback=lambda **said: {name: value for name, value in said.items() if value != ()},
-        params=[*flags, _config_option(), _version_option()],
+        params=[*flags, *_general_options()],
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
         help=f"{plugin.description}.",
         epilog=(
@@ -252,10 +197,10 @@ def _command(plugin: ServicePlugin, groups: list[SettingsGroup]) -> click.Comman
     return command
 
 
-def _option(item: Setting, plugin: ServicePlugin) -> click.Option:
+def _option(item: Setting, port: int = 0) -> click.Option:
     default = item.default_text
     if item.name == "port":
-        default = str(plugin.port)
+        default = str(port)
     note = f"  [default: {default}]" if default else "  [required]" if item.required else ""
     if item.kind is bool and item.parse is None:
         return click.Option(
@@ -271,8 +216,16 @@ def _option(item: Setting, plugin: ServicePlugin) -> click.Option:
     )
 
 
-def _config_option() -> click.Option:
-    return click.Option(["--config"], metavar="FILE.toml", help="read settings from this file")
+def _general_options() -> list[click.Option]:
+    return [
+        click.Option(["--config"], metavar="FILE.toml", help="read settings from this file"),
+        click.Option(
+            ["--check-config"],
+            is_flag=True,
+            help="check the settings and the files they name, and exit",
+        ),
+        _version_option(),
+    ]
 
 
 def _version_option() -> click.Option:

@@ -16,8 +16,10 @@ from twisted.application.service import MultiService
 from twisted.internet import defer
 from twisted.logger import ILogObserver, Logger
 
+from socketsuite.daemon.configuration import Configuration
 from socketsuite.daemon.errors import StartError
 from socketsuite.daemon.serve import ServiceDaemon
+from socketsuite.settings import SettingsError
 
 _log = Logger(namespace="socketsuite")
 
@@ -37,6 +39,7 @@ class DaemonProcess(MultiService):
     A second signal stops the draining.  A start that fails leaves nothing behind.
 
     :param refuse: ends the process when it cannot start, and says why in one line.
+    :param reread: returns the configurations anew, on reload.
     :param log: the log observer to use; ``None`` leaves that to twistd's own options.
     """
 
@@ -46,6 +49,7 @@ class DaemonProcess(MultiService):
         reactor: Any,
         *,
         refuse: Callable[[str], NoReturn],
+        reread: Callable[[], list[Configuration]],
         log: ILogObserver | None = None,
     ) -> None:
         super().__init__()
@@ -53,6 +57,7 @@ class DaemonProcess(MultiService):
         self.command = name
         self.reactor = reactor
         self._refuse = refuse
+        self._reread = reread
         self._stopping = False
 
     @property
@@ -99,7 +104,7 @@ class DaemonProcess(MultiService):
     def _obey(self, number: int) -> None:
         name = signal.Signals(number).name
         if number == signal.SIGHUP:
-            _log.info("{name}: nothing to reload", name=name)
+            self.reload()
         elif self._stopping:
             _log.info("{name} again: stopping now", name=name)
             for one in self.daemons:
@@ -107,6 +112,21 @@ class DaemonProcess(MultiService):
         else:
             _log.info("{name}: draining; once more to stop now", name=name)
             self.drain()
+
+    def reload(self) -> None:
+        """Take new settings over, if they are right; else keep the old ones, and say why."""
+        try:
+            configurations = self._reread()
+            by_name = {one.name: one for one in configurations}
+            if set(by_name) != {one.configuration.name for one in self.daemons}:
+                raise StartError("another set of services needs a restart")
+            ready = [one.prepare(by_name[one.configuration.name]) for one in self.daemons]
+        except (SettingsError, StartError) as error:
+            _log.error("reload refused, the old settings stay: {error}", error=error)
+            return
+        for apply in ready:
+            apply()
+        _log.info("reloaded")
 
     def drain(self) -> None:
         """Drain every service, then stop the reactor."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Callable
 from typing import Any
 
 from twisted.application.service import Service
@@ -23,6 +24,7 @@ from socketsuite.daemon.configuration import Configuration
 from socketsuite.daemon.datagrams import DatagramGate
 from socketsuite.daemon.errors import StartError, cause_text
 from socketsuite.daemon.listen_settings import LOOPBACK
+from socketsuite.daemon.reload import RELOADABLE, needs_restart
 from socketsuite.daemon.sockets import BoundSocket, bind_all
 from socketsuite.observe.addresses import address_text, host_text
 from socketsuite.observe.events import Draining, Events, Listening, Notice, Stopped
@@ -68,6 +70,41 @@ class ServiceDaemon(Service):
         self._late: Any = None
         self._aborted = 0
 
+    def check(self) -> None:
+        """Look at what the settings name, without opening a socket.
+
+        :raises StartError: for what would make a start fail.
+        """
+        tls.load_context(self.configuration.tls)
+        try:
+            self.configuration.build(self.reactor)
+        except (OSError, SettingsError) as error:
+            raise StartError(_factory_error(error)) from None
+
+    def prepare(self, new: Configuration) -> Callable[[], None]:
+        """Look at what *new* settings name, and return what takes them over.
+
+        :raises StartError: when they are wrong; nothing has changed then.
+        """
+        context = tls.load_context(new.tls)
+        late = needs_restart(self.configuration, new)
+        if (context is None) != (self._context is None):
+            late.append("tls-cert")
+            context = self._context
+
+        def apply() -> None:
+            if late:
+                text = f"needs a restart to take effect: {', '.join(late)}"
+                self.events.emit(Notice(self.configuration.name, text, "warn"))
+            self._context = context
+            vars(self.configuration.limits).update(
+                {k: v for k, v in vars(new.limits).items() if k in RELOADABLE}
+            )
+            self.configuration.tls = new.tls
+            self._restart_idle_sweep()
+
+        return apply
+
     # ── starting ────────────────────────────────────────────────────────────────────
 
     def privilegedStartService(self) -> None:
@@ -108,11 +145,15 @@ class ServiceDaemon(Service):
         self._hint()
 
     def _gate(self, factory: Any) -> Gate:
-        return Gate(factory, self.connections, self.configuration.limits.max_connections)
+        return Gate(factory, self.connections, self.configuration.limits)
 
     @property
     def _burst(self) -> bool:
         return self.configuration.listen.transport == "burst" and AVAILABLE
+
+    def _new_context(self) -> Any:
+        assert self._context is not None
+        return self._context.getContext()
 
     def _watch(self, port: Any, kind: str, secure: TLS | None = None) -> None:
         told = self.configuration.log.log_data != "off"
@@ -138,9 +179,10 @@ class ServiceDaemon(Service):
             if self._context is not None and kind == "tcp":
                 kind = "tls"
                 if self._burst:
-                    secure = TLS(self._context.getContext, tls.HANDSHAKE_SECONDS)
+                    secure = TLS(self._new_context, self.configuration.limits.handshake_timeout)
                 else:
-                    inner = tls.wrap(inner, self._context, self.reactor)
+                    seconds = self.configuration.limits.handshake_timeout
+                    inner = tls.wrap(inner, self._context, self.reactor, seconds)
             listen = self.configuration.listen
             port = adopt_stream(
                 self.reactor,
@@ -198,6 +240,12 @@ class ServiceDaemon(Service):
         if listen.transport == "burst" and not AVAILABLE:
             text = "no epoll on this machine: using Twisted's own transport"
             self.events.emit(Notice(self.configuration.name, text))
+
+    def _restart_idle_sweep(self) -> None:
+        if self._idle is not None:
+            self._idle.stop()
+            self._idle = None
+        self._start_idle_sweep()
 
     def _start_idle_sweep(self) -> None:
         timeout = self.configuration.limits.idle_timeout

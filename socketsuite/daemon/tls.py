@@ -28,8 +28,6 @@ from socketsuite.observe.addresses import path_text
 from socketsuite.settings import setting
 from socketsuite.transport.tls import HANDSHAKE_LATE
 
-HANDSHAKE_SECONDS = 10.0
-
 
 @dataclass(eq=False)
 class TLSSettings:
@@ -121,13 +119,15 @@ def _private_key(path: Path) -> crypto.PKey:
 
 
 def wrap(
-    factory: IProtocolFactory, options: CertificateOptions, reactor: IReactorTime
+    factory: IProtocolFactory, options: CertificateOptions, reactor: IReactorTime, seconds: float
 ) -> IProtocolFactory:
     """Return a factory that speaks TLS and hands *factory* what comes out of it.
 
+    :param seconds: how long a peer has for its handshake.
+
     For Twisted's own transport; the burst transport speaks TLS by itself.
     """
-    gate = _HandshakeGateFactory(factory, reactor)
+    gate = _HandshakeGateFactory(factory, reactor, seconds)
     wrapped = TLSMemoryBIOFactory(options, isClient=False, wrappedFactory=gate, clock=reactor)
     wrapped.protocol = _TLSProtocol
     wrapped.noisy = False
@@ -148,12 +148,13 @@ class _TLSProtocol(TLSMemoryBIOProtocol):
 class _HandshakeGateFactory(Factory):
     noisy = False
 
-    def __init__(self, inner: IProtocolFactory, reactor: IReactorTime) -> None:
+    def __init__(self, inner: IProtocolFactory, reactor: IReactorTime, seconds: float) -> None:
         self.inner = inner
         self.reactor = reactor
+        self.seconds = seconds
 
     def buildProtocol(self, addr: Any) -> Protocol:
-        return _HandshakeGate(self.inner, addr, self.reactor)
+        return _HandshakeGate(self, addr)
 
 
 @implementer(IHandshakeListener)
@@ -162,13 +163,12 @@ class _HandshakeGate(Protocol):
 
     _deadline: IDelayedCall | None = None
 
-    def __init__(self, inner: IProtocolFactory, address: Any, reactor: IReactorTime) -> None:
-        self._inner = inner
+    def __init__(self, factory: _HandshakeGateFactory, address: Any) -> None:
+        self._factory = factory
         self._address = address
-        self._reactor = reactor
 
     def connectionMade(self) -> None:
-        self._deadline = self._reactor.callLater(HANDSHAKE_SECONDS, self._late)
+        self._deadline = self._factory.reactor.callLater(self._factory.seconds, self._late)
 
     def _late(self) -> None:
         self._deadline = None
@@ -180,7 +180,7 @@ class _HandshakeGate(Protocol):
         """Step aside: the TLS layer's protocol is the service's from here on."""
         self._cancel()
         tls: Any = self.transport
-        protocol = self._inner.buildProtocol(self._address)
+        protocol = self._factory.inner.buildProtocol(self._address)
         if protocol is None:
             tls.loseConnection()
             return

@@ -18,6 +18,7 @@ from twisted.python.failure import Failure
 
 from socketsuite.observe.addresses import address_text
 from socketsuite.observe.events import Closed, Connected, Events, Received, Refused
+from socketsuite.policies.settings import LimitSettings
 from socketsuite.transport.watched import Watched
 
 
@@ -109,15 +110,15 @@ class Gate(Factory):
     _log = Logger()
 
     def __init__(
-        self, factory: IProtocolFactory, connections: Connections, max_connections: int
+        self, factory: IProtocolFactory, connections: Connections, limits: LimitSettings
     ) -> None:
         self._factory = factory
         self._connections = connections
-        self._max_connections = max_connections
+        self._limits = limits
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """Return the service's protocol, or ``None`` to close the connection at once."""
-        if 0 < self._max_connections <= len(self._connections):
+        if 0 < self._limits.max_connections <= len(self._connections):
             self._refuse(addr, "max-connections")
             return None
         try:

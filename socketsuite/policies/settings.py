@@ -20,6 +20,9 @@ class LimitSettings:
         minimum=0,
         metavar="SECONDS",
     )
+    handshake_timeout: float = setting(
+        10.0, "seconds that a peer has for its TLS handshake", minimum=0.1, metavar="SECONDS"
+    )
     send_queue: int = setting(
         4 << 20,
         "drop a peer that leaves more than this unread, in bytes; K, M and G are understood",

@@ -31,7 +31,7 @@ def test_sigint_ends_with_status_0(serve: Start) -> None:
 def test_sighup_does_not_end_the_daemon(serve: Start) -> None:
     daemon = serve("acme-rot13")
     daemon.send_signal(signal.SIGHUP)
-    daemon.wait_for_line("SIGHUP")
+    daemon.wait_for_line("socketsuite reloaded")
     with daemon.connect() as caller:
         caller.sendall(b"still there\n")
         assert read_line(caller) == b"fgvyy gurer\n"

@@ -1,0 +1,34 @@
+"""The settings of a process, however many services run in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from socketsuite.settings import setting
+
+
+@dataclass(eq=False)
+class ProcessSettings:
+    """The process."""
+
+    log_format: Literal["text", "json"] = setting(
+        "text", "one line of text an event, or one JSON object"
+    )
+    log_to: str = setting(
+        "stdout",
+        "stdout, stderr, journal, or the path of a file, opened anew on reload",
+        metavar="WHERE",
+    )
+    metrics_port: int | None = setting(
+        None,
+        "serve Prometheus figures (/metrics) and /health on this port, on loopback; 0 lets the"
+        " kernel choose",
+        minimum=0,
+        maximum=65535,
+        metavar="PORT",
+    )
+    admin: Path | None = setting(
+        None, "Unix socket that 'socketsuite status' reads; for its owner only", metavar="PATH"
+    )
