@@ -20,7 +20,7 @@ ROOMS: dict[str, set[str]] = {
     "__init__": set(),
     "settings": set(),
     "framing": set(),
-    "transport": set(),
+    "transport": {"framing"},
     "testing": set(),
     "observe": {"settings", "framing"},
     "policies": {"observe", "transport", "settings"},

@@ -46,7 +46,8 @@ def _check(options: TwistdOptions, reactor: Any) -> NoReturn:
         try:
             ServiceDaemon(configuration, reactor).check()
         except StartError as error:
-            options.refuse_start(f"{configuration.name}: {error}")
+            alone = len(options.configurations) == 1
+            options.refuse_start(str(error) if alone else f"{configuration.name}: {error}")
     names = ", ".join(one.name for one in options.configurations)
     os.write(1, f"{options.name}: the configuration is valid ({names})\n".encode())
     sys.exit(0)

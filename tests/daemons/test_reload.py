@@ -1,0 +1,127 @@
+"""SIGHUP: new settings are taken over without dropping anybody, or not at all."""
+
+from __future__ import annotations
+
+import signal
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import trustme
+
+from socketsuite.testing import Daemon, read_line
+from tests.daemons.conftest import Start
+
+
+@pytest.fixture
+def reload(launch: Start, tmp_path: Path) -> Callable[..., tuple[Daemon, Callable[[str], int]]]:
+    """Start rot13 from a file; return it, and what rewrites the file and sends SIGHUP."""
+
+    def start(text: str) -> tuple[Daemon, Callable[[str], int]]:
+        file = tmp_path / "rot13.toml"
+        file.write_text(text)
+        daemon = launch("acme-rot13", "--config", str(file)).wait_until_ready()
+
+        def again(new: str) -> int:
+            """Return the number of log lines there were before."""
+            before = len(daemon.lines)
+            file.write_text(new)
+            daemon.send_signal(signal.SIGHUP)
+            daemon.wait_for_line(r"socketsuite reloaded|reload refused", before)
+            return before
+
+        return daemon, again
+
+    return start
+
+
+Reload = Callable[[str], tuple[Daemon, Callable[[str], int]]]
+
+
+def test_a_limit_changes_without_dropping_a_connection(reload: Reload) -> None:
+    daemon, again = reload("port = 0\n")
+    with daemon.connect() as old:
+        old.sendall(b"a\n")
+        assert read_line(old) == b"n\n"
+        again("port = 0\nmax-connections = 1\n")
+        with daemon.connect() as refused:
+            assert refused.recv(1) == b""
+        old.sendall(b"b\n")
+        assert read_line(old) == b"o\n"
+        again("port = 0\nmax-connections = 2\n")
+        with daemon.connect() as admitted:
+            admitted.sendall(b"c\n")
+            assert read_line(admitted) == b"p\n"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ("port = 0\nmax-conections = 1\n", "unknown key 'max-conections'"),
+        ("port = 0\nidle-timeout = 'soon'\n", "idle-timeout = 'soon'"),
+        ("port = \n", "is not valid TOML"),
+        ("port = 0\ntls-cert = '/no/such/file'\n", "cannot read /no/such/file"),
+    ],
+)
+def test_wrong_settings_are_refused_in_one_line_and_the_old_ones_stay(
+    reload: Reload, wrong: str, words: str
+) -> None:
+    daemon, again = reload("port = 0\nmax-connections = 1\n")
+    before = again(wrong)
+    line = daemon.wait_for_line("reload refused, the old settings stay", before).string
+    assert words in line
+    with daemon.connect() as first, daemon.connect() as second:
+        first.sendall(b"a\n")
+        assert read_line(first) == b"n\n"
+        assert second.recv(1) == b""
+    daemon.stop()
+    assert "Traceback" not in daemon.log
+
+
+def test_what_cannot_change_while_running_is_named(reload: Reload) -> None:
+    daemon, again = reload("port = 0\n")
+    before = again("port = 0\nbacklog = 7\nrotate = 5\nsend-queue = 100000\n")
+    line = daemon.wait_for_line("needs a restart to take effect", before).string
+    assert line.endswith("backlog, send-queue, rotate")
+    with daemon.connect() as caller:
+        caller.sendall(b"a\n")
+        assert read_line(caller) == b"n\n"
+
+
+def test_a_renewed_certificate_is_for_the_next_connection(reload: Reload, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    paths = {}
+    for name in ("localhost", "renewed.example"):
+        paths[name] = tmp_path / f"{name}.pem"
+        authority.issue_cert(name).private_key_and_cert_chain_pem.write_to_path(str(paths[name]))
+    text = "port = 0\ntls-cert = '{}'\n"
+    daemon, again = reload(text.format(paths["localhost"]))
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    port = daemon.port("tls")
+    with context.wrap_socket(daemon.connect(port=port), server_hostname="localhost") as old:
+        again(text.format(paths["renewed.example"]))
+        with pytest.raises(ssl.SSLCertVerificationError):
+            context.wrap_socket(daemon.connect(port=port), server_hostname="localhost")
+        new = context.wrap_socket(daemon.connect(port=port), server_hostname="renewed.example")
+        for caller in (old, new):
+            caller.sendall(b"a\n")
+            assert caller.recv(2) == b"n\n"
+        new.close()
+
+
+def test_the_configuration_can_be_checked_without_a_start(launch: Start, tmp_path: Path) -> None:
+    file = tmp_path / "rot13.toml"
+    file.write_text("port = 9100\n")
+    good = launch("acme-rot13", "--config", str(file), "--check-config")
+    assert good.wait() == 0
+    assert "the configuration is valid" in good.log
+    bad = launch("acme-rot13", "--check-config", "--tls-cert", "/no/such/file")
+    assert bad.wait() == 1
+    assert (
+        bad.errors
+        == "acme-rot13: cannot read /no/such/file (--tls-cert): no such file or directory\n"
+    )
+    ill = launch("acme-rot13", "--check-config", "--rotate", "99")
+    assert ill.wait() == 2
