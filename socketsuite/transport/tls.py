@@ -35,7 +35,7 @@ _RECORD_BYTES = 16384
 HANDSHAKE_LATE = "handshake timeout"
 
 
-class _Unconnected(Protocol):
+class Unconnected(Protocol):
     """Stands where the protocol will be, until the handshake is complete."""
 
     def drain(self) -> None:
@@ -62,7 +62,7 @@ class BurstTLSServer(BurstTCPServer):
 
     def begin(self) -> None:
         """Start the handshake; the protocol is connected at its end."""
-        self._waiting, self.protocol = self.protocol, _Unconnected()
+        self._waiting, self.protocol = self.protocol, Unconnected()
         self.protocol.makeConnection(self)
         self._tls = SSL.Connection(type(self).new_context(), self.socket)
         self._tls.set_accept_state()

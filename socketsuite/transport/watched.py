@@ -16,6 +16,7 @@ from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.python.failure import Failure
 
 from socketsuite.transport.burst import BurstTCPServer, BurstUNIXServer, accelerate
+from socketsuite.transport.proxied import HeaderFirst, Proxied
 from socketsuite.transport.tls import BurstTLSServer
 
 QUEUE_FULL = "send queue full"
@@ -214,13 +215,31 @@ class TLS:
     handshake_seconds: float
 
 
-def watch_port(port: Any, watch: Watch, *, burst: bool, tls: TLS | None = None) -> Any:
+@dataclass(frozen=True)
+class Proxies:
+    """Connections begin with a PROXY header; see :class:`Proxied` for what each is asked."""
+
+    trusted: Callable[[str], bool]
+    admit: Callable[[Any], str | None]
+    header_seconds: float = Proxied.header_seconds
+
+
+def watch_port(
+    port: Any,
+    watch: Watch,
+    *,
+    burst: bool,
+    tls: TLS | None = None,
+    proxies: Proxies | None = None,
+) -> Any:
     """Give the connections that *port* will accept to *watch*, and return the port.
 
     :param port: what ``listenTCP``, ``listenUNIX``, ``adoptStreamPort`` or an endpoint
         returned; a port of another kind is returned untouched.
     :param burst: whether they go on the burst transport.
     :param tls: TLS straight on the socket; for the burst transport only.
+    :param proxies: a PROXY header before anything else, whose source is the peer from then
+        on; for TCP on the burst transport only.
     """
     if not isinstance(port, tcp.Port):
         return port
@@ -236,4 +255,11 @@ def watch_port(port: Any, watch: Watch, *, burst: bool, tls: TLS | None = None) 
         attributes["new_context"] = staticmethod(tls.new_context)
         attributes["handshake_seconds"] = tls.handshake_seconds
     bases = (_Telling, base) if watch.tell_data else (base,)
+    if proxies is not None and not local:
+        bases = (Proxied, *bases)
+        attributes["trusted"] = staticmethod(proxies.trusted)
+        attributes["admit"] = staticmethod(proxies.admit)
+        attributes["header_seconds"] = proxies.header_seconds
+        # The port's own factory is asked once the real client is known.
+        port.factory = HeaderFirst(port.factory)  # type: ignore[arg-type]
     return accelerate(port, type(base.__name__, bases, attributes))

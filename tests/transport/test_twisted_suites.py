@@ -6,8 +6,10 @@ connection is then a burst transport.  What is skipped is listed here with its r
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import pytest
 from twisted.internet.test import test_tcp, test_tls, test_unix
 from twisted.internet.test.reactormixins import ReactorBuilder
 from twisted.trial.unittest import SynchronousTestCase
@@ -30,6 +32,12 @@ SKIPPED = {
     "test_resumeProducing": "looks for the connection in reactor.getReaders(); a burst is one"
     " reader for all of its connections (test_burst.py holds what it is about)",
 }
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twisted's tests leave sockets behind, wherever they are run."""
+    monkeypatch.chdir(tmp_path)
 
 
 def _builders() -> dict[str, Any]:

@@ -1,0 +1,200 @@
+"""Accepted connections that begin with a proxy's header: PROXY protocol, 1 and 2.
+
+On a port that expects a header nobody is served without one, and only named hosts may send
+it: the protocol is never guessed.  The header is read before anything else, and not a byte
+more, so a TLS handshake may follow.  From then on the transport's peer is the real client,
+its host the address that the client connected to; only then it is asked whether the client
+is admitted, and only then the port's factory makes a protocol.
+
+This module must not know which hosts are trusted, nor who is admitted, and why.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.interfaces import IAddress, IDelayedCall, IProtocolFactory
+from twisted.internet.protocol import Factory
+
+from socketsuite.framing.proxy import MAX_HEADER, BadHeader, Endpoint, Header, HeaderFramer
+from socketsuite.transport.tls import Unconnected
+
+UNTRUSTED = "proxy-from"
+HEADER_LATE = "PROXY header timeout"
+
+
+class HeaderFirst(Factory):
+    """The factory of a port whose connections begin with a header.
+
+    :param factory: the one behind it; it is asked once the real client is known, and given
+        that address.  ``None`` from it ends the connection.
+    """
+
+    noisy = False
+
+    def __init__(self, factory: IProtocolFactory) -> None:
+        self._factory = factory
+
+    def buildProtocol(self, addr: IAddress | None) -> _AwaitingHeader:
+        """Return what stands where the protocol will be."""
+        return _AwaitingHeader(self._factory)
+
+    def doStart(self) -> None:
+        """Start the factory behind."""
+        self._factory.doStart()
+
+    def doStop(self) -> None:
+        """Stop the factory behind."""
+        self._factory.doStop()
+
+
+class _AwaitingHeader(Unconnected):
+    def __init__(self, factory: IProtocolFactory) -> None:
+        self.behind = factory
+
+
+class Proxied:
+    """Mixed into a server of the burst transport, before it; the port's factory is a
+    :class:`HeaderFirst`.
+
+    :cvar trusted: whether the host at the other end of the socket may send a header; given
+        the host as the kernel names it, so perhaps ``::ffff:192.0.2.1`` or ``fe80::1%eth0``.
+    :cvar admit: given the transport when its peer is the real client: ``None`` to serve it,
+        or the reason to close it with.
+    :cvar header_seconds: how long a peer has for its header.
+    :ivar header: the header, once it is complete.
+    """
+
+    trusted: Callable[[str], bool]
+    admit: Callable[[Any], str | None]
+    header_seconds = 5.0
+    header: Header | None = None
+    why: str | None = None
+
+    _framer: HeaderFramer | None = None
+    _header_deadline: IDelayedCall | None = None
+
+    # What the classes beside this one bring.
+    if TYPE_CHECKING:
+        abortConnection: Callable[[], None]
+        burst: Any
+        client: tuple[Any, ...]
+        hostname: str
+        logstr: str
+        protocol: Any
+        reactor: Any
+        receive: Callable[[int], Any]
+        sessionno: int
+        socket: socket.socket
+        _getLogPrefix: Callable[[Any], str]
+
+    def begin(self) -> None:
+        """Await the header, if it may come from here."""
+        self.protocol.makeConnection(self)
+        self._framer = HeaderFramer()
+        if not type(self).trusted(self.client[0]):
+            self._refuse(UNTRUSTED)
+            return
+        self.receive = self._read_header
+        self._header_deadline = self.reactor.callLater(self.header_seconds, self._header_late)
+
+    # ── the header ──────────────────────────────────────────────────────────────────
+
+    def _header_late(self) -> None:
+        self._header_deadline = None
+        self._refuse(HEADER_LATE)
+
+    def _refuse(self, reason: str) -> None:
+        self._forget_header_deadline()
+        self.why = self.why or reason
+        self.abortConnection()
+
+    def _forget_header_deadline(self) -> None:
+        if self._header_deadline is not None:
+            self._header_deadline.cancel()
+            self._header_deadline = None
+
+    def _read_header(self, _size: int) -> bytes:
+        """Take what is there of the header, and nothing else.
+
+        Part of a header is taken at once: left in the kernel, it would keep the connection
+        ready to be read, turn after turn.
+
+        :raises BlockingIOError: always, once it has done its work: what comes after the
+            header is for whatever reads from then on, in the next burst.
+        :raises OSError: when the connection is lost.
+        """
+        assert self._framer is not None
+        waiting = self.socket.recv(MAX_HEADER, socket.MSG_PEEK)
+        try:
+            if not waiting:
+                raise BadHeader("closed before its end")
+            header = self._framer.feed(self.socket.recv(self._framer.belonging(waiting)))
+        except BadHeader as error:
+            self._refuse(f"bad PROXY header: {error}")
+        else:
+            if header is not None:
+                self._take_over(header)
+        raise BlockingIOError
+
+    def _take_over(self, header: Header) -> None:
+        """Become the real client's connection, and begin as usual if it is admitted."""
+        self._forget_header_deadline()
+        self.header = header
+        try:
+            self._serve(header)
+        except BaseException:
+            self.burst.protocol_failed(self)
+
+    def _serve(self, header: Header) -> None:
+        if header.source is not None:
+            self.client = header.source
+            self.hostname = header.source[0]
+        refusal = type(self).admit(self)
+        if refusal is not None:
+            self._refuse(refusal)
+            return
+        protocol = self.protocol.behind.buildProtocol(self.getPeer())
+        if protocol is None:
+            self._refuse("refused")
+            return
+        self.logstr = f"{self._getLogPrefix(protocol)},{self.sessionno},{self.hostname}"
+        self.protocol, self._framer = protocol, None
+        self.receive = self.socket.recv
+        super().begin()  # type: ignore[misc]
+
+    # ── what differs from then on, or until then ────────────────────────────────────
+
+    def getPeer(self) -> Any:
+        """Return the real client's address, as far as it is known."""
+        header = self.header
+        if header is None or header.source is None:
+            return super().getPeer()  # type: ignore[misc]
+        return _address(header.source)
+
+    def getHost(self) -> Any:
+        """Return the address that the real client connected to, as far as it is known."""
+        header = self.header
+        if header is None or header.destination is None:
+            return super().getHost()  # type: ignore[misc]
+        return _address(header.destination)
+
+    def loseConnection(self) -> None:
+        """Close; before the header is complete there is nothing to be sent first."""
+        if self._framer is not None:
+            self.abortConnection()
+        else:
+            super().loseConnection()  # type: ignore[misc]
+
+    def connectionLost(self, reason: Any) -> None:
+        """The ordinary end, and the end of the deadline."""
+        self._forget_header_deadline()
+        super().connectionLost(reason)  # type: ignore[misc]
+
+
+def _address(endpoint: Endpoint) -> IPv4Address | IPv6Address:
+    family = IPv6Address if ":" in endpoint[0] else IPv4Address
+    return family("TCP", *endpoint)
