@@ -13,6 +13,13 @@ from twisted.application.service import IService
 
 from socketsuite.daemon.configuration import Configuration
 from socketsuite.daemon.errors import StartError
+from socketsuite.daemon.inherited import (
+    InheritedSocket,
+    inherited_sockets,
+    share_out,
+    start_environment,
+)
+from socketsuite.daemon.notify import Notifier, watchdog_interval
 from socketsuite.daemon.process import DaemonProcess, use_monotonic_clock
 from socketsuite.daemon.serve import ServiceDaemon
 from socketsuite.daemon.twistd import TwistdOptions
@@ -32,12 +39,32 @@ def make_service(options: TwistdOptions) -> IService:
         options.reread()
         return options.configurations
 
+    try:
+        shares = _inherited(options.configurations)
+    except StartError as error:
+        options.refuse_start(str(error))
     process = DaemonProcess(
-        options.name, reactor, refuse=options.refuse_start, reread=reread, log=log
+        options.name,
+        reactor,
+        refuse=options.refuse_start,
+        reread=reread,
+        log=log,
+        notifier=Notifier.from_environment(os.environ),
+        watchdog=watchdog_interval(os.environ, os.getpid()),
     )
     for configuration in options.configurations:
-        ServiceDaemon(configuration, reactor).setServiceParent(process)
+        daemon = ServiceDaemon(configuration, reactor, shares.get(configuration.name, ()))
+        daemon.setServiceParent(process)
     return process
+
+
+def _inherited(configurations: list[Configuration]) -> dict[str, list[InheritedSocket]]:
+    """Return what each service was started with; nothing where Twisted's endpoints take it."""
+    endpoints = [text for one in configurations for text in one.listen.listen]
+    if any(text.startswith("systemd:") for text in endpoints):
+        return {}
+    taken = inherited_sockets(start_environment(os.environ), os.getpid())
+    return share_out(taken, [one.name for one in configurations])
 
 
 def _check(options: TwistdOptions, reactor: Any) -> NoReturn:

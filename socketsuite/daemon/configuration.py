@@ -47,6 +47,8 @@ class Configuration:
     own: dict[str, Any]
     build: Callable[[Any], Any]
     datagrams: bool
+    # Nobody has said where to listen: inherited sockets take the place of the default port.
+    port_by_default: bool = False
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,8 @@ def configure(
         return group(**{item.name: values[item.name] for item in settings_of(group)})
 
     listen = built(ListenSettings)
-    if not (listen.port or listen.unix or listen.listen):
+    port_by_default = not (listen.port or listen.unix or listen.listen)
+    if port_by_default:
         listen.port = (plugin.port,)
     datagrams = speaks_datagrams(target)
     transports = built(TransportSettings) if datagrams else TransportSettings(udp=False)
@@ -141,6 +144,7 @@ def configure(
         own=own,
         build=_builder(target, own),
         datagrams=datagrams,
+        port_by_default=port_by_default,
     )
 
 

@@ -18,10 +18,14 @@ from twisted.logger import ILogObserver, Logger
 
 from socketsuite.daemon.configuration import Configuration
 from socketsuite.daemon.errors import StartError
+from socketsuite.daemon.notify import Notifier, StatusReporter
 from socketsuite.daemon.serve import ServiceDaemon
+from socketsuite.daemon.stall import StallWatch
 from socketsuite.settings import SettingsError
 
 _log = Logger(namespace="socketsuite")
+# What closing everything may take beyond the longest --drain-timeout.
+_DRAIN_MARGIN = 10.0
 
 
 def use_monotonic_clock(reactor: Any) -> None:
@@ -51,6 +55,8 @@ class DaemonProcess(MultiService):
         refuse: Callable[[str], NoReturn],
         reread: Callable[[], list[Configuration]],
         log: ILogObserver | None = None,
+        notifier: Notifier,
+        watchdog: float | None = None,
     ) -> None:
         super().__init__()
         self._own_log = log
@@ -59,6 +65,10 @@ class DaemonProcess(MultiService):
         self._refuse = refuse
         self._reread = reread
         self._stopping = False
+        self._notifier = notifier
+        self._reporter = StatusReporter(reactor, notifier, self._status, watchdog=watchdog)
+        # Twisted's log takes lines from any thread, and this one must not wait for the reactor.
+        self._stalls = StallWatch(reactor, lambda line: _log.warn("{line}", line=line))
 
     @property
     def daemons(self) -> list[ServiceDaemon]:
@@ -97,6 +107,21 @@ class DaemonProcess(MultiService):
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._signalled)
         _log.info("ready, pid {pid}", pid=os.getpid())
+        self._notifier.ready(self._status())
+        self._reporter.start()
+        self._stalls.start()
+        self.reactor.addSystemEventTrigger("before", "shutdown", self._fall_silent)
+
+    def _fall_silent(self) -> None:
+        self._reporter.stop()
+        self._stalls.stop()
+
+    def _status(self) -> str:
+        doing = "draining" if self._stopping else "serving"
+        counts = ", ".join(
+            f"{one.configuration.name} {len(one.connections)}" for one in self.daemons
+        )
+        return f"{doing}; connections: {counts}"
 
     def _signalled(self, number: int, _frame: Any) -> None:
         self.reactor.callFromThread(self._obey, number)
@@ -115,6 +140,13 @@ class DaemonProcess(MultiService):
 
     def reload(self) -> None:
         """Take new settings over, if they are right; else keep the old ones, and say why."""
+        self._notifier.reloading()
+        try:
+            self._reload()
+        finally:
+            self._notifier.ready(self._status())
+
+    def _reload(self) -> None:
         try:
             configurations = self._reread()
             by_name = {one.name: one for one in configurations}
@@ -131,6 +163,9 @@ class DaemonProcess(MultiService):
     def drain(self) -> None:
         """Drain every service, then stop the reactor."""
         self._stopping = True
+        self._notifier.stopping(self._status())
+        limits = [one.configuration.limits.drain_timeout for one in self.daemons]
+        self._notifier.extend_timeout(max(limits, default=0.0) + _DRAIN_MARGIN)
         drained = defer.DeferredList([one.drain() for one in self.daemons])
         drained.addCallback(lambda _: self.reactor.stop())
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from twisted.application.service import Service
@@ -23,6 +24,7 @@ from socketsuite.daemon import tls
 from socketsuite.daemon.configuration import Configuration
 from socketsuite.daemon.datagrams import DatagramGate
 from socketsuite.daemon.errors import StartError, cause_text
+from socketsuite.daemon.inherited import InheritedSocket, check_served
 from socketsuite.daemon.listen_settings import LOOPBACK
 from socketsuite.daemon.reload import RELOADABLE, needs_restart
 from socketsuite.daemon.sockets import BoundSocket, bind_all
@@ -51,7 +53,13 @@ class ServiceDaemon(Service):
 
     _log = Logger()
 
-    def __init__(self, configuration: Configuration, reactor: Any) -> None:
+    def __init__(
+        self,
+        configuration: Configuration,
+        reactor: Any,
+        inherited: Sequence[InheritedSocket] = (),
+    ) -> None:
+        self._inherited = inherited
         self.setName(configuration.name)
         self.configuration = configuration
         self.reactor = reactor
@@ -114,11 +122,13 @@ class ServiceDaemon(Service):
         """
         configuration = self.configuration
         self._context = tls.load_context(configuration.tls)
-        self._bound = bind_all(
-            configuration.listen,
-            tcp=configuration.transports.tcp,
-            udp=configuration.datagrams and configuration.transports.udp,
-        )
+        listen = configuration.listen
+        if self._inherited and configuration.port_by_default:
+            listen = replace(listen, port=())
+        tcp = configuration.transports.tcp
+        udp = configuration.datagrams and configuration.transports.udp
+        check_served(self._inherited, tcp=tcp, udp=udp, tls=self._context is not None)
+        self._bound = bind_all(listen, tcp=tcp, udp=udp, inherited=self._inherited)
 
     def startService(self) -> None:
         """Build the factory, and begin to accept.
@@ -174,7 +184,7 @@ class ServiceDaemon(Service):
             port = adopt_datagrams(self.reactor, bound.socket, gate)
             kind = "udp"
         else:
-            kind = "unix" if bound.path else "tcp"
+            kind = "unix" if family == socket.AF_UNIX else "tcp"
             inner, secure = self.factory, None
             if self._context is not None and kind == "tcp":
                 kind = "tls"
@@ -183,14 +193,7 @@ class ServiceDaemon(Service):
                 else:
                     seconds = self.configuration.limits.handshake_timeout
                     inner = tls.wrap(inner, self._context, self.reactor, seconds)
-            listen = self.configuration.listen
-            port = adopt_stream(
-                self.reactor,
-                bound.socket,
-                self._gate(inner),
-                backlog=listen.backlog,
-                mode=listen.unix_mode,
-            )
+            port = adopt_stream(self.reactor, bound.socket, self._gate(inner))
             self._watch(port, kind, secure)
         bound.socket.close()
         self._ports.append(port)
@@ -217,7 +220,7 @@ class ServiceDaemon(Service):
 
     def _tell_listening(self, port: Any, kind: str, family: Any, bound: BoundSocket | None) -> None:
         host = port.getHost()
-        address = address_text(host) if bound and bound.path else getattr(host, "host", None)
+        address = address_text(host) if family == socket.AF_UNIX else getattr(host, "host", None)
         self.events.emit(
             Listening(
                 self.configuration.name,
@@ -230,7 +233,7 @@ class ServiceDaemon(Service):
 
     def _hint(self) -> None:
         listen = self.configuration.listen
-        if listen.port and listen.interface == LOOPBACK:
+        if listen.port and listen.interface == LOOPBACK and not self._inherited:
             self.events.emit(
                 Notice(
                     self.configuration.name,

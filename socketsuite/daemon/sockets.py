@@ -10,13 +10,14 @@ import fcntl
 import os
 import socket
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from socketsuite.daemon.errors import StartError, cause_text
+from socketsuite.daemon.inherited import InheritedSocket, is_covered, is_covered_path
 from socketsuite.daemon.listen_settings import LOOPBACK, ListenSettings
 from socketsuite.observe.addresses import path_text
 
@@ -29,7 +30,7 @@ class BoundSocket:
     """A socket that has its address; streams are already listening.
 
     *path* is set for Unix sockets, with the *inode* this process made, so that at the
-    end nobody else's file is removed.
+    end nobody else's file is removed; an inherited socket's has none.
     """
 
     socket: socket.socket
@@ -48,7 +49,7 @@ class BoundSocket:
 
     def remove_path(self) -> None:
         """Remove the Unix socket file if it is still the one made here."""
-        if self.path is None:
+        if self.path is None or self.inode is None:
             return
         try:
             if _inode(self.path) == self.inode:
@@ -57,20 +58,26 @@ class BoundSocket:
             pass  # gone already, or its folder is no longer ours to write
 
 
-def bind_all(settings: ListenSettings, *, tcp: bool, udp: bool) -> list[BoundSocket]:
-    """Open every socket that *settings* names.
+def bind_all(
+    settings: ListenSettings, *, tcp: bool, udp: bool, inherited: Sequence[InheritedSocket] = ()
+) -> list[BoundSocket]:
+    """Open every socket that *settings* names, except what is *inherited* already.
 
     :param tcp: listen for streams on the ports.
     :param udp: open a datagram socket beside, on the same port numbers.
     :raises StartError: naming the address that failed, the cause and the cure; by then
         nothing is open any more.
     """
-    bound: list[BoundSocket] = []
+    bound = [BoundSocket(one.socket, one.path) for one in inherited]
+    kinds = [socket.SOCK_STREAM] * tcp + [socket.SOCK_DGRAM] * udp
     try:
+        for one in bound:
+            _set_accepted_options(one.socket, settings)
         for port in settings.port:
-            bound += _bind_port(settings, port, tcp=tcp, udp=udp)
+            bound += _bind_port(settings, port, kinds, inherited)
         for path in settings.unix:
-            bound.append(_bind_unix(path, settings))
+            if not is_covered_path(inherited, path):
+                bound.append(_bind_unix(path, settings))
     except BaseException:
         for one in bound:
             one.close()
@@ -78,16 +85,20 @@ def bind_all(settings: ListenSettings, *, tcp: bool, udp: bool) -> list[BoundSoc
     return bound
 
 
-def _bind_port(settings: ListenSettings, port: int, *, tcp: bool, udp: bool) -> list[BoundSocket]:
+def _bind_port(
+    settings: ListenSettings,
+    port: int,
+    kinds: list[socket.SocketKind],
+    inherited: Sequence[InheritedSocket],
+) -> list[BoundSocket]:
     """Open *port* on every interface; with port 0, the same number on all of them."""
-    kinds = [socket.SOCK_STREAM] * tcp + [socket.SOCK_DGRAM] * udp
     for _ in range(_PORT_TRIES if port == 0 else 1):
         bound: list[BoundSocket] = []
         try:
             number = port
             for interface in settings.interface:
                 for kind in kinds:
-                    one = _bind_inet(settings, interface, number, kind)
+                    one = _bind_inet(settings, interface, number, kind, inherited)
                     if one is not None:
                         bound.append(BoundSocket(one))
                         number = one.getsockname()[1]
@@ -98,17 +109,23 @@ def _bind_port(settings: ListenSettings, port: int, *, tcp: bool, udp: bool) -> 
             if not taken_meanwhile:
                 raise _refusal(interface, number, kind, error) from None
         else:
-            if not bound:
+            if not (bound or inherited):
                 raise StartError("nothing to listen on: no interface has an address here")
             return bound
     raise StartError(f"no free port is the same on {', '.join(settings.interface)}")
 
 
 def _bind_inet(
-    settings: ListenSettings, interface: str, port: int, kind: socket.SocketKind
+    settings: ListenSettings,
+    interface: str,
+    port: int,
+    kind: socket.SocketKind,
+    inherited: Sequence[InheritedSocket],
 ) -> socket.socket | None:
     try:
         family, address = _resolve(interface, port, kind)
+        if is_covered(inherited, kind, family, address):
+            return None
         made = socket.socket(family, kind)
     except OSError as error:
         if _may_be_missing(settings, interface, error):
@@ -156,9 +173,14 @@ def _set_options(made: socket.socket, settings: ListenSettings, interface: str) 
         made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if dual else 1)
     if settings.reuse_port:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    if made.type != socket.SOCK_STREAM:
+    if made.type == socket.SOCK_STREAM:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    _set_accepted_options(made, settings)
+
+
+def _set_accepted_options(made: socket.socket, settings: ListenSettings) -> None:
+    if made.type != socket.SOCK_STREAM or made.family == socket.AF_UNIX:
         return
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     # On Linux an accepted socket inherits these, so no connection pays for them.
     made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if settings.keepalive > 0:
