@@ -26,6 +26,7 @@ _COMMANDS = {
     "ports": "Show the suite's listeners and connections.",
     "probe": "Tell which ports are open.",
     "send": "Pipe a file into a server.",
+    "status": "Show a running daemon, close a connection, or drain.",
     "udp": "Send lines as datagrams, show the answers.",
 }
 

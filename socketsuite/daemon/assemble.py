@@ -1,4 +1,4 @@
-"""The one place that puts a process together: reactor, clock, services.
+"""The one place that puts a process together: reactor, clock, log, services.
 
 The only module of the daemon that imports the reactor; everybody else is handed it.
 """
@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from twisted.application.service import IService
 
 from socketsuite.daemon.configuration import Configuration
-from socketsuite.daemon.errors import StartError
+from socketsuite.daemon.errors import StartError, cause_text
 from socketsuite.daemon.inherited import (
     InheritedSocket,
     inherited_sockets,
@@ -23,7 +23,8 @@ from socketsuite.daemon.notify import Notifier, watchdog_interval
 from socketsuite.daemon.process import DaemonProcess, use_monotonic_clock
 from socketsuite.daemon.serve import ServiceDaemon
 from socketsuite.daemon.twistd import TwistdOptions
-from socketsuite.observe.text_log import TextLog
+from socketsuite.observe.destination import Destination
+from socketsuite.policies.slow import TotalQueue
 
 
 def make_service(options: TwistdOptions) -> IService:
@@ -33,29 +34,64 @@ def make_service(options: TwistdOptions) -> IService:
     if options.check_only:
         _check(options, reactor)
     use_monotonic_clock(reactor)
-    log = TextLog(sys.stdout) if options.logs_to_stdout else None
 
     def reread() -> list[Configuration]:
         options.reread()
         return options.configurations
 
-    try:
-        shares = _inherited(options.configurations)
-    except StartError as error:
-        options.refuse_start(str(error))
     process = DaemonProcess(
         options.name,
         reactor,
         refuse=options.refuse_start,
         reread=reread,
-        log=log,
+        log=_log(options),
         notifier=Notifier.from_environment(os.environ),
         watchdog=watchdog_interval(os.environ, os.getpid()),
     )
-    for configuration in options.configurations:
-        daemon = ServiceDaemon(configuration, reactor, shares.get(configuration.name, ()))
-        daemon.setServiceParent(process)
+    try:
+        shares = _inherited(options.configurations)
+        total = TotalQueue(options.process.total_send_queue)
+        for configuration in options.configurations:
+            inherited = shares.get(configuration.name, ())
+            ServiceDaemon(configuration, reactor, inherited, total).setServiceParent(process)
+    except StartError as error:
+        options.refuse_start(str(error))
+    _add_windows(process, options, reactor)
     return process
+
+
+def _log(options: TwistdOptions) -> Destination | None:
+    """Return our own log, unless one of twistd's options says how it is to be."""
+    if not options.logs_to_stdout:
+        return None
+    where = options.process.log_to
+    try:
+        return Destination(where, options.process.log_format, os.environ)
+    except OSError as error:
+        options.refuse_start(f"cannot write the log to {where}: {cause_text(error)}")
+
+
+def _add_windows(process: DaemonProcess, options: TwistdOptions, reactor: Any) -> None:
+    """Add what lets others look in: the admin socket and the metrics page, if asked for."""
+    admin, port = options.process.admin, options.process.metrics_port
+    if admin is None and port is None:
+        return
+    # Only now: twisted.web and the metrics cost a daemon without them nothing.
+    from socketsuite.daemon.admin import AdminSocket
+    from socketsuite.daemon.metrics_page import MetricsPage
+    from socketsuite.daemon.report import Report
+    from socketsuite.observe.lag import LoopDelay
+    from socketsuite.observe.metrics import Metrics, Subject
+
+    delay = LoopDelay(reactor)
+    reactor.callWhenRunning(delay.start)
+    subjects = [Subject(one) for one in process.daemons]
+    report = Report(process, subjects, delay, reactor)
+    if admin is not None:
+        AdminSocket(admin, report, reactor).setServiceParent(process)
+    if port is not None:
+        page = Metrics(subjects, delay).page
+        MetricsPage(port, reactor, page=page, health=report.health).setServiceParent(process)
 
 
 def _inherited(configurations: list[Configuration]) -> dict[str, list[InheritedSocket]]:
@@ -69,11 +105,11 @@ def _inherited(configurations: list[Configuration]) -> dict[str, list[InheritedS
 
 def _check(options: TwistdOptions, reactor: Any) -> NoReturn:
     """Look at what the settings name without opening a socket, say so, and exit."""
+    alone = len(options.configurations) == 1
     for configuration in options.configurations:
         try:
             ServiceDaemon(configuration, reactor).check()
         except StartError as error:
-            alone = len(options.configurations) == 1
             options.refuse_start(str(error) if alone else f"{configuration.name}: {error}")
     names = ", ".join(one.name for one in options.configurations)
     os.write(1, f"{options.name}: the configuration is valid ({names})\n".encode())

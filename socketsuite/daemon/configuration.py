@@ -17,7 +17,7 @@ from socketsuite.daemon.process_settings import ProcessSettings
 from socketsuite.daemon.tls import TLSSettings
 from socketsuite.observe.log import LogSettings
 from socketsuite.plugin import ServicePlugin
-from socketsuite.policies.settings import LimitSettings
+from socketsuite.policies.settings import AdmissionSettings, LimitSettings
 from socketsuite.settings import (
     Setting,
     SettingsError,
@@ -26,7 +26,7 @@ from socketsuite.settings import (
     settings_of,
 )
 
-_DAEMON_GROUPS = (ListenSettings, TLSSettings, LimitSettings, LogSettings)
+_DAEMON_GROUPS = (ListenSettings, TLSSettings, AdmissionSettings, LimitSettings, LogSettings)
 
 
 @dataclass(eq=False)
@@ -41,6 +41,7 @@ class Configuration:
     listen: ListenSettings
     transports: TransportSettings
     tls: TLSSettings
+    admission: AdmissionSettings
     limits: LimitSettings
     log: LogSettings
     process: ProcessSettings
@@ -132,12 +133,15 @@ def configure(
     transports = built(TransportSettings) if datagrams else TransportSettings(udp=False)
     if not (transports.tcp or transports.udp):
         raise SettingsError(f"{name}: --no-tcp and --no-udp together leave nothing to serve")
+    if values["proxy_from"] and listen.transport == "twisted":
+        raise SettingsError(f"{name}: --proxy-from needs --transport burst")
     own = {item.name: values[item.name] for item in settings_of(target)}
     return Configuration(
         name=name,
         listen=listen,
         transports=transports,
         tls=built(TLSSettings),
+        admission=built(AdmissionSettings),
         limits=built(LimitSettings),
         log=built(LogSettings),
         process=built(ProcessSettings) if alone else ProcessSettings(),

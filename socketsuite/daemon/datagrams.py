@@ -13,27 +13,30 @@ from twisted.logger import Logger
 
 from socketsuite.observe.addresses import endpoint_text
 from socketsuite.observe.events import Events, Notice, Received, Refused
-
-_LOWEST_SOURCE_PORT = 1024
+from socketsuite.policies.peers import DatagramPolicy
 
 
 class DatagramGate(DatagramProtocol):
-    """Passes datagrams to *inner*, except those that could begin a loop.
-
-    A datagram from a port below 1024 comes from another server, not from a client: two
-    echo services would answer each other for ever (CVE-1999-0103).  It is not answered.
-    """
+    """Passes datagrams to *inner*, except those that *policy* refuses."""
 
     noisy = False
     _log = Logger()
 
     def __init__(
-        self, inner: DatagramProtocol, events: Events, service: str, *, tell_data: bool
+        self,
+        inner: DatagramProtocol,
+        events: Events,
+        service: str,
+        policy: DatagramPolicy,
+        *,
+        tell_data: bool,
     ) -> None:
         inner.noisy = False
         self._inner = inner
+        self._received = inner.datagramReceived
         self._events = events
         self._service = service
+        self._refusal = policy.refusal
         self._tell_data = tell_data
 
     def startProtocol(self) -> None:
@@ -47,18 +50,22 @@ class DatagramGate(DatagramProtocol):
 
     def datagramReceived(self, datagram: bytes, addr: Any) -> None:
         """Hand one datagram on, or refuse it."""
-        if addr[1] < _LOWEST_SOURCE_PORT:
-            peer = endpoint_text(addr[0], addr[1])
-            self._events.emit(Refused(self._service, "udp", peer, "source-port"))
+        reason = self._refusal(addr[0], addr[1])
+        if reason is not None:
+            self._refuse(reason, addr)
             return
         if self._tell_data:
             peer = endpoint_text(addr[0], addr[1])
             self._events.emit(Received(self._service, "udp", peer, datagram))
         try:
-            self._inner.datagramReceived(datagram, addr)
+            self._received(datagram, addr)
         except OSError as error:
             peer = endpoint_text(addr[0], addr[1])
             text = f"cannot answer {peer}: {error.strerror or error}"
             self._events.emit(Notice(self._service, text, "warn"))
         except Exception:  # noqa: BLE001 - a stranger's code: it costs this datagram alone
             self._log.failure("{service}: datagramReceived raised", service=self._service)
+
+    def _refuse(self, reason: str, addr: Any) -> None:
+        peer = endpoint_text(addr[0], addr[1])
+        self._events.emit(Refused(self._service, "udp", peer, reason))

@@ -54,7 +54,7 @@ class DaemonProcess(MultiService):
         *,
         refuse: Callable[[str], NoReturn],
         reread: Callable[[], list[Configuration]],
-        log: ILogObserver | None = None,
+        log: Any = None,
         notifier: Notifier,
         watchdog: float | None = None,
     ) -> None:
@@ -64,7 +64,7 @@ class DaemonProcess(MultiService):
         self.reactor = reactor
         self._refuse = refuse
         self._reread = reread
-        self._stopping = False
+        self.draining = False
         self._notifier = notifier
         self._reporter = StatusReporter(reactor, notifier, self._status, watchdog=watchdog)
         # Twisted's log takes lines from any thread, and this one must not wait for the reactor.
@@ -98,7 +98,7 @@ class DaemonProcess(MultiService):
         self.reactor.callWhenRunning(self._begin)
 
     def _give_up(self, error: StartError) -> NoReturn:
-        for one in self.daemons:
+        for one in self.services:
             one.close()
         self._refuse(str(error))
 
@@ -117,7 +117,7 @@ class DaemonProcess(MultiService):
         self._stalls.stop()
 
     def _status(self) -> str:
-        doing = "draining" if self._stopping else "serving"
+        doing = "draining" if self.draining else "serving"
         counts = ", ".join(
             f"{one.configuration.name} {len(one.connections)}" for one in self.daemons
         )
@@ -130,7 +130,7 @@ class DaemonProcess(MultiService):
         name = signal.Signals(number).name
         if number == signal.SIGHUP:
             self.reload()
-        elif self._stopping:
+        elif self.draining:
             _log.info("{name} again: stopping now", name=name)
             for one in self.daemons:
                 one.hurry()
@@ -158,11 +158,13 @@ class DaemonProcess(MultiService):
             return
         for apply in ready:
             apply()
+        if self._own_log is not None:
+            self._own_log.reopen()
         _log.info("reloaded")
 
     def drain(self) -> None:
         """Drain every service, then stop the reactor."""
-        self._stopping = True
+        self.draining = True
         self._notifier.stopping(self._status())
         limits = [one.configuration.limits.drain_timeout for one in self.daemons]
         self._notifier.extend_timeout(max(limits, default=0.0) + _DRAIN_MARGIN)

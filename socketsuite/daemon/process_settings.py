@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from socketsuite.settings import setting
+from socketsuite.settings import byte_size, setting
 
 
 @dataclass(eq=False)
@@ -31,4 +31,11 @@ class ProcessSettings:
     )
     admin: Path | None = setting(
         None, "Unix socket that 'socketsuite status' reads; for its owner only", metavar="PATH"
+    )
+    total_send_queue: int = setting(
+        256 << 20,
+        "drop the largest queues while all of them together are larger than this; 0 is no limit",
+        metavar="BYTES",
+        parse=byte_size,
+        show="256M",
     )

@@ -7,39 +7,32 @@ sockets to the reactor.  Knows nothing of the process around it, nor of signals.
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet import defer
-from twisted.internet.endpoints import serverFromString
-from twisted.internet.interfaces import IListeningPort
-from twisted.internet.ssl import CertificateOptions
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from socketsuite.daemon import tls
 from socketsuite.daemon.configuration import Configuration
-from socketsuite.daemon.datagrams import DatagramGate
 from socketsuite.daemon.errors import StartError, cause_text
 from socketsuite.daemon.inherited import InheritedSocket, check_served
 from socketsuite.daemon.listen_settings import LOOPBACK
+from socketsuite.daemon.listeners import Listeners
 from socketsuite.daemon.reload import RELOADABLE, needs_restart
 from socketsuite.daemon.sockets import BoundSocket, bind_all
-from socketsuite.observe.addresses import address_text, host_text
-from socketsuite.observe.events import Draining, Events, Listening, Notice, Stopped
+from socketsuite.observe.events import Draining, Events, Notice, Stopped
 from socketsuite.observe.log import EventLog
-from socketsuite.policies.connections import Connections, Gate
-from socketsuite.policies.idle import IdleSweep
+from socketsuite.policies.admission import Doorkeeper
+from socketsuite.policies.connections import Connections
+from socketsuite.policies.peers import DatagramPolicy
+from socketsuite.policies.slow import SlowReaders, TotalQueue
+from socketsuite.policies.sweeps import Sweeps
 from socketsuite.settings import SettingsError
-from socketsuite.transport.adopted import adopt_stream
 from socketsuite.transport.burst import AVAILABLE
-from socketsuite.transport.datagrams import adopt_datagrams
-from socketsuite.transport.watched import TLS, Watch, watch_port
 
-_FAMILIES = {socket.AF_INET: "IPv4", socket.AF_INET6: "IPv6", socket.AF_UNIX: "Unix"}
 DRAIN_LATE = "drain timeout"
 
 
@@ -58,6 +51,7 @@ class ServiceDaemon(Service):
         configuration: Configuration,
         reactor: Any,
         inherited: Sequence[InheritedSocket] = (),
+        total: TotalQueue | None = None,
     ) -> None:
         self._inherited = inherited
         self.setName(configuration.name)
@@ -68,15 +62,29 @@ class ServiceDaemon(Service):
         self.events.subscribe(
             EventLog(configuration.name, reactor.seconds, payload=log == "payload")
         )
-        self.connections = Connections(configuration.name, self.events, reactor.seconds)
+        seconds = reactor.seconds
+        try:
+            door = Doorkeeper(configuration.admission, seconds)
+        except SettingsError as error:
+            raise StartError(str(error)) from None
+        self.connections = Connections(configuration.name, self.events, seconds, door)
+        self.datagrams = DatagramPolicy(configuration.limits.udp_rate, seconds)
+        total = total or TotalQueue(configuration.process.total_send_queue)
+        self.connections.slow = SlowReaders(reactor, configuration.limits, total)
+        self.sweeps = Sweeps(reactor, self.connections, configuration.limits)
+        self.listeners = Listeners(
+            configuration, reactor, self.events, self.connections, self.datagrams
+        )
         self.factory: Any = None
         self._bound: list[BoundSocket] = []
-        self._ports: list[IListeningPort] = []
-        self._idle: IdleSweep | None = None
-        self._context: CertificateOptions | None = None
         self._draining: defer.Deferred[None] | None = None
         self._late: Any = None
         self._aborted = 0
+
+    @property
+    def datagram_ports(self) -> list[Any]:
+        """The UDP ports, with what they count."""
+        return self.listeners.datagram_ports
 
     def check(self) -> None:
         """Look at what the settings name, without opening a socket.
@@ -95,21 +103,33 @@ class ServiceDaemon(Service):
         :raises StartError: when they are wrong; nothing has changed then.
         """
         context = tls.load_context(new.tls)
+        try:
+            door = Doorkeeper(new.admission, self.reactor.seconds)
+        except SettingsError as error:
+            raise StartError(str(error)) from None
         late = needs_restart(self.configuration, new)
-        if (context is None) != (self._context is None):
+        if (context is None) != (self.listeners.context is None):
             late.append("tls-cert")
-            context = self._context
+            context = self.listeners.context
+        if bool(door.proxies) != bool(self.connections.door.proxies):
+            late.append("proxy-from")
+            door.proxies = self.connections.door.proxies
 
         def apply() -> None:
             if late:
                 text = f"needs a restart to take effect: {', '.join(late)}"
                 self.events.emit(Notice(self.configuration.name, text, "warn"))
-            self._context = context
+            self.listeners.context = context
+            hosts = [one.host for one in self.connections.open.values() if one.admitted]
+            door.succeed(self.connections.door, new.admission, hosts)
+            self.connections.enforce(door)
             vars(self.configuration.limits).update(
                 {k: v for k, v in vars(new.limits).items() if k in RELOADABLE}
             )
+            self.configuration.admission = new.admission
             self.configuration.tls = new.tls
-            self._restart_idle_sweep()
+            self.datagrams.limit(new.limits.udp_rate)
+            self.sweeps.restart()
 
         return apply
 
@@ -121,13 +141,13 @@ class ServiceDaemon(Service):
         :raises StartError: when one of them cannot be had.
         """
         configuration = self.configuration
-        self._context = tls.load_context(configuration.tls)
+        self.listeners.context = tls.load_context(configuration.tls)
         listen = configuration.listen
         if self._inherited and configuration.port_by_default:
             listen = replace(listen, port=())
         tcp = configuration.transports.tcp
         udp = configuration.datagrams and configuration.transports.udp
-        check_served(self._inherited, tcp=tcp, udp=udp, tls=self._context is not None)
+        check_served(self._inherited, tcp=tcp, udp=udp, tls=self.listeners.context is not None)
         self._bound = bind_all(listen, tcp=tcp, udp=udp, inherited=self._inherited)
 
     def startService(self) -> None:
@@ -144,92 +164,15 @@ class ServiceDaemon(Service):
             raise StartError(_factory_error(error)) from None
         try:
             for bound in self._bound:
-                self._adopt(bound)
+                self.listeners.adopt(bound, self.factory)
             for description in self.configuration.listen.listen:
-                self._listen(description)
+                self.listeners.listen(description, self.factory)
         except StartError:
             self.close()
             raise
-        self._start_idle_sweep()
+        self.sweeps.start()
         super().startService()
         self._hint()
-
-    def _gate(self, factory: Any) -> Gate:
-        return Gate(factory, self.connections, self.configuration.limits)
-
-    @property
-    def _burst(self) -> bool:
-        return self.configuration.listen.transport == "burst" and AVAILABLE
-
-    def _new_context(self) -> Any:
-        assert self._context is not None
-        return self._context.getContext()
-
-    def _watch(self, port: Any, kind: str, secure: TLS | None = None) -> None:
-        told = self.configuration.log.log_data != "off"
-        queue = self.configuration.limits.send_queue
-        watch = Watch(self.connections, kind, queue, told)
-        watch_port(port, watch, burst=self._burst, tls=secure)
-
-    def _adopt(self, bound: BoundSocket) -> None:
-        """Hand a bound socket to the reactor, which takes a duplicate of its descriptor."""
-        family = bound.socket.family
-        if bound.datagrams:
-            gate = DatagramGate(
-                self.factory.buildDatagramProtocol(),
-                self.events,
-                self.configuration.name,
-                tell_data=self.configuration.log.log_data != "off",
-            )
-            port = adopt_datagrams(self.reactor, bound.socket, gate)
-            kind = "udp"
-        else:
-            kind = "unix" if family == socket.AF_UNIX else "tcp"
-            inner, secure = self.factory, None
-            if self._context is not None and kind == "tcp":
-                kind = "tls"
-                if self._burst:
-                    secure = TLS(self._new_context, self.configuration.limits.handshake_timeout)
-                else:
-                    seconds = self.configuration.limits.handshake_timeout
-                    inner = tls.wrap(inner, self._context, self.reactor, seconds)
-            port = adopt_stream(self.reactor, bound.socket, self._gate(inner))
-            self._watch(port, kind, secure)
-        bound.socket.close()
-        self._ports.append(port)
-        self._tell_listening(port, kind, family, bound)
-
-    def _listen(self, description: str) -> None:
-        """Listen on a Twisted endpoint; its own plugin decides what that means."""
-        try:
-            endpoint = serverFromString(self.reactor, description)
-            listening = endpoint.listen(self._gate(self.factory))
-        except Exception as error:  # noqa: BLE001 - any parser's complaint about a user's text
-            words = " ".join(str(error).split()) or type(error).__name__
-            raise StartError(f"--listen {description!r} is no server endpoint: {words}") from None
-        outcome: list[Any] = []
-        listening.addBoth(outcome.append)
-        if outcome and isinstance(outcome[0], Failure):
-            raise StartError(f"cannot listen on {description!r}: {_failure_text(outcome[0])}")
-        if not outcome:
-            raise StartError(f"--listen {description!r} does not open at once, which is not served")
-        port = outcome[0]
-        self._watch(port, "tcp")
-        self._ports.append(port)
-        self._tell_listening(port, "endpoint", getattr(port, "addressFamily", None), None)
-
-    def _tell_listening(self, port: Any, kind: str, family: Any, bound: BoundSocket | None) -> None:
-        host = port.getHost()
-        address = address_text(host) if family == socket.AF_UNIX else getattr(host, "host", None)
-        self.events.emit(
-            Listening(
-                self.configuration.name,
-                kind,
-                host_text(address) if address else address_text(host),
-                getattr(host, "port", None),
-                _FAMILIES.get(family, "other"),
-            )
-        )
 
     def _hint(self) -> None:
         listen = self.configuration.listen
@@ -243,18 +186,6 @@ class ServiceDaemon(Service):
         if listen.transport == "burst" and not AVAILABLE:
             text = "no epoll on this machine: using Twisted's own transport"
             self.events.emit(Notice(self.configuration.name, text))
-
-    def _restart_idle_sweep(self) -> None:
-        if self._idle is not None:
-            self._idle.stop()
-            self._idle = None
-        self._start_idle_sweep()
-
-    def _start_idle_sweep(self) -> None:
-        timeout = self.configuration.limits.idle_timeout
-        if timeout > 0:
-            self._idle = IdleSweep(self.reactor, self.connections, timeout)
-            self._idle.start()
 
     # ── stopping ────────────────────────────────────────────────────────────────────
 
@@ -306,6 +237,9 @@ class ServiceDaemon(Service):
     def _finished(self) -> None:
         if self._late is not None and self._late.active():
             self._late.cancel()
+        self.sweeps.stop()
+        if self.connections.slow is not None:
+            self.connections.slow.stop()
         self._stop_factory()
         self.events.emit(Stopped(self.configuration.name, self._aborted))
         if self._draining is not None:
@@ -319,22 +253,16 @@ class ServiceDaemon(Service):
 
     def close(self) -> None:
         """Let go of every socket, listening or not, and of the factory."""
+        self.sweeps.stop()
         self._stop_listening()
         self._stop_factory()
 
     def _stop_listening(self) -> defer.Deferred[Any]:
         """Close every listening socket; the result fires when they are closed."""
-        if self._idle is not None:
-            self._idle.stop()
-            self._idle = None
-        ports, self._ports = self._ports, []
-        closing = [defer.maybeDeferred(port.stopListening) for port in ports]
-        for one in closing:
-            one.addErrback(lambda failure: self._log.failure("cannot stop listening", failure))
         bound, self._bound = self._bound, []
         for each in bound:
             each.close()
-        return defer.DeferredList(closing)
+        return self.listeners.close()
 
     def _stop_factory(self) -> None:
         factory, self.factory = self.factory, None
@@ -347,9 +275,3 @@ def _factory_error(error: OSError | SettingsError) -> str:
         name = f"{os.fsdecode(error.filename)}: " if error.filename else ""
         return name + cause_text(error)
     return " ".join(str(error).split())
-
-
-def _failure_text(failure: Failure) -> str:
-    value = failure.value
-    inner = getattr(value, "socketError", value)
-    return cause_text(inner) if isinstance(inner, OSError) else " ".join(str(value).split())

@@ -45,13 +45,16 @@ class EventLog:
     def __call__(self, event: Event) -> None:
         """Write *event*, unless it is one refusal of a crowd."""
         if isinstance(event, Notice):
-            self._log.emit(LogLevel.lookupByName(event.level), "{text}", text=event.text)
+            self._log.emit(
+                LogLevel.lookupByName(event.level), "{text}", text=event.text, event=event
+            )
         elif isinstance(event, Received):
-            self._log.info("{text}", text=_received_line(event, self._payload))
+            text = _received_line(event, self._payload)
+            self._log.info("{text}", text=text, event=event, payload=self._payload)
         elif isinstance(event, Refused):
             self._refused(event)
         else:
-            self._log.info("{text}", text=event_line(event))
+            self._log.info("{text}", text=event_line(event), event=event)
 
     def _refused(self, event: Refused) -> None:
         now = self._seconds()
@@ -61,7 +64,7 @@ class EventLog:
             return
         self._refusals[event.reason] = (now, 0)
         more = f" more={left_out}" if left_out else ""
-        self._log.warn("{text}", text=event_line(event) + more)
+        self._log.warn("{text}", text=event_line(event) + more, event=event, more=left_out)
 
 
 def event_line(event: Event) -> str:

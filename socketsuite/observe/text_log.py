@@ -17,7 +17,7 @@ from zope.interface import implementer
 from socketsuite.framing.printable import printable
 
 # What Twisted says of ports and of itself, and our own events say better.
-_NOISE = re.compile(
+NOISE = re.compile(
     r"\((?:TCP|UDP|UNIX) Port .* Closed\)|(?:Gate|DatagramGate) starting on .*"
     r"|reactor class: .*|Main loop terminated\.|Server Shut Down\."
 )
@@ -41,7 +41,7 @@ class TextLog:
         text = event.get("text") if event.get("log_format") == "{text}" else None
         if text is None:
             text = formatEvent(event)
-            if _NOISE.fullmatch(text):
+            if NOISE.fullmatch(text):
                 return
         failure = event.get("log_failure")
         if failure is not None:

@@ -1,11 +1,12 @@
-"""The connections of one service: counted, listed, and told of as events.
+"""The connections of one service: admitted or refused, counted, listed, told of as events.
 
-The registry is a transport's watcher, and the gate in front of the service's factory. It
-must not know how bytes move, nor what a protocol says.
+The registry is a transport's watcher, and the gate stands in front of the service's
+factory.  Must not know how bytes move, nor what a protocol says.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -18,50 +19,115 @@ from twisted.python.failure import Failure
 
 from socketsuite.observe.addresses import address_text
 from socketsuite.observe.events import Closed, Connected, Events, Received, Refused
-from socketsuite.policies.settings import LimitSettings
+from socketsuite.policies.admission import Doorkeeper
+from socketsuite.policies.slow import SlowReaders
 from socketsuite.transport.watched import Watched
+
+_ids = itertools.count(1)
 
 
 @dataclass(eq=False, slots=True)
 class Connection:
-    """One accepted connection: when it opened (in the clock's seconds), and who it is."""
+    """One accepted connection: who it is, and since when (in the clock's seconds).
 
+    *id* is its own in this process.  *host* is the peer's address, ``None`` on a Unix
+    socket.  One that comes by a proxy is not *admitted* before its real peer is known.
+    """
+
+    id: int
     transport: Watched
     opened_at: float
     peer: str
     local: str
+    host: str | None
+    admitted: bool
 
 
 class Connections:
     """Every open connection of one service.
 
     :param seconds: a monotonic clock.
+    :ivar slow: looks after those whose peers are behind, if anybody does.
     """
 
-    def __init__(self, service: str, events: Events, seconds: Callable[[], float]) -> None:
+    def __init__(
+        self, service: str, events: Events, seconds: Callable[[], float], door: Doorkeeper
+    ) -> None:
         self.service = service
         self.events = events
         self.seconds = seconds
+        self.door = door
+        self.slow: SlowReaders | None = None
         self.open: dict[Watched, Connection] = {}
         self._when_empty: list[Callable[[], None]] = []
 
     def __len__(self) -> int:
         return len(self.open)
 
+    # ── who comes in ────────────────────────────────────────────────────────────────
+
+    def refuses(self, address: Any, kind: str) -> str | None:
+        """Return why a caller is not let in, and tell of it; ``None`` to let it in."""
+        # One whose header is awaited is in the list already, and takes no place of its own.
+        others = sum(one.admitted for one in self.open.values()) if self.door.proxies else len(self)
+        reason = self.door.refusal(getattr(address, "host", None), others)
+        if reason is not None:
+            self.events.emit(Refused(self.service, kind, address_text(address), reason))
+        return reason
+
     def opened(self, transport: Watched) -> None:
-        """Take a new connection in."""
-        peer, local = address_text(transport.getPeer()), address_text(transport.getHost())
-        self.open[transport] = Connection(transport, self.seconds(), peer, local)
-        self.events.emit(Connected(self.service, transport.watch.kind, peer, local))
+        """Take a new connection in; by a proxy, until it says for whom."""
+        peer = transport.getPeer()
+        connection = Connection(
+            next(_ids),
+            transport,
+            self.seconds(),
+            address_text(peer),
+            address_text(transport.getHost()),
+            getattr(peer, "host", None),
+            admitted=False,
+        )
+        self.open[transport] = connection
+        if not transport.watch.by_proxy:
+            self._admit(connection)
+
+    def admit(self, transport: Watched) -> str | None:
+        """Decide about a connection whose real peer a proxy has named; see :meth:`refuses`."""
+        peer = transport.getPeer()
+        reason = self.refuses(peer, transport.watch.kind)
+        if reason is None:
+            connection = self.open[transport]
+            connection.peer = address_text(peer)
+            connection.local = address_text(transport.getHost())
+            connection.host = getattr(peer, "host", None)
+            self._admit(connection)
+        return reason
+
+    def _admit(self, connection: Connection) -> None:
+        connection.admitted = True
+        self.door.hosts.opened(connection.host)
+        kind = connection.transport.watch.kind
+        self.events.emit(Connected(self.service, kind, connection.peer, connection.local))
+
+    # ── what becomes of them ────────────────────────────────────────────────────────
 
     def received(self, transport: Watched, data: bytes) -> None:
         """Tell of bytes that came in, for ``--log-data``."""
         peer = self.open[transport].peer
         self.events.emit(Received(self.service, transport.watch.kind, peer, data))
 
+    def behind(self, transport: Watched) -> None:
+        """Have *transport* looked after, whose peer does not take all that is sent."""
+        if self.slow is not None:
+            self.slow.grown(transport)
+
     def closed(self, transport: Watched, reason: Failure) -> None:
         """Let a connection go, and tell how it was."""
         connection = self.open.pop(transport)
+        if self.slow is not None:
+            self.slow.behind.pop(transport, None)
+        if connection.admitted:
+            self.door.hosts.closed(connection.host)
         self.events.emit(
             Closed(
                 self.service,
@@ -85,6 +151,15 @@ class Connections:
         else:
             callback()
 
+    def enforce(self, door: Doorkeeper) -> None:
+        """Let *door* decide from now on, and drop those whom its lists keep out."""
+        self.door = door
+        for connection in list(self.open.values()):
+            reason = door.lists.refusal(connection.host) if connection.admitted else None
+            if reason is not None:
+                connection.transport.why = "denied"
+                connection.transport.abortConnection()
+
 
 def closing_words(transport: Watched, reason: Failure) -> str:
     """Return why a connection ended, in words an operator searches for."""
@@ -104,30 +179,28 @@ class Gate(Factory):
 
     Once a connection is admitted its protocol is the service's own, so the gate costs
     nothing per message.
+
+    :param kind: what the connections are called in events.
+    :param by_proxy: whether the registry decides later, when the real peer is known.
     """
 
     noisy = False
     _log = Logger()
 
     def __init__(
-        self, factory: IProtocolFactory, connections: Connections, limits: LimitSettings
+        self, factory: IProtocolFactory, connections: Connections, kind: str, *, by_proxy: bool
     ) -> None:
         self._factory = factory
         self._connections = connections
-        self._limits = limits
+        self._kind = kind
+        self._by_proxy = by_proxy
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """Return the service's protocol, or ``None`` to close the connection at once."""
-        if 0 < self._limits.max_connections <= len(self._connections):
-            self._refuse(addr, "max-connections")
+        if not self._by_proxy and self._connections.refuses(addr, self._kind) is not None:
             return None
         try:
             return self._factory.buildProtocol(addr)  # type: ignore[arg-type]
         except Exception:  # noqa: BLE001 - a stranger's code: it costs this connection alone
             self._log.failure("{service}: buildProtocol raised", service=self._connections.service)
             return None
-
-    def _refuse(self, addr: Any, reason: str) -> None:
-        self._connections.events.emit(
-            Refused(self._connections.service, "stream", address_text(addr), reason)
-        )

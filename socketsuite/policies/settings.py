@@ -4,35 +4,98 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from socketsuite.policies.networks import network_word
 from socketsuite.settings import byte_size, setting
+
+
+@dataclass(eq=False)
+class AdmissionSettings:
+    """Admission."""
+
+    max_connections: int = setting(
+        0, "connections at one time, further ones are closed at once; 0 is no limit", minimum=0
+    )
+    max_connections_per_host: int = setting(
+        0, "the same for one host (an IPv4 address, an IPv6 /64); 0 is no limit", minimum=0
+    )
+    max_rate_per_host: int = setting(
+        0, "new connections of one host within --rate-window; 0 is no limit", minimum=0
+    )
+    rate_window: float = setting(
+        60.0, "what --max-rate-per-host is counted over", minimum=0.1, metavar="SECONDS"
+    )
+    allow: tuple[str, ...] = setting(
+        (),
+        "admit only these networks; @FILE has one on each line; may be repeated",
+        metavar="CIDR",
+        parse=network_word,
+    )
+    deny: tuple[str, ...] = setting(
+        (),
+        "admit none of these networks, whatever --allow says; may be repeated",
+        metavar="CIDR",
+        parse=network_word,
+    )
+    proxy_from: tuple[str, ...] = setting(
+        (),
+        "these networks, and nobody else, connect; each connection begins with a PROXY protocol"
+        " header, 1 or 2; may be repeated",
+        metavar="CIDR",
+        parse=network_word,
+    )
 
 
 @dataclass(eq=False)
 class LimitSettings:
     """Limits."""
 
-    max_connections: int = setting(
-        0, "connections at one time, further ones are closed at once; 0 is no limit", minimum=0
+    first_byte_timeout: float = setting(
+        0.0,
+        "close a connection that has said nothing for this long after it was made; 0 is never",
+        minimum=0,
+        metavar="SECONDS",
     )
     idle_timeout: float = setting(
         0.0,
-        "close a connection after this many seconds without a byte either way; 0 is never",
+        "close a connection after this long without a byte either way; 0 is never",
         minimum=0,
         metavar="SECONDS",
     )
     handshake_timeout: float = setting(
-        10.0, "seconds that a peer has for its TLS handshake", minimum=0.1, metavar="SECONDS"
+        10.0, "how long a peer has for its TLS handshake", minimum=0.1, metavar="SECONDS"
+    )
+    write_timeout: float = setting(
+        10.0,
+        "drop a peer that has taken nothing of what waits for it for this long; 0 is never",
+        minimum=0,
+        metavar="SECONDS",
     )
     send_queue: int = setting(
         4 << 20,
-        "drop a peer that leaves more than this unread, in bytes; K, M and G are understood",
+        "drop a peer at once that leaves more than this unread; K, M and G are understood",
         metavar="BYTES",
         parse=byte_size,
         show="4M",
     )
+    send_queue_soft: int = setting(
+        1 << 20,
+        "drop a peer that leaves more than this unread for --send-queue-seconds",
+        metavar="BYTES",
+        parse=byte_size,
+        show="1M",
+    )
+    send_queue_seconds: float = setting(
+        60.0, "how long --send-queue-soft may be exceeded", minimum=0.1, metavar="SECONDS"
+    )
+    udp_rate: float = setting(
+        1000.0,
+        "datagrams a second that one host is answered; 0 is no limit",
+        minimum=0,
+        metavar="NUMBER",
+    )
     drain_timeout: float = setting(
         10.0,
-        "seconds that connections have to finish after SIGTERM",
+        "how long connections have to finish after SIGTERM",
         minimum=0,
         metavar="SECONDS",
     )

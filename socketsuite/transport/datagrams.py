@@ -29,6 +29,7 @@ class DatagramPort(udp.Port):
     """
 
     protocol: Any
+    datagrams_in = datagrams_out = bytes_in = bytes_out = 0
 
     def doRead(self) -> None:
         """Hand the waiting datagrams to the protocol, up to the bound."""
@@ -44,6 +45,8 @@ class DatagramPort(udp.Port):
             except OSError:
                 log.err(None, "cannot receive datagrams")
                 return
+            self.datagrams_in += 1
+            self.bytes_in += len(datagram)
             try:
                 received(datagram, address)
             except BaseException:
@@ -56,7 +59,8 @@ class DatagramPort(udp.Port):
         :raises OSError: when it cannot be sent to that address at all.
         """
         try:
-            self.socket.sendto(datagram, addr)
+            self.bytes_out += self.socket.sendto(datagram, addr)
+            self.datagrams_out += 1
         except (BlockingIOError, ConnectionError):
             return
         except OSError as error:

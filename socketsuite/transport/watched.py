@@ -46,11 +46,15 @@ class Watched(Protocol):
 
 
 class Watcher(Protocol):
-    """Whoever is told of every accepted connection, once when it opens and once at its end."""
+    """Whoever is told of every accepted connection, once when it opens and once at its end.
+
+    *behind* is called whenever a peer has left bytes in the queue, and more are written.
+    """
 
     def opened(self, transport: Watched) -> None: ...  # noqa: D102
     def closed(self, transport: Watched, reason: Failure) -> None: ...  # noqa: D102
     def received(self, transport: Watched, data: bytes) -> None: ...  # noqa: D102
+    def behind(self, transport: Watched) -> None: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,7 @@ class Watch:
 
     :param kind: what these connections are called: ``tcp``, ``tls``, ``unix``.
     :param send_queue: bytes that may wait for a peer; one more and it is dropped.
+    :param by_proxy: whether connections begin with a proxy's header.
     :param tell_data: whether the watcher is told of every chunk received, which costs.
     """
 
@@ -66,6 +71,7 @@ class Watch:
     kind: str
     send_queue: int
     tell_data: bool = False
+    by_proxy: bool = False
 
 
 class _WatchedMixin:
@@ -119,6 +125,18 @@ class _WatchedMixin:
 
 class _WatchedBurst(_WatchedMixin):
     """On the burst transport, which counts and bounds by itself."""
+
+    dataBuffer: bytes
+
+    def keep(self, data: bytes, sent: int) -> None:
+        """Keep what the kernel does not take, and say so."""
+        super().keep(data, sent)  # type: ignore[misc]
+        self.watch.watcher.behind(self)  # type: ignore[arg-type]
+
+    def _look_after_queue(self) -> None:
+        super()._look_after_queue()  # type: ignore[misc]
+        if self.dataBuffer and not self.disconnected:
+            self.watch.watcher.behind(self)  # type: ignore[arg-type]
 
 
 class _Telling:
@@ -185,6 +203,8 @@ class _WatchedStock(_WatchedMixin):
             self._tempDataBuffer.clear()
             self.dataBuffer = b""
             self._tempDataLen = self.offset = 0
+        elif self.dataBuffer:
+            self.watch.watcher.behind(self)  # type: ignore[arg-type]
 
 
 class _BurstTCP(_WatchedBurst, BurstTCPServer):

@@ -1,0 +1,168 @@
+"""The open ports of one service: bound sockets and endpoints, handed to the reactor.
+
+Puts together what stands between a socket and the service's factory (gate, TLS, proxy
+header, transport); decides nothing about a connection.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+from twisted.internet import defer
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import IListeningPort
+from twisted.internet.ssl import CertificateOptions
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from socketsuite.daemon import tls
+from socketsuite.daemon.configuration import Configuration
+from socketsuite.daemon.datagrams import DatagramGate
+from socketsuite.daemon.errors import StartError, cause_text
+from socketsuite.daemon.sockets import BoundSocket
+from socketsuite.observe.addresses import address_text, host_text
+from socketsuite.observe.events import Events, Listening
+from socketsuite.policies.connections import Connections, Gate
+from socketsuite.policies.peers import DatagramPolicy
+from socketsuite.transport.adopted import adopt_stream
+from socketsuite.transport.burst import AVAILABLE
+from socketsuite.transport.datagrams import DatagramPort, adopt_datagrams
+from socketsuite.transport.watched import TLS, Proxies, Watch, watch_port
+
+_FAMILIES = {socket.AF_INET: "IPv4", socket.AF_INET6: "IPv6", socket.AF_UNIX: "Unix"}
+
+
+class Listeners:
+    """Opens the ports of one service, and closes them together.
+
+    :ivar context: the certificates for the next TLS connection; ``None`` is no TLS.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        reactor: Any,
+        events: Events,
+        connections: Connections,
+        datagrams: DatagramPolicy,
+    ) -> None:
+        self._configuration = configuration
+        self._reactor = reactor
+        self._events = events
+        self._connections = connections
+        self._datagrams = datagrams
+        self._burst = configuration.listen.transport == "burst" and AVAILABLE
+        self._ports: list[IListeningPort] = []
+        self.context: CertificateOptions | None = None
+
+    @property
+    def datagram_ports(self) -> list[DatagramPort]:
+        """The UDP ports, with what they count."""
+        return [port for port in self._ports if isinstance(port, DatagramPort)]
+
+    def adopt(self, bound: BoundSocket, factory: Any) -> None:
+        """Hand a bound socket to the reactor, which takes a duplicate of its descriptor."""
+        if bound.datagrams:
+            kind, port = "udp", self._adopt_datagrams(bound, factory)
+        else:
+            kind, port = self._adopt_stream(bound, factory)
+        bound.socket.close()
+        self._opened(port, kind, bound.socket.family)
+
+    def _adopt_datagrams(self, bound: BoundSocket, factory: Any) -> Any:
+        gate = DatagramGate(
+            factory.buildDatagramProtocol(),
+            self._events,
+            self._configuration.name,
+            self._datagrams,
+            tell_data=self._configuration.log.log_data != "off",
+        )
+        return adopt_datagrams(self._reactor, bound.socket, gate)
+
+    def _adopt_stream(self, bound: BoundSocket, factory: Any) -> tuple[str, Any]:
+        kind = "unix" if bound.socket.family == socket.AF_UNIX else "tcp"
+        secure = None
+        seconds = self._configuration.limits.handshake_timeout
+        if self.context is not None and kind == "tcp":
+            kind = "tls"
+            if self._burst:
+                secure = TLS(self._new_context, seconds)
+            else:
+                factory = tls.wrap(factory, self.context, self._reactor, seconds)
+        by_proxy = kind != "unix" and bool(self._configuration.admission.proxy_from)
+        gate = Gate(factory, self._connections, kind, by_proxy=by_proxy)
+        port = adopt_stream(self._reactor, bound.socket, gate)
+        self._watch(port, kind, secure, by_proxy=by_proxy)
+        return kind, port
+
+    def _new_context(self) -> Any:
+        assert self.context is not None
+        return self.context.getContext()
+
+    def _trusts(self, host: str) -> bool:
+        return host in self._connections.door.proxies
+
+    def _watch(
+        self, port: Any, kind: str, secure: TLS | None = None, *, by_proxy: bool = False
+    ) -> None:
+        configuration = self._configuration
+        watch = Watch(
+            self._connections,
+            kind,
+            configuration.limits.send_queue,
+            tell_data=configuration.log.log_data != "off",
+            by_proxy=by_proxy,
+        )
+        proxies = Proxies(self._trusts, self._connections.admit) if by_proxy else None
+        watch_port(port, watch, burst=self._burst, tls=secure, proxies=proxies)
+
+    def listen(self, description: str, factory: Any) -> None:
+        """Listen on a Twisted endpoint; its own plugin decides what that means.
+
+        :raises StartError: when it cannot, naming the endpoint.
+        """
+        gate = Gate(factory, self._connections, "tcp", by_proxy=False)
+        try:
+            listening = serverFromString(self._reactor, description).listen(gate)
+        except Exception as error:  # noqa: BLE001 - any parser's complaint about a user's text
+            words = " ".join(str(error).split()) or type(error).__name__
+            raise StartError(f"--listen {description!r} is no server endpoint: {words}") from None
+        outcome: list[Any] = []
+        listening.addBoth(outcome.append)
+        if outcome and isinstance(outcome[0], Failure):
+            raise StartError(f"cannot listen on {description!r}: {_failure_text(outcome[0])}")
+        if not outcome:
+            raise StartError(f"--listen {description!r} does not open at once, which is not served")
+        port = outcome[0]
+        self._watch(port, "tcp")
+        self._opened(port, "endpoint", getattr(port, "addressFamily", None))
+
+    def _opened(self, port: Any, kind: str, family: Any) -> None:
+        self._ports.append(port)
+        host = port.getHost()
+        address = address_text(host) if family == socket.AF_UNIX else getattr(host, "host", None)
+        event = Listening(
+            self._configuration.name,
+            kind,
+            host_text(address) if address else address_text(host),
+            getattr(host, "port", None),
+            _FAMILIES.get(family, "other"),
+        )
+        self._events.emit(event)
+
+    def close(self) -> defer.Deferred[Any]:
+        """Close every port; the result fires when they are closed."""
+        ports, self._ports = self._ports, []
+        closing = [defer.maybeDeferred(port.stopListening) for port in ports]
+        for one in closing:
+            one.addErrback(lambda failure: self._log.failure("cannot stop listening", failure))
+        return defer.DeferredList(closing)
+
+
+def _failure_text(failure: Failure) -> str:
+    value = failure.value
+    inner = getattr(value, "socketError", value)
+    return cause_text(inner) if isinstance(inner, OSError) else " ".join(str(value).split())

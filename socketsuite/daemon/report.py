@@ -1,0 +1,153 @@
+"""How the process and its services are, and what an operator may do about it.
+
+Reads the registries and the transports when it is asked; must not know how it is asked, nor
+how a status is shown.
+"""
+
+from __future__ import annotations
+
+import heapq
+import os
+import socket
+import struct
+import time
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from socketsuite import __version__
+from socketsuite.observe.lag import LoopDelay
+from socketsuite.observe.metrics import Subject
+
+# Of Linux's struct tcp_info: milliseconds since data was last sent and received.
+_TCP_INFO = struct.Struct("=8x36xI4xI")
+
+
+class Process(Protocol):
+    """What there is to ask of the process."""
+
+    command: str
+    draining: bool
+
+    def drain(self) -> None: ...  # noqa: D102
+
+
+class Report:
+    """Tells how the process and its services are, and does what an operator asks for."""
+
+    def __init__(
+        self, process: Process, subjects: Sequence[Subject], delay: LoopDelay, reactor: Any
+    ) -> None:
+        self.process = process
+        self.subjects = subjects
+        self._delay = delay
+        self._seconds = reactor.seconds
+        self._started_at = reactor.seconds()
+        self._started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+    def health(self) -> dict[str, Any]:
+        """Return what ``/health`` says."""
+        services = {one.name: len(one.service.connections.open) for one in self.subjects}
+        status = "draining" if self.process.draining else "ok"
+        return {"status": status, "uptime": self._uptime, "connections": services}
+
+    @property
+    def _uptime(self) -> float:
+        return float(round(self._seconds() - self._started_at, 3))
+
+    def status(self, limit: int) -> dict[str, Any]:
+        """Return everything, with *limit* connections, the largest queue first."""
+        delay = {"recent": self._delay.recent, "maximum": self._delay.maximum}
+        every = [
+            (each.transport.queued, -each.id, each, one.name)
+            for one in self.subjects
+            for each in _open(one)
+        ]
+        listed = heapq.nlargest(limit, every, key=lambda row: row[:2])
+        now = self._seconds()
+        return {
+            "process": {
+                "pid": os.getpid(),
+                "command": self.process.command,
+                "version": __version__,
+                "started": self._started,
+                "uptime": self._uptime,
+                "state": "draining" if self.process.draining else "serving",
+                "loop_delay": {name: round(value, 6) for name, value in delay.items()},
+            },
+            "services": [_service(one) for one in self.subjects],
+            "connections": [_connection(each, name, now) for _, _, each, name in listed],
+            "total": len(every),
+        }
+
+    def close(self, number: int) -> bool:
+        """Close the connection with that id; return whether there is one."""
+        for one in self.subjects:
+            for each in _open(one):
+                if each.id == number:
+                    _close(each.transport)
+                    return True
+        return False
+
+
+def _open(subject: Subject) -> list[Any]:
+    return list(subject.service.connections.open.values())
+
+
+def _close(transport: Any) -> None:
+    transport.why = transport.why or "closed by operator"
+    if transport.queued:
+        transport.abortConnection()  # a polite close would wait for a peer that does not read
+        return
+    if getattr(transport, "producer", None) is not None:
+        transport.unregisterProducer()  # nor is there anything more to wait for
+    transport.loseConnection()
+
+
+def _service(subject: Subject) -> dict[str, Any]:
+    tally, reading = subject.tally, subject.read()
+    return {
+        "name": subject.name,
+        "listeners": [
+            {"transport": one.transport, "address": one.address, "port": one.port}
+            for one in tally.listening
+        ],
+        "open": sum(reading.open.values()),
+        "opened": sum(tally.opened.values()),
+        "closed": {reason: count for reason, count in tally.closed.items() if count},
+        "refused": dict(tally.refused),
+        "bytes_in": reading.bytes_in,
+        "bytes_out": reading.bytes_out,
+        "queued": reading.queued,
+        "datagrams_in": reading.datagrams_in,
+        "datagrams_out": reading.datagrams_out,
+        "figures": subject.own_figures(),
+    }
+
+
+def _connection(each: Any, service: str, now: float) -> dict[str, Any]:
+    transport = each.transport
+    age = round(now - each.opened_at, 3)
+    idle = idle_seconds(transport)
+    return {
+        "id": each.id,
+        "service": service,
+        "transport": transport.watch.kind,
+        "peer": each.peer,
+        "age": age,
+        "bytes_in": transport.bytes_in,
+        "bytes_out": transport.bytes_out,
+        "queued": transport.queued,
+        "idle": None if idle is None else min(idle, age),
+    }
+
+
+def idle_seconds(transport: Any) -> float | None:
+    """Return how long no data went either way; ``None`` where the kernel does not tell.
+
+    Asked of the kernel, which knows it of TCP: so no message pays for a clock.
+    """
+    try:
+        raw = transport.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size)
+        return float(min(_TCP_INFO.unpack(raw))) / 1000
+    except (AttributeError, OSError, struct.error):
+        return None

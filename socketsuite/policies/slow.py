@@ -1,0 +1,137 @@
+"""Peers that do not take what is sent to them: for how long, and how much of it may wait.
+
+A transport is looked at here from the moment the kernel would not take its bytes; while
+everybody reads, there is nothing to look at, and no timer.  Must not know what is sent.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+from socketsuite.policies.settings import LimitSettings
+from socketsuite.transport.watched import Watched
+
+_LOOKS_PER_LIMIT = 8
+_SHORTEST, _LONGEST = 0.02, 0.25
+
+WRITE_TIMEOUT = "write timeout"
+TOTAL_FULL = "total send queue full"
+
+
+class TotalQueue:
+    """What waits for all peers of a process together; the largest queues go first.
+
+    :param limit: bytes; 0 is no limit.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.members: list[SlowReaders] = []
+        self._estimate = 0
+
+    def grew(self, by: int) -> None:
+        """Take note of *by* more bytes; what peers took meanwhile is seen in :meth:`enforce`."""
+        self._estimate += by
+        if self.limit and self._estimate > self.limit:
+            self.enforce()
+
+    def enforce(self) -> None:
+        """Count anew, and drop the largest queues while there is too much."""
+        queues = [
+            (transport.queued, index, transport)
+            for member in self.members
+            for index, transport in enumerate(member.behind)
+        ]
+        self._estimate = sum(queued for queued, _, _ in queues)
+        if not self.limit or self._estimate <= self.limit:
+            return
+        queues.sort(reverse=True)
+        for queued, _, transport in queues:
+            if self._estimate <= self.limit:
+                return
+            _drop(transport, TOTAL_FULL)
+            self._estimate -= queued
+
+
+class _Mark:
+    """What a look at a transport saw."""
+
+    __slots__ = ("known", "moved_at", "out", "soft_since")
+
+    def __init__(self, transport: Watched, now: float) -> None:
+        self.out = transport.bytes_out
+        self.moved_at = now
+        self.soft_since: float | None = None
+        self.known = 0
+
+
+class SlowReaders:
+    """The transports of one service whose peers are behind.
+
+    One that has taken nothing for ``write_timeout`` seconds is dropped, and one whose queue
+    has been above ``send_queue_soft`` for ``send_queue_seconds``; also while it is closing.
+    """
+
+    def __init__(self, reactor: IReactorTime, limits: LimitSettings, total: TotalQueue) -> None:
+        self.behind: dict[Watched, _Mark] = {}
+        self._reactor = reactor
+        self._limits = limits
+        self._total = total
+        self._call: IDelayedCall | None = None
+        total.members.append(self)
+
+    def grown(self, transport: Watched) -> None:
+        """Look after *transport*, whose queue is not empty and may have grown."""
+        mark = self.behind.get(transport)
+        if mark is None:
+            mark = self.behind[transport] = _Mark(transport, self._reactor.seconds())
+            if self._call is None:
+                self._schedule()
+        queued = transport.queued
+        by, mark.known = queued - mark.known, queued
+        if by > 0:
+            self._total.grew(by)
+
+    def stop(self) -> None:
+        """Look no more."""
+        self.behind.clear()
+        if self._call is not None:
+            self._call.cancel()
+            self._call = None
+
+    def _schedule(self) -> None:
+        limits = self._limits
+        shortest = min(limits.write_timeout or _LONGEST * 8, limits.send_queue_seconds)
+        interval = min(_LONGEST, max(_SHORTEST, shortest / _LOOKS_PER_LIMIT))
+        self._call = self._reactor.callLater(interval, self._look)
+
+    def _look(self) -> None:
+        self._call = None
+        now = self._reactor.seconds()
+        for transport, mark in list(self.behind.items()):
+            self._look_at(transport, mark, now)
+        self._total.enforce()
+        if self.behind:
+            self._schedule()
+
+    def _look_at(self, transport: Watched, mark: _Mark, now: float) -> None:
+        queued = mark.known = transport.queued
+        if not queued:
+            del self.behind[transport]
+            return
+        if transport.bytes_out != mark.out:
+            mark.out, mark.moved_at = transport.bytes_out, now
+        limits = self._limits
+        if queued <= limits.send_queue_soft:
+            mark.soft_since = None
+        elif mark.soft_since is None:
+            mark.soft_since = now
+        if 0 < limits.write_timeout <= now - mark.moved_at:
+            _drop(transport, WRITE_TIMEOUT)
+        elif mark.soft_since is not None and now - mark.soft_since >= limits.send_queue_seconds:
+            _drop(transport, f"send queue full for {limits.send_queue_seconds:g} s")
+
+
+def _drop(transport: Watched, why: str) -> None:
+    transport.why = transport.why or why
+    transport.abortConnection()

@@ -1,0 +1,249 @@
+"""``socketsuite status``, against small servers that answer as a daemon's admin socket does."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from rich.console import Console
+
+from socketsuite.clients.status import Answers, find
+from socketsuite.clients.status_view import duration, plain, size, tables
+from tests.clients.conftest import Client, Serve, Start
+
+CONNECTION = {
+    "id": 7,
+    "service": "echo",
+    "transport": "tcp",
+    "peer": "127.0.0.1:5000",
+    "age": 75.0,
+    "bytes_in": 2048,
+    "bytes_out": 10,
+    "queued": 1 << 20,
+    "idle": None,
+}
+STATUS: dict[str, Any] = {
+    "process": {
+        "pid": 42,
+        "command": "socketsuite-echo",
+        "version": "1",
+        "started": "2026-11-21T08:00:00Z",
+        "uptime": 100.0,
+        "state": "serving",
+        "loop_delay": {"recent": 0.0004, "maximum": 0.2},
+    },
+    "services": [
+        {
+            "name": "echo",
+            "listeners": [{"transport": "tcp", "address": "::1", "port": 7}],
+            "open": 1,
+            "opened": 3,
+            "closed": {},
+            "refused": {"denied": 2},
+            "bytes_in": 2048,
+            "bytes_out": 10,
+            "queued": 1 << 20,
+        }
+    ],
+    "connections": [CONNECTION],
+    "total": 3,
+}
+
+
+class Admin:
+    """Answers every request by *answers*, then waits for the client to go, or leaves first."""
+
+    def __init__(self, *answers: Any, stay: bool = True) -> None:
+        self._answers = answers
+        self._stay = stay
+        self.requests: list[Any] = []
+
+    def __call__(self, connection: socket.socket) -> None:
+        with connection.makefile("rb") as lines:
+            self.requests.append(json.loads(lines.readline()))
+            for answer in self._answers:
+                line = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+                connection.sendall(line + b"\n")
+            if self._stay:
+                assert lines.read() == b""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    return str(tmp_path / "admin.sock")
+
+
+def at(path: str) -> dict[str, Any]:
+    return {"family": socket.AF_UNIX, "address": path}
+
+
+def test_a_pipe_gets_exact_numbers_in_columns(client: Client, serve: Serve, path: str) -> None:
+    admin = Admin(STATUS)
+    serve(admin, **at(path))
+    done = client("status", "--admin", path)
+    assert (done.returncode, done.stderr) == (0, b"")
+    lines = done.stdout.decode().splitlines()
+    assert "listener tcp [::1]:7" in lines
+    assert lines[-3].split() == [
+        *("ID", "SERVICE", "TRANSPORT", "PEER", "AGE", "IN", "OUT", "QUEUED", "IDLE")
+    ]
+    assert lines[-2].split() == [
+        *("7", "echo", "tcp", "127.0.0.1:5000", "75.0", "2048", "10", "1048576", "-")
+    ]
+    assert lines[-1] == "and 2 more"
+    assert admin.requests == [{"command": "status", "limit": 1000}]
+
+
+def test_json_is_what_the_daemon_said(client: Client, serve: Serve, path: str) -> None:
+    serve(Admin(STATUS), **at(path))
+    done = client("status", "--json", env={"SOCKETSUITE_ADMIN": path})
+    assert json.loads(done.stdout) == STATUS
+
+
+@pytest.mark.parametrize(
+    ("options", "request_", "answer", "words"),
+    [
+        (("--close", "7"), {"command": "close", "id": 7}, {"closed": 7}, b"closed 7\n"),
+        (("--drain",), {"command": "drain"}, {"draining": True}, b"draining\n"),
+    ],
+)
+def test_an_order_is_passed_on(
+    client: Client, serve: Serve, path: str, options: Any, request_: Any, answer: Any, words: bytes
+) -> None:
+    admin = Admin(answer)
+    serve(admin, **at(path))
+    done = client("status", "--admin", path, *options)
+    assert (done.returncode, done.stdout) == (0, words)
+    assert admin.requests == [request_]
+
+
+@pytest.mark.parametrize(
+    ("admin", "words"),
+    [
+        (Admin({"error": "no connection has the id 7"}), "The daemon refuses: no connection"),
+        (Admin(b"220 smtp ready"), "is no admin socket"),
+        (Admin(stay=False), "closed the connection without an answer"),
+    ],
+)
+def test_a_refusal_is_one_line_and_status_1(
+    client: Client, serve: Serve, path: str, admin: Admin, words: str
+) -> None:
+    serve(admin, **at(path))
+    done = client("status", "--admin", path, "--close", "7")
+    assert done.returncode == 1
+    assert done.stdout == b""
+    (line,) = done.stderr.decode().splitlines()
+    assert words in line
+
+
+def test_no_daemon_is_one_line_and_status_1(client: Client, path: str) -> None:
+    done = client("status", "--admin", path)
+    assert done.returncode == 1
+    assert done.stderr.decode() == f"No server at {path}: no such file or directory\n"
+
+
+def test_a_daemon_that_says_nothing_is_given_up(client: Client, serve: Serve, path: str) -> None:
+    serve(Admin(), **at(path))
+    done = client("status", "--admin", path, "--timeout", "0.2")
+    assert done.returncode == 1
+    assert done.stderr.decode() == f"{path} does not answer within 0.2 s\n"
+
+
+def test_a_watch_ends_with_the_daemon(client: Client, serve: Serve, path: str) -> None:
+    admin = Admin(STATUS, STATUS, stay=False)
+    serve(admin, **at(path))
+    done = client("status", "--admin", path, "--json", "--watch", "0.5")
+    assert done.returncode == 0
+    assert [json.loads(line) for line in done.stdout.splitlines()] == [STATUS, STATUS]
+    assert admin.requests == [{"command": "watch", "interval": 0.5, "limit": 1000}]
+
+
+def test_ctrl_c_ends_a_watch_without_a_word(start: Start, serve: Serve, path: str) -> None:
+    serve(Admin(STATUS), **at(path))
+    process = start("status", "--admin", path, "--json", "--watch")
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == 130
+    assert process.stderr is not None
+    assert process.stderr.read() == b""
+
+
+def test_two_orders_at_once_are_a_usage_error(client: Client, path: str) -> None:
+    done = client("status", "--admin", path, "--drain", "--close", "1")
+    assert done.returncode == 2
+    assert b"one of --watch, --close and --drain" in done.stderr
+
+
+def test_the_socket_is_said_or_in_the_variable_or_in_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "chat").mkdir()
+    for name in ("a.sock", "chat/admin.sock"):
+        (tmp_path / name).touch()
+    assert find(["x"], {"SOCKETSUITE_ADMIN": "y"}, tmp_path) == ["x"]
+    assert find([], {"SOCKETSUITE_ADMIN": "y:z"}, tmp_path) == ["y", "z"]
+    everything = [str(tmp_path / "a.sock"), str(tmp_path / "chat/admin.sock")]
+    assert find([], {}, tmp_path) == everything
+    with pytest.raises(click.UsageError, match="--admin PATH"):
+        find([], {}, tmp_path / "none")
+
+
+def test_answers_are_found_however_they_are_cut() -> None:
+    data = json.dumps(STATUS).encode() + b"\n"
+    for cut in range(len(data)):
+        told: list[Any] = []
+        answers = Answers(told.append)
+        answers.feed(data[:cut])
+        answers.feed(data[cut:])
+        assert told == [STATUS]
+
+
+def test_an_answer_without_an_end_is_not_kept() -> None:
+    answers = Answers(lambda _: None)
+    chunk = b"x" * (1 << 20)
+    for _ in range(64):
+        answers.feed(chunk)
+    with pytest.raises(ValueError, match="too long"):
+        answers.feed(chunk)
+
+
+def shown(*arguments: Any) -> str:
+    console = Console(width=120, force_terminal=True, color_system=None)
+    with console.capture() as capture:
+        console.print(tables(*arguments))
+    return capture.get()
+
+
+def test_a_person_gets_units_and_what_is_left_out() -> None:
+    text = shown(STATUS)
+    for words in ("serving", "up 1m 40s", "2.0 KiB", "1.0 MiB", "tcp [::1]:7", "and 2 more"):
+        assert words in text
+
+
+def test_a_second_status_shows_rates() -> None:
+    later = {**STATUS, "process": {**STATUS["process"], "uptime": 102.0}}
+    later["connections"] = [{**CONNECTION, "bytes_in": 2048 + 4096}]
+    assert "2.0 KiB/s" in shown(later, STATUS)
+
+
+def test_no_more_rows_than_there_is_room_for() -> None:
+    many = {**STATUS, "connections": [CONNECTION] * 500, "total": 500}
+    assert len(shown(many, None, 24).splitlines()) <= 24
+
+
+def test_nothing_in_a_status_commands_the_terminal() -> None:
+    evil = {**STATUS, "connections": [{**CONNECTION, "peer": "\x1b[2J[red]\x9b"}]}
+    for text in (plain(evil), shown(evil)):
+        assert "\x1b[2J" not in text
+        assert "\x9b" not in text
+        assert "[red]" in text
+
+
+def test_sizes_and_durations_are_short() -> None:
+    assert [size(n) for n in (0, 1023, 1536, 1 << 40)] == ["0 B", "1023 B", "1.5 KiB", "1.0 TiB"]
+    told = [duration(n) for n in (0.04, 59.9, 187, 7500, 90_000)]
+    assert told == ["0.0s", "59.9s", "3m 07s", "2h 05m", "1d 01h"]

@@ -1,0 +1,135 @@
+"""What is counted, and what Prometheus reads."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from prometheus_client.parser import text_string_to_metric_families
+from twisted.internet.task import Clock
+
+from socketsuite.observe.events import Closed, Connected, Draining, Events, Listening, Refused
+from socketsuite.observe.lag import LoopDelay
+from socketsuite.observe.metrics import CLOSED, Metrics, Subject, closed_label
+
+
+def transport(kind: str, bytes_in: int = 0, bytes_out: int = 0, queued: int = 0) -> Any:
+    return SimpleNamespace(
+        watch=SimpleNamespace(kind=kind), bytes_in=bytes_in, bytes_out=bytes_out, queued=queued
+    )
+
+
+def service(*transports: Any, name: str = "echo", **more: Any) -> Any:
+    connections = SimpleNamespace(open=transports)
+    return SimpleNamespace(
+        **{"name": name, "events": Events(), "connections": connections, "factory": None, **more}
+    )
+
+
+def read(*services: Any) -> dict[tuple[str, ...], float]:
+    """Return every sample of the page by its name and its labels, the service's first."""
+    subjects = [Subject(one) for one in services]
+    return samples(Metrics(subjects, LoopDelay(Clock())))
+
+
+def samples(metrics: Metrics) -> dict[tuple[str, ...], float]:
+    families = text_string_to_metric_families(metrics.page().decode())
+    return {
+        (
+            sample.name.removeprefix("socketsuite_"),
+            *sorted(sample.labels.values(), key=lambda value: value != "echo"),
+        ): sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+def test_bytes_are_those_of_open_and_closed_connections() -> None:
+    one = service(transport("tcp", 5, 7, 11), transport("unix", 1, 1, 1))
+    metrics = Metrics([Subject(one)], LoopDelay(Clock()))
+    one.events.emit(Closed("echo", "tcp", "p", 100, 200, 1.0, "lost"))
+    found = samples(metrics)
+    assert found["received_bytes_total", "echo"] == 106
+    assert found["sent_bytes_total", "echo"] == 208
+    assert found["send_queue_bytes", "echo"] == 12
+    assert found["connections_open", "echo", "unix"] == 1
+    assert found["connections_closed_total", "echo", "lost"] == 1
+    assert found["connections_closed_total", "echo", "idle_timeout"] == 0
+
+
+def test_a_transport_without_connections_is_shown_as_zero() -> None:
+    one = service()
+    metrics = Metrics([Subject(one)], LoopDelay(Clock()))
+    one.events.emit(Connected("echo", "tcp", "p", "l"))
+    found = samples(metrics)
+    assert found["connections_open", "echo", "tcp"] == 0
+    assert found["connections_opened_total", "echo", "tcp"] == 1
+
+
+def test_what_a_peer_causes_makes_no_new_label() -> None:
+    assert closed_label("handshake failed: no shared cipher") == "handshake_failed"
+    assert closed_label("error in protocol: KeyError") == "error_in_protocol"
+    assert closed_label("\x1b[2J anything") == "other"
+    assert len({closed_label(words) for words in CLOSED}) == len(CLOSED)
+
+
+def test_reasons_for_refusal_are_bounded() -> None:
+    subject = Subject(service())
+    for number in range(1000):
+        subject.tally(Refused("echo", "udp", "p", f"reason-{number}: more"))
+    assert subject.tally.refused["reason_0"] == 1
+    assert len(subject.tally.refused) == 33
+    assert subject.tally.refused["other"] == 968
+
+
+def test_a_service_that_drains_listens_no_more() -> None:
+    subject = Subject(service())
+    subject.tally(Listening("echo", "tcp", "127.0.0.1", 7, "IPv4"))
+    assert len(subject.tally.listening) == 1
+    subject.tally(Draining("echo", 0, 1.0))
+    assert subject.tally.listening == []
+    found = samples(Metrics([subject], LoopDelay(Clock())))
+    assert found["draining", "echo"] == 1
+
+
+def test_datagrams_still_count_when_their_port_is_closed() -> None:
+    port = SimpleNamespace(datagrams_in=3, datagrams_out=2, bytes_in=30, bytes_out=20)
+    one = service(datagram_ports=[port])
+    metrics = Metrics([Subject(one)], LoopDelay(Clock()))
+    before = samples(metrics)
+    one.datagram_ports = []
+    for found in (before, samples(metrics)):
+        assert found["received_datagrams_total", "echo"] == 3
+        assert found["sent_bytes_total", "echo"] == 20
+
+
+def test_a_factory_offers_figures_of_its_own() -> None:
+    figures = {"rooms": 2, "lines_total": 7, "no good!": 1}
+    a = service(name="a", factory=SimpleNamespace(metrics=lambda: figures))
+    b = service(name="b", factory=SimpleNamespace(metrics=lambda: {"rooms": 3}))
+    found = read(a, b)
+    assert found["service_rooms", "a"] == 2
+    assert found["service_rooms", "b"] == 3
+    assert found["service_lines_total", "a"] == 7
+    assert not [key for key in found if "no good" in key[0]]
+
+
+def test_a_factory_that_raises_costs_its_own_figures_alone() -> None:
+    def broken() -> dict[str, float]:
+        raise RuntimeError("stranger")
+
+    found = read(service(factory=SimpleNamespace(metrics=broken)))
+    assert found["received_bytes_total", "echo"] == 0
+
+
+def test_the_delay_of_the_loop_is_a_histogram() -> None:
+    clock = Clock()
+    delay = LoopDelay(clock)
+    delay.start()
+    clock.advance(1.0)
+    found = samples(Metrics([], delay))
+    assert found["loop_delay_seconds_bucket", "0.5"] == 0
+    assert found["loop_delay_seconds_bucket", "1.0"] == 1
+    assert found["loop_delay_seconds_bucket", "+Inf"] == 1
+    assert found["loop_delay_seconds_sum",] == 0.75
+    assert found["process_open_fds",] > 0
