@@ -87,8 +87,9 @@ class HostLimits:
         self.max_connections = max_connections_per_host
         self.max_rate = max_rate_per_host
         self.window = window_seconds
+        now = self._seconds()
         for key, host in self._busy.items():
-            host.connections = 0
+            host.connections, host.idle_since = 0, now
             self._idle[key] = host
         self._busy.clear()
         if not self:
@@ -98,9 +99,6 @@ class HostLimits:
             its_key = host_key(each)
             if its_key is not None:
                 self._taken(its_key).connections += 1
-        now = self._seconds()
-        for host in self._idle.values():
-            host.idle_since = now
         self._forget(now)
 
     def refusal(self, host: Any) -> Reason | None:

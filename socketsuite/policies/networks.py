@@ -117,7 +117,8 @@ def _network(text: str) -> Network:
 class Networks:
     """A list of networks: ``host in networks``.
 
-    A look-up costs one set per prefix length in use, however many networks there are.
+    A look-up costs one set per prefix length in use, however many networks there are.  A
+    list is true when something was said, even if the file that was named is empty.
 
     :param words: what :func:`network_word` reads.
     :raises SettingsError: naming the word, or the file and its line.
@@ -157,6 +158,9 @@ class Networks:
         :raises SettingsError: naming the file and the line.
         """
         return Networks(self.words)
+
+    def __bool__(self) -> bool:
+        return bool(self.words)
 
     def __len__(self) -> int:
         return self._count

@@ -127,11 +127,13 @@ class _WatchedBurst(_WatchedMixin):
     """On the burst transport, which counts and bounds by itself."""
 
     dataBuffer: bytes
+    queued: int
 
-    def keep(self, data: bytes, sent: int) -> None:
-        """Keep what the kernel does not take, and say so."""
-        super().keep(data, sent)  # type: ignore[misc]
-        self.watch.watcher.behind(self)  # type: ignore[arg-type]
+    def arm(self) -> None:
+        """Wait for the kernel to take more, and say so."""
+        super().arm()  # type: ignore[misc]
+        if self.queued and not self.disconnected:
+            self.watch.watcher.behind(self)  # type: ignore[arg-type]
 
     def _look_after_queue(self) -> None:
         super()._look_after_queue()  # type: ignore[misc]

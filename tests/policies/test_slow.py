@@ -1,0 +1,109 @@
+"""Peers that do not take what is sent to them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from twisted.internet.task import Clock
+
+from socketsuite.policies.settings import LimitSettings
+from socketsuite.policies.slow import SlowReaders, TotalQueue
+
+
+class Transport:
+    """What a look sees of a transport."""
+
+    def __init__(self, readers: SlowReaders) -> None:
+        self.readers = readers
+        self.queued = 0
+        self.bytes_out = 0
+        self.why: str | None = None
+
+    def abortConnection(self) -> None:
+        self.readers.behind.pop(self, None)  # type: ignore[call-overload]
+
+    def queue(self, count: int) -> None:
+        self.queued = count
+        self.readers.grown(self)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def make(clock: Any, total: TotalQueue | None = None, **limits: Any) -> SlowReaders:
+    return SlowReaders(clock, LimitSettings(**limits), total or TotalQueue(0))
+
+
+def advance(clock: Clock, seconds: float) -> None:
+    clock.pump([0.05] * round(seconds / 0.05))
+
+
+def test_nothing_runs_while_everybody_reads(clock: Clock) -> None:
+    readers = make(clock)
+    assert clock.getDelayedCalls() == []
+    transport = Transport(readers)
+    transport.queue(10)
+    assert clock.getDelayedCalls() != []
+    transport.queued = 0
+    advance(clock, 1)
+    assert clock.getDelayedCalls() == []
+    assert readers.behind == {}
+
+
+def test_who_takes_nothing_is_dropped_after_the_write_timeout(clock: Clock) -> None:
+    stuck, slow = (Transport(make(clock, write_timeout=2.0)) for _ in range(2))
+    stuck.queue(10)
+    slow.queue(10)
+    for _ in range(5):
+        advance(clock, 0.5)
+        slow.bytes_out += 1
+    assert stuck.why == "write timeout"
+    assert slow.why is None
+    advance(clock, 2.5)
+    assert slow.why == "write timeout"
+
+
+def test_a_write_timeout_of_0_is_never(clock: Clock) -> None:
+    transport = Transport(make(clock, write_timeout=0.0))
+    transport.queue(10)
+    advance(clock, 100)
+    assert transport.why is None
+
+
+def test_a_queue_above_the_soft_limit_is_borne_for_some_seconds(clock: Clock) -> None:
+    readers = make(clock, write_timeout=0.0, send_queue_soft=100, send_queue_seconds=3.0)
+    above, returning = Transport(readers), Transport(readers)
+    for each in (above, returning):
+        each.queue(101)
+    advance(clock, 2)
+    returning.queued = 100
+    advance(clock, 0.5)
+    returning.queued = 101
+    advance(clock, 1.5)
+    assert above.why == "send queue full for 3 s"
+    assert returning.why is None
+
+
+def test_the_largest_queues_of_all_services_go_first(clock: Clock) -> None:
+    total = TotalQueue(100)
+    first, second = make(clock, total), make(clock, total)
+    small, large, middle = Transport(first), Transport(second), Transport(first)
+    small.queue(20)
+    large.queue(60)
+    middle.queue(19)
+    assert (small.why, large.why, middle.why) == (None, None, None)
+    middle.queue(30)
+    assert (small.why, large.why, middle.why) == (None, "total send queue full", None)
+
+
+def test_what_peers_have_taken_meanwhile_does_not_count(clock: Clock) -> None:
+    total = TotalQueue(100)
+    readers = make(clock, total)
+    former, later = Transport(readers), Transport(readers)
+    former.queue(90)
+    former.queued = 0
+    later.queue(90)
+    assert (former.why, later.why) == (None, None)

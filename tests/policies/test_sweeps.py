@@ -1,0 +1,92 @@
+"""Time limits found by looking at byte counters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.task import Clock
+
+from socketsuite.policies.settings import LimitSettings
+from socketsuite.policies.sweeps import Sweeps
+
+
+class Connection:
+    """A connection and its transport in one."""
+
+    def __init__(self, opened_at: float = 0.0) -> None:
+        self.opened_at = opened_at
+        self.bytes_in = self.bytes_out = self.queued = 0
+        self.why: str | None = None
+        self.ended: str | None = None
+
+    @property
+    def transport(self) -> Any:
+        return self
+
+    def loseConnection(self) -> None:
+        self.ended = self.ended or "closed"
+
+    def abortConnection(self) -> None:
+        self.ended = self.ended or "aborted"
+
+
+class Registry:
+    def __init__(self, *connections: Connection) -> None:
+        self.open = {each: each for each in connections}
+
+
+def swept(clock: Any, *connections: Connection, **limits: float) -> Sweeps:
+    sweeps = Sweeps(clock, Registry(*connections), LimitSettings(**limits))  # type: ignore[arg-type]
+    sweeps.start()
+    return sweeps
+
+
+def advance(clock: Clock, seconds: float) -> None:
+    clock.pump([0.125] * round(seconds / 0.125))
+
+
+def test_with_all_limits_off_nothing_runs() -> None:
+    clock = Clock()
+    swept(clock, Connection())
+    assert clock.getDelayedCalls() == []
+
+
+def test_a_still_connection_is_closed_and_a_moving_one_is_not() -> None:
+    clock, still, moving = Clock(), Connection(), Connection()
+    swept(clock, still, moving, idle_timeout=4.0)
+    for _ in range(5):
+        advance(clock, 1)
+        moving.bytes_out += 1
+    assert (still.ended, still.why) == ("closed", "idle timeout")
+    assert moving.ended is None
+
+
+def test_who_does_not_read_is_aborted_since_a_polite_close_would_wait() -> None:
+    clock, stuck = Clock(), Connection()
+    stuck.queued = 1
+    swept(clock, stuck, idle_timeout=1.0)
+    advance(clock, 2)
+    assert stuck.ended == "aborted"
+
+
+def test_who_never_says_anything_is_closed_and_who_has_said_something_stays() -> None:
+    clock, silent, shy = Clock(), Connection(), Connection()
+    shy.bytes_in = 1
+    swept(clock, silent, shy, first_byte_timeout=2.0)
+    advance(clock, 3)
+    assert (silent.ended, silent.why) == ("closed", "first byte timeout")
+    assert shy.ended is None
+
+
+def test_limits_may_change_on_the_way() -> None:
+    clock, still = Clock(), Connection()
+    limits = LimitSettings()
+    sweeps = Sweeps(clock, Registry(still), limits)  # type: ignore[arg-type]
+    sweeps.start()
+    advance(clock, 5)
+    limits.idle_timeout = 2.0
+    sweeps.restart()
+    advance(clock, 3)
+    assert still.ended == "closed"
+    sweeps.stop()
+    assert clock.getDelayedCalls() == []
