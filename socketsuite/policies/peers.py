@@ -76,8 +76,9 @@ class DatagramPolicy:
         """Change the budget; what peers have used of it stays used."""
         self.udp_rate = udp_rate
         self._cost = 1 / udp_rate if udp_rate else 0.0
-        # Half a datagram less than the burst: sums of fractions are never exact.
-        self._allowance = max(1.0, self._cost) - self._cost / 2
+        # What may be used of the burst already, when one more comes; and a hair, since sums
+        # of fractions are never exact.
+        self._allowance = max(1.0, self._cost) - 0.99 * self._cost
 
     def __len__(self) -> int:
         return len(self._young) + len(self._old)

@@ -24,10 +24,10 @@ from socketsuite.daemon.admin import (
     SLOW_SECONDS,
     AdminProtocol,
     AdminSocket,
-    Report,
 )
 from socketsuite.daemon.errors import StartError
 from socketsuite.daemon.metrics_page import MetricsPage
+from socketsuite.daemon.report import Report
 from socketsuite.observe.events import Events, Listening, Refused
 from socketsuite.observe.lag import LoopDelay
 from socketsuite.observe.metrics import Subject

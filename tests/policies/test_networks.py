@@ -62,7 +62,9 @@ def test_membership_is_what_the_standard_library_says(
 
 
 def test_a_word_with_host_bits_is_refused_with_both_cures() -> None:
-    with pytest.raises(SettingsError, match="10.0.0.0/8 for the whole network or 10.0.0.1 for"):
+    with pytest.raises(
+        SettingsError, match=r"10\.0\.0\.0/8 for the whole network or 10\.0\.0\.1 for"
+    ):
         Networks(["10.0.0.1/8"])
 
 
@@ -124,7 +126,7 @@ def test_a_file_does_not_hide_a_slip_of_a_network(
     (tmp_path / "10.0.0.1").mkdir()
     (tmp_path / "10.0.0.1" / "8").write_text("0.0.0.0/0\n")
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ValueError, match="host bits|bits set"):
+    with pytest.raises(ValueError, match="has bits set"):
         network_word("10.0.0.1/8")
 
 
