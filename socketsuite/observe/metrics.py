@@ -26,9 +26,11 @@ _OTHER = "other"
 # A label's values must be few and known; what stands behind a colon is only for the log.
 CLOSED = (
     "aborted by service",
+    "bad PROXY header",
     "closed by operator",
     "closed by peer",
     "closed by service",
+    "closed in mid-stream",
     "denied",
     "drain timeout",
     "drained",
@@ -38,12 +40,14 @@ CLOSED = (
     "handshake timeout",
     "idle timeout",
     "lost",
+    "proxy-from",
+    "PROXY header timeout",
     "send queue full",
     "stopped",
     "total send queue full",
     "write timeout",
 )
-_CLOSED_LABELS = {words: words.replace(" ", "_") for words in CLOSED}
+_CLOSED_LABELS = {words: words.lower().replace(" ", "_").replace("-", "_") for words in CLOSED}
 _LABEL = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _MOST_REFUSAL_REASONS = 32
 _MOST_OWN_FIGURES = 64
@@ -53,6 +57,8 @@ _DATAGRAM_COUNTS = ("datagrams_in", "datagrams_out", "bytes_in", "bytes_out")
 
 def closed_label(reason: str) -> str:
     """Return the label for why a connection ended: one of a fixed set."""
+    if reason.startswith("send queue full"):
+        return "send_queue_full"
     return _CLOSED_LABELS.get(reason.partition(":")[0], _OTHER)
 
 

@@ -14,6 +14,9 @@ from socketsuite.transport.watched import Watched
 _LOOKS_PER_LIMIT = 8
 _SHORTEST, _LONGEST = 0.02, 0.25
 
+LATE = 0.5
+"""Seconds by which a look may be late: beyond them the process was held up."""
+
 WRITE_TIMEOUT = "write timeout"
 TOTAL_FULL = "total send queue full"
 
@@ -38,18 +41,18 @@ class TotalQueue:
     def enforce(self) -> None:
         """Count anew, and drop the largest queues while there is too much."""
         queues = [
-            (transport.queued, index, transport)
+            (transport.queued, transport, member)
             for member in self.members
-            for index, transport in enumerate(member.behind)
+            for transport in member.behind
         ]
         self._estimate = sum(queued for queued, _, _ in queues)
         if not self.limit or self._estimate <= self.limit:
             return
-        queues.sort(reverse=True)
-        for queued, _, transport in queues:
+        queues.sort(key=lambda each: each[0], reverse=True)
+        for queued, transport, member in queues:
             if self._estimate <= self.limit:
                 return
-            _drop(transport, TOTAL_FULL)
+            member.drop(transport, TOTAL_FULL)
             self._estimate -= queued
 
 
@@ -70,6 +73,7 @@ class SlowReaders:
 
     One that has taken nothing for ``write_timeout`` seconds is dropped, and one whose queue
     has been above ``send_queue_soft`` for ``send_queue_seconds``; also while it is closing.
+    A look that comes late judges nobody: what peers have taken meanwhile is not seen yet.
     """
 
     def __init__(self, reactor: IReactorTime, limits: LimitSettings, total: TotalQueue) -> None:
@@ -78,6 +82,7 @@ class SlowReaders:
         self._limits = limits
         self._total = total
         self._call: IDelayedCall | None = None
+        self._due = 0.0
         total.members.append(self)
 
     def grown(self, transport: Watched) -> None:
@@ -103,20 +108,22 @@ class SlowReaders:
         limits = self._limits
         shortest = min(limits.write_timeout or _LONGEST * 8, limits.send_queue_seconds)
         interval = min(_LONGEST, max(_SHORTEST, shortest / _LOOKS_PER_LIMIT))
+        self._due = self._reactor.seconds() + interval
         self._call = self._reactor.callLater(interval, self._look)
 
     def _look(self) -> None:
         self._call = None
         now = self._reactor.seconds()
-        for transport, mark in list(self.behind.items()):
-            self._look_at(transport, mark, now)
-        self._total.enforce()
+        if now < self._due + LATE:
+            for transport, mark in list(self.behind.items()):
+                self._look_at(transport, mark, now)
+            self._total.enforce()
         if self.behind:
             self._schedule()
 
     def _look_at(self, transport: Watched, mark: _Mark, now: float) -> None:
         queued = mark.known = transport.queued
-        if not queued:
+        if not queued and not transport.disconnecting:
             del self.behind[transport]
             return
         if transport.bytes_out != mark.out:
@@ -127,11 +134,12 @@ class SlowReaders:
         elif mark.soft_since is None:
             mark.soft_since = now
         if 0 < limits.write_timeout <= now - mark.moved_at:
-            _drop(transport, WRITE_TIMEOUT)
+            self.drop(transport, WRITE_TIMEOUT)
         elif mark.soft_since is not None and now - mark.soft_since >= limits.send_queue_seconds:
-            _drop(transport, f"send queue full for {limits.send_queue_seconds:g} s")
+            self.drop(transport, f"send queue full for {limits.send_queue_seconds:g} s")
 
-
-def _drop(transport: Watched, why: str) -> None:
-    transport.why = transport.why or why
-    transport.abortConnection()
+    def drop(self, transport: Watched, why: str) -> None:
+        """End a connection, whatever still waits for its peer."""
+        self.behind.pop(transport, None)
+        transport.why = transport.why or why
+        transport.abortConnection()

@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from socketsuite.policies.connections import Connection, Connections
 from socketsuite.policies.settings import LimitSettings
+from socketsuite.policies.slow import LATE
 from socketsuite.transport.watched import Watched
 
 _SWEEPS_PER_LIMIT = 8
@@ -24,7 +25,8 @@ class Sweeps:
 
     One whose counters have not moved for ``idle_timeout`` seconds is closed, and one that
     has said nothing ``first_byte_timeout`` seconds after it was made, at the first look
-    after that.
+    after that.  A look that comes late (the process was stopped, a callback blocked) closes
+    nobody: what peers have said meanwhile has not been read yet.
     """
 
     def __init__(
@@ -35,12 +37,14 @@ class Sweeps:
         self._limits = limits
         self._seen: dict[Watched, tuple[int, float]] = {}
         self._call: IDelayedCall | None = None
+        self._due = 0.0
 
     def start(self) -> None:
         """Begin to look, if there is a limit."""
         on = [s for s in (self._limits.idle_timeout, self._limits.first_byte_timeout) if s > 0]
         if on:
             interval = min(_LONGEST, max(_SHORTEST, min(on) / _SWEEPS_PER_LIMIT))
+            self._due = self._reactor.seconds() + interval
             self._call = self._reactor.callLater(interval, self._sweep)
 
     def stop(self) -> None:
@@ -57,6 +61,7 @@ class Sweeps:
     def _sweep(self) -> None:
         self._call = None
         now = self._reactor.seconds()
+        late = now > self._due + LATE
         seen = {}
         for connection in list(self._connections.open.values()):
             transport = connection.transport
@@ -65,7 +70,8 @@ class Sweeps:
             if moved != before:
                 since = now
             seen[transport] = (moved, since)
-            self._judge(connection, now, now - since)
+            if not late:
+                self._judge(connection, now, now - since)
         self._seen = seen
         self.start()
 

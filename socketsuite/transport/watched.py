@@ -35,6 +35,7 @@ class Watched(Protocol):
     bytes_out: int
     why: str | None
     peer_finished: bool
+    disconnecting: Any
     protocol: Any
 
     @property
@@ -127,12 +128,13 @@ class _WatchedBurst(_WatchedMixin):
     """On the burst transport, which counts and bounds by itself."""
 
     dataBuffer: bytes
+    disconnecting: int
     queued: int
 
     def arm(self) -> None:
         """Wait for the kernel to take more, and say so."""
         super().arm()  # type: ignore[misc]
-        if self.queued and not self.disconnected:
+        if not self.disconnected and (self.queued or self.disconnecting):
             self.watch.watcher.behind(self)  # type: ignore[arg-type]
 
     def _look_after_queue(self) -> None:

@@ -17,6 +17,7 @@ class Transport:
     def __init__(self, readers: SlowReaders) -> None:
         self.readers = readers
         self.queued = 0
+        self.disconnecting = 0
         self.bytes_out = 0
         self.why: str | None = None
 
@@ -107,3 +108,34 @@ def test_what_peers_have_taken_meanwhile_does_not_count(clock: Clock) -> None:
     former.queued = 0
     later.queue(90)
     assert (former.why, later.why) == (None, None)
+
+
+def test_equal_queues_of_two_services_are_no_trouble(clock: Clock) -> None:
+    total = TotalQueue(100)
+    transports = [Transport(make(clock, total)) for _ in range(3)]
+    for each in transports:
+        each.queue(60)
+    assert sorted(each.why or "" for each in transports) == [
+        "",
+        "total send queue full",
+        "total send queue full",
+    ]
+
+
+def test_a_close_that_hangs_is_dropped_too(clock: Clock) -> None:
+    transport = Transport(make(clock, write_timeout=2.0))
+    transport.disconnecting = 1
+    transport.readers.grown(transport)  # type: ignore[arg-type]
+    advance(clock, 2.5)
+    assert transport.why == "write timeout"
+
+
+def test_a_process_that_was_held_up_drops_nobody_for_it(clock: Clock) -> None:
+    transport = Transport(make(clock, write_timeout=2.0))
+    transport.queue(10)
+    advance(clock, 1)
+    clock.advance(3600)
+    assert transport.why is None
+    transport.bytes_out += 1
+    advance(clock, 1)
+    assert transport.why is None

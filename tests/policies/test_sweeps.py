@@ -90,3 +90,14 @@ def test_limits_may_change_on_the_way() -> None:
     assert still.ended == "closed"
     sweeps.stop()
     assert clock.getDelayedCalls() == []
+
+
+def test_a_process_that_was_held_up_closes_nobody_for_it() -> None:
+    clock, alive = Clock(), Connection()
+    swept(clock, alive, idle_timeout=4.0, first_byte_timeout=4.0)
+    advance(clock, 1)
+    clock.advance(3600)
+    assert alive.ended is None
+    alive.bytes_in += 1
+    advance(clock, 2)
+    assert alive.ended is None
