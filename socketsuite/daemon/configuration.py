@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from socketsuite.daemon.datagram_options import DatagramSettings
 from socketsuite.daemon.listen_settings import ListenSettings, TransportSettings
 from socketsuite.daemon.process_settings import ProcessSettings
 from socketsuite.daemon.tls import TLSSettings
@@ -40,6 +41,7 @@ class Configuration:
     name: str
     listen: ListenSettings
     transports: TransportSettings
+    udp: DatagramSettings
     tls: TLSSettings
     admission: AdmissionSettings
     limits: LimitSettings
@@ -76,7 +78,7 @@ def groups_of(plugin: ServicePlugin, *, alone: bool = True) -> list[SettingsGrou
     groups = [target] if settings_of(target) else []
     groups += _DAEMON_GROUPS
     if speaks_datagrams(target):
-        groups.append(TransportSettings)
+        groups += [TransportSettings, DatagramSettings]
     if alone:
         groups.append(ProcessSettings)
     found = []
@@ -140,6 +142,7 @@ def configure(
         name=name,
         listen=listen,
         transports=transports,
+        udp=built(DatagramSettings) if datagrams else DatagramSettings(),
         tls=built(TLSSettings),
         admission=built(AdmissionSettings),
         limits=built(LimitSettings),

@@ -38,7 +38,7 @@ RELOADABLE = frozenset(
 def needs_restart(before: Configuration, after: Configuration) -> list[str]:
     """Return the keys of the settings that changed and cannot take effect by a reload."""
     changed = []
-    for group in ("listen", "transports", "tls", "admission", "limits", "log", "process"):
+    for group in ("listen", "transports", "udp", "tls", "admission", "limits", "log", "process"):
         old, new = getattr(before, group), getattr(after, group)
         names = [field.name for field in fields(old)]
         changed += [name for name in names if getattr(old, name) != getattr(new, name)]

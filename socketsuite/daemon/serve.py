@@ -17,6 +17,7 @@ from twisted.logger import Logger
 
 from socketsuite.daemon import tls
 from socketsuite.daemon.configuration import Configuration
+from socketsuite.daemon.datagram_options import set_datagram_options
 from socketsuite.daemon.errors import StartError, cause_text
 from socketsuite.daemon.inherited import InheritedSocket, check_served
 from socketsuite.daemon.listen_settings import LOOPBACK
@@ -149,6 +150,8 @@ class ServiceDaemon(Service):
         udp = configuration.datagrams and configuration.transports.udp
         check_served(self._inherited, tcp=tcp, udp=udp, tls=self.listeners.context is not None)
         self._bound = bind_all(listen, tcp=tcp, udp=udp, inherited=self._inherited)
+        datagrams = [one.socket for one in self._bound if one.datagrams]
+        set_datagram_options(datagrams, configuration.udp)
 
     def startService(self) -> None:
         """Build the factory, and begin to accept.

@@ -6,6 +6,7 @@ factory.  Must not know how bytes move, nor what a protocol says.
 
 from __future__ import annotations
 
+import errno
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -120,6 +121,11 @@ class Connections:
         """Have *transport* looked after, whose peer does not take all that is sent."""
         if self.slow is not None:
             self.slow.grown(transport)
+
+    def exhausted(self, kind: str, error: OSError) -> None:
+        """Tell that callers wait because this process can have no more descriptors."""
+        reason = "no-memory" if error.errno == errno.ENOMEM else "no-descriptors"
+        self.events.emit(Refused(self.service, kind, "-", reason))
 
     def closed(self, transport: Watched, reason: Failure) -> None:
         """Let a connection go, and tell how it was."""

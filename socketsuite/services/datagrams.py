@@ -5,7 +5,6 @@ This module must not know what is answered, or who may ask.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -34,5 +33,7 @@ class AnswerDatagram(DatagramProtocol):
 
     def datagramReceived(self, datagram: bytes, addr: Any) -> None:
         """Answer one datagram to its sender."""
-        with contextlib.suppress(OSError, MessageLengthError):
+        try:
             self.transport.write(self._answer(datagram), addr)
+        except (OSError, MessageLengthError):
+            pass

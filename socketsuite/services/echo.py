@@ -12,7 +12,9 @@ This module must not know which ports it is served on, except to name one in a p
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+from twisted.internet.error import MessageLengthError
 from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol
 from twisted.internet.protocol import DatagramProtocol, Protocol, ServerFactory
 from zope.interface import implementer
@@ -95,9 +97,17 @@ class EchoDatagram(AnswerDatagram):
         """Fill in the port, now that it is known."""
         self._prefix = with_port(self._text, self.transport.getHost())
 
+    def datagramReceived(self, datagram: bytes, addr: Any) -> None:
+        """Send one datagram back; the plain one is its own answer."""
+        if self._prefix:
+            super().datagramReceived(datagram, addr)
+            return
+        try:
+            self.transport.write(datagram, addr)
+        except (OSError, MessageLengthError):
+            pass
+
     def _echo(self, datagram: bytes) -> bytes:
-        if not self._prefix:
-            return datagram
         return (self._prefix + datagram)[:LARGEST]
 
 

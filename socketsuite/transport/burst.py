@@ -21,6 +21,7 @@ Twisted server can use it alone.
 from __future__ import annotations
 
 import contextlib
+import errno
 import select
 import socket
 import sys
@@ -47,6 +48,8 @@ _CONNECTIONS_PER_BURST = 128
 _BUSY = 8
 _SECONDS_PER_TURN = 0.004
 _ACCEPTS_PER_TURN = 64
+_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_PAUSE_SECONDS = 0.2
 _RECEIVE_BYTES = 1 << 16
 _SHARED_BYTES = 1 << 18
 
@@ -294,6 +297,8 @@ class _BurstMixin:
     What the bursts touch for every message is in slots: they are found sooner than an
     attribute of a class far up, and a connection is smaller.
 
+    :cvar exhausted: called when a caller cannot be accepted for want of descriptors or
+        memory; callers then wait in the kernel's queue.  Without it Twisted turns them away.
     :cvar limit: unsent bytes that may wait; one more calls :meth:`overflow`.
     :ivar simple: nothing out of the ordinary is going on, so that bytes can be written and
         flushed without a look at anything else; see :meth:`is_simple`.
@@ -327,6 +332,7 @@ class _BurstMixin:
 
     shared_burst: Burst
     limit = _NO_LIMIT
+    exhausted: Any = None
 
     # Twisted's own attributes, which the classes beside this one bring.
     if TYPE_CHECKING:
@@ -591,6 +597,7 @@ def accelerate(port: PortT, server: type | None = None) -> PortT:
     make = server or (BurstUNIXServer if isinstance(port, unix.Port) else BurstTCPServer)
     burst = burst_of(port.reactor)
     port.transport = type(make.__name__, (make,), {"shared_burst": burst})  # type: ignore[assignment]
+
     stock_accept = port.doRead
 
     def accept() -> None:
@@ -607,32 +614,52 @@ def accelerate(port: PortT, server: type | None = None) -> PortT:
 
 
 def _accept(port: Any, burst: Burst, stock_accept: Callable[[], None]) -> None:
-    """Accept what waits; whatever is not an ordinary connection is left to Twisted."""
+    """Accept what waits, up to a bound; an error that is not ours is left to Twisted."""
     for _ in range(_ACCEPTS_PER_TURN):
         try:
             skt, peer = port.socket.accept()
         except BlockingIOError:
             return
-        except OSError:
-            stock_accept()  # out of descriptors, most likely: Twisted has a way out
+        except OSError as error:
+            exhausted = port.transport.exhausted
+            if exhausted is not None and error.errno in _EXHAUSTED:
+                exhausted(error)
+                _pause(port)
+            else:
+                stock_accept()
             return
         if len(peer) == 4 and peer[3]:
             # A link-local caller: its scope belongs to its address.
             numeric = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
             peer = (socket.getnameinfo(peer, numeric)[0], *peer[1:])
-        transport: Any = None
-        try:
-            protocol = port.factory.buildProtocol(port._buildAddr(peer))
-            if protocol is None:
-                skt.close()
-                continue
-            session = port.sessionno
-            port.sessionno = session + 1
-            transport = port.transport(skt, protocol, peer, port, session, port.reactor)
-            transport.begin()
-        except BaseException:
-            if transport is None:
-                log.err()
-                skt.close()
-            else:
-                burst.protocol_failed(transport)
+        _begin(port, burst, skt, peer)
+
+
+def _begin(port: Any, burst: Burst, skt: socket.socket, peer: Any) -> None:
+    transport: Any = None
+    try:
+        protocol = port.factory.buildProtocol(port._buildAddr(peer))
+        if protocol is None:
+            skt.close()
+            return
+        session = port.sessionno
+        port.sessionno = session + 1
+        transport = port.transport(skt, protocol, peer, port, session, port.reactor)
+        transport.begin()
+    except BaseException:
+        if transport is None:
+            log.err()
+            skt.close()
+        else:
+            burst.protocol_failed(transport)
+
+
+def _pause(port: Any) -> None:
+    """Leave callers in the kernel's queue for a moment; going on would be a busy loop."""
+    port.stopReading()
+
+    def resume() -> None:
+        if port.connected and not port.disconnecting:
+            port.startReading()
+
+    port.reactor.callLater(_PAUSE_SECONDS, resume)

@@ -49,13 +49,15 @@ class Watched(Protocol):
 class Watcher(Protocol):
     """Whoever is told of every accepted connection, once when it opens and once at its end.
 
-    *behind* is called whenever a peer has left bytes in the queue, and more are written.
+    *behind* is called whenever a peer has left bytes in the queue, and more are written;
+    *exhausted* when a caller cannot be accepted for want of descriptors.
     """
 
     def opened(self, transport: Watched) -> None: ...  # noqa: D102
     def closed(self, transport: Watched, reason: Failure) -> None: ...  # noqa: D102
     def received(self, transport: Watched, data: bytes) -> None: ...  # noqa: D102
     def behind(self, transport: Watched) -> None: ...  # noqa: D102
+    def exhausted(self, kind: str, error: OSError) -> None: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,11 @@ class _WatchedBurst(_WatchedMixin):
     dataBuffer: bytes
     disconnecting: int
     queued: int
+
+    @classmethod
+    def exhausted(cls, error: OSError) -> None:
+        """Say that a caller could not be accepted."""
+        cls.watch.watcher.exhausted(cls.watch.kind, error)
 
     def arm(self) -> None:
         """Wait for the kernel to take more, and say so."""

@@ -9,7 +9,7 @@ import pytest
 
 from tests.clients.conftest import Client
 
-COMMANDS = ["accumulate", "connect", "ports", "probe", "send", "udp"]
+COMMANDS = ["accumulate", "connect", "ports", "probe", "send", "status", "udp"]
 
 
 def test_help_lists_every_command_and_no_other(client: Client) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import signal
 import socket
 import subprocess
@@ -195,6 +196,33 @@ def test_a_thousand_peers_who_do_not_read_leave_nothing_behind(serve: Start) -> 
             daemon.wait_for_line('reason="write timeout"', len(daemon.lines))
     for caller in callers:
         reset(caller)
+
+
+def test_without_descriptors_callers_wait_and_are_served_within_a_second(launch: Start) -> None:
+    few = ("prlimit", "--nofile=64:64")
+    daemon = launch("acme-rot13", "--port", "0", before=few).wait_until_ready()
+    callers = [daemon.connect() for _ in range(100)]
+    try:
+        for caller in callers:
+            caller.sendall(b"a\n")
+        daemon.wait_for_line("reason=no-descriptors")
+        served, waiting = callers[:20], callers[-20:]
+        for caller in served:
+            assert read_line(caller) == b"n\n"
+        assert not select.select(waiting, [], [], 0)[0]
+        for caller in callers[:80]:
+            caller.close()
+        began = time.monotonic()
+        for caller in waiting:
+            assert read_line(caller) == b"n\n"
+        assert time.monotonic() - began < 1.0
+    finally:
+        for caller in callers:
+            caller.close()
+    assert daemon.stop() == 0
+    lines = daemon.log.count("reason=no-descriptors")
+    assert 1 <= lines <= 4
+    assert "Traceback" not in daemon.log
 
 
 def test_a_loop_between_two_udp_echoes_dies_out(serve: Start) -> None:
