@@ -1,7 +1,8 @@
 """The log on a terminal or a pipe: one line an event, nothing that a terminal would obey.
 
 Twisted's own text log lets control characters through, and is slow: a connection, with its
-two lines, costs less than half with this one (``make bench``).  This module must not know what an event means.
+two lines, costs less than half with this one (``make bench``).  This module must not know
+what an event means.
 """
 
 from __future__ import annotations
