@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from cryptography.hazmat.bindings.openssl.binding import Binding
 from OpenSSL import SSL
 from twisted.internet import main
 from twisted.internet.interfaces import (
@@ -26,11 +27,20 @@ from twisted.internet.interfaces import (
 from twisted.internet.protocol import Protocol
 from zope.interface import implementer
 
-from socketsuite.transport.burst import BurstTCPServer
+from socketsuite.transport.connection import LARGEST_READ, BurstTCPServer
 
 # The largest record.  A read of so many bytes, or more, takes all of one record, so nothing
 # stays unseen inside OpenSSL while the socket itself is empty.
 _RECORD_BYTES = 16384
+
+# What pyOpenSSL does around these two calls, for each message, costs as much as a fifth of the
+# message.  Where they are not to be had as they are here, its own ``recv`` and ``send`` serve.
+_lib: Any = Binding.lib
+_DIRECT = all(hasattr(_lib, name) for name in ("SSL_read", "SSL_write")) and hasattr(
+    SSL.Connection, "_raise_ssl_error"
+)
+if _DIRECT:
+    _read, _write = _lib.SSL_read, _lib.SSL_write
 
 HANDSHAKE_LATE = "handshake timeout"
 
@@ -57,6 +67,10 @@ class BurstTLSServer(BurstTCPServer):
     handshake_seconds = 10.0
     why: str | None = None
 
+    # Where OpenSSL puts what it has decrypted: one place for a port's connections.
+    _room: Any = None
+    _in_room: Any = None
+
     _waiting: Any = None
     _deadline: IDelayedCall | None = None
 
@@ -67,7 +81,9 @@ class BurstTLSServer(BurstTCPServer):
         self._tls = SSL.Connection(type(self).new_context(), self.socket)
         self._tls.set_accept_state()
         self.receive = self._shake_hands
+        self.wanted = LARGEST_READ
         self.send = self._encrypt
+        self._ssl = getattr(self._tls, "_ssl", None)
         clock: Any = self.reactor
         self._deadline = clock.callLater(self.handshake_seconds, self._late)
 
@@ -95,14 +111,15 @@ class BurstTLSServer(BurstTCPServer):
             self.why = f"handshake failed: {_words(error)}"
             raise OSError(self.why) from None
         self._forget_deadline()
-        self.receive = self._tls.recv
+        self.receive = self._best_reader()
         self.protocol, self._waiting = self._waiting, None
         try:
             self.protocol.makeConnection(self)
         except BaseException:
             self.burst.protocol_failed(self)
             raise BlockingIOError from None
-        return self._tls.recv(size)
+        data: bytes = self.receive(size)
+        return data
 
     def doWrite(self) -> Any:
         """Write on; in a handshake, that is the handshake's own next flight."""
@@ -140,22 +157,46 @@ class BurstTLSServer(BurstTCPServer):
                 self.why = self.why or _words(error)
             super().receive_failed(error)
 
+    def _best_reader(self) -> Callable[[int], bytes]:
+        """Return what reads from here on."""
+        if not _DIRECT:
+            return self._tls.recv
+        port = type(self)
+        if port._room is None:
+            port._room = Binding.ffi.new("char[]", _RECORD_BYTES)
+            port._in_room = Binding.ffi.buffer(port._room)
+        return self._decrypt
+
+    def _decrypt(self, _size: int) -> bytes:
+        """Return what one record held; raise as ``Connection.recv`` does."""
+        size = _read(self._ssl, self._room, _RECORD_BYTES)
+        if size <= 0:
+            self._tls._raise_ssl_error(self._ssl, size)
+        data: bytes = self._in_room[:size]
+        return data
+
     def _encrypt(self, data: bytes) -> int:
-        """Send what the kernel takes; OpenSSL takes one record at a time."""
+        """Send what the kernel takes; OpenSSL takes one record at a time.
+
+        :raises BlockingIOError: when it takes nothing just now.
+        :raises OSError: when the connection is lost.
+        """
         sent = 0
-        rest: Any = data
-        while True:
+        if _DIRECT and type(data) is bytes and len(data) <= _RECORD_BYTES:
+            taken: int = _write(self._ssl, data, len(data))
+            if taken > 0:
+                return taken  # a record goes whole or not at all
+            # The same again says why.
+        while sent < len(data):
             try:
-                sent += self._tls.send(rest)
+                sent += self._tls.send(memoryview(data)[sent:])
             except (SSL.WantWriteError, SSL.WantReadError):
                 if sent:
                     return sent
                 raise BlockingIOError from None
             except SSL.Error as error:
                 raise OSError(_words(error)) from None
-            if sent == len(data):
-                return sent
-            rest = memoryview(data)[sent:]
+        return sent
 
     # ── closing ─────────────────────────────────────────────────────────────────────
 

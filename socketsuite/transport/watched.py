@@ -15,7 +15,8 @@ from twisted.internet import tcp, unix
 from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.python.failure import Failure
 
-from socketsuite.transport.burst import BurstTCPServer, BurstUNIXServer, accelerate
+from socketsuite.transport.burst import accelerate
+from socketsuite.transport.connection import BurstTCPServer, BurstUNIXServer
 from socketsuite.transport.proxied import HeaderFirst, Proxied
 from socketsuite.transport.tls import BurstTLSServer
 

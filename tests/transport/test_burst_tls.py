@@ -18,6 +18,7 @@ from twisted.internet.interfaces import IHalfCloseableProtocol, ISSLTransport
 from twisted.internet.protocol import Factory, Protocol
 from zope.interface import implementer
 
+from socketsuite.transport import tls
 from socketsuite.transport.burst import accelerate, burst_of
 from socketsuite.transport.tls import HANDSHAKE_LATE, BurstTLSServer
 
@@ -166,6 +167,19 @@ def test_more_than_a_record_and_more_than_the_kernel_takes(
     world.until(lambda: world.made[0].connected_once)
     world.made[0].transport.write(text)
     assert world.read(caller, len(text)) == text
+
+
+def test_without_openssls_own_calls_those_of_its_binding_serve(
+    world: World, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tls, "_DIRECT", False)
+    monkeypatch.delattr(tls, "_read")
+    monkeypatch.delattr(tls, "_write")
+    caller = world.secure(certificates.client_context())
+    caller.send(b"hello")
+    assert world.read(caller, 5) == b"hello"
+    world.made[0].transport.write(b"x" * 100_000)
+    assert world.read(caller, 100_000) == b"x" * 100_000
 
 
 def test_the_protocol_is_connected_only_after_the_handshake(

@@ -16,7 +16,8 @@ from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.protocol import Factory, Protocol
 from twisted.python import log
 
-from socketsuite.transport.burst import BurstTCPServer, accelerate, burst_of
+from socketsuite.transport.burst import accelerate, burst_of
+from socketsuite.transport.connection import BurstTCPServer
 from socketsuite.transport.proxied import HeaderFirst, Proxied
 from socketsuite.transport.tls import BurstTLSServer
 from tests.transport.test_burst import World

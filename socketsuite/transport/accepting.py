@@ -1,0 +1,72 @@
+"""How a burst's port accepts: many callers in one turn, and none lost for want of descriptors.
+
+This module must not know what is done with a connection once it has begun.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from twisted.python import log
+
+if TYPE_CHECKING:
+    from socketsuite.transport.burst import Burst
+
+_ACCEPTS_PER_TURN = 64
+_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_PAUSE_SECONDS = 0.2
+
+
+def accept_waiting(port: Any, burst: Burst, stock_accept: Callable[[], None]) -> None:
+    """Accept what waits, up to a bound; an error that is not ours is left to Twisted."""
+    for _ in range(_ACCEPTS_PER_TURN):
+        try:
+            skt, peer = port.socket.accept()
+        except BlockingIOError:
+            return
+        except OSError as error:
+            exhausted = port.transport.exhausted
+            if exhausted is not None and error.errno in _EXHAUSTED:
+                exhausted(error)
+                _pause(port)
+            else:
+                stock_accept()
+            return
+        if len(peer) == 4 and peer[3]:
+            # A link-local caller: its scope belongs to its address.
+            numeric = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
+            peer = (socket.getnameinfo(peer, numeric)[0], *peer[1:])
+        _begin(port, burst, skt, peer)
+
+
+def _begin(port: Any, burst: Burst, skt: socket.socket, peer: Any) -> None:
+    transport: Any = None
+    try:
+        protocol = port.factory.buildProtocol(port._buildAddr(peer))
+        if protocol is None:
+            skt.close()
+            return
+        session = port.sessionno
+        port.sessionno = session + 1
+        transport = port.transport(skt, protocol, peer, port, session, port.reactor)
+        transport.begin()
+    except BaseException:
+        if transport is None:
+            log.err()
+            skt.close()
+        else:
+            burst.protocol_failed(transport)
+
+
+def _pause(port: Any) -> None:
+    """Leave callers in the kernel's queue for a moment; going on would be a busy loop."""
+    port.stopReading()
+
+    def resume() -> None:
+        if port.connected and not port.disconnecting:
+            port.startReading()
+
+    port.reactor.callLater(_PAUSE_SECONDS, resume)

@@ -1,0 +1,389 @@
+"""A connection of a burst: Twisted's own transport, and a short way for the common case.
+
+The short way is taken while nothing but bytes has to be written; whatever else is going on
+(a close, a half-close, a pull producer, a paused one, bytes that the kernel would not take)
+puts the connection on Twisted's own way until it is over.  This module must not know when a
+burst begins or ends, nor how connections are accepted.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet import main, tcp, unix
+from twisted.internet.interfaces import IFileDescriptorReceiver
+from twisted.python.failure import Failure
+
+if TYPE_CHECKING:
+    from socketsuite.transport.burst import Burst
+
+# The module can be imported where there is no epoll.
+IN: int = getattr(select, "EPOLLIN", 1)
+OUT: int = getattr(select, "EPOLLOUT", 4)
+
+LARGEST_READ = 1 << 16
+"""Bytes that are read at once, at most."""
+
+# What the interpreter's own allocator serves, which is quicker: 512 bytes with the header of
+# a bytes object.  A connection that ever fills it is read in large pieces from then on.
+_SMALL_READ = 479
+_SHARED_BYTES = 1 << 18
+_NO_LIMIT = sys.maxsize
+
+
+class _State(tuple[()]):
+    """What a connection's ``unsent`` may be other than bytes; false, as empty bytes are."""
+
+    __slots__ = ()
+
+
+IDLE = _State()
+"""Nothing to be sent, and nothing unusual: the next bytes take the short way."""
+MANY = _State()
+"""More than one piece was written in this burst; they are in ``_tempDataBuffer``."""
+UNUSUAL = _State()
+"""Something unusual is going on: all is left to Twisted's own way of writing."""
+
+
+class _Connection:
+    """What a connection of a burst has over Twisted's own transport.
+
+    What the bursts touch for every message is in slots: they are found sooner than an
+    attribute of a class far up, and a connection is smaller.
+
+    :cvar exhausted: called when a caller cannot be accepted for want of descriptors or
+        memory; callers then wait in the kernel's queue.  Without it Twisted turns them away.
+    :cvar limit: unsent bytes that may wait; one more calls :meth:`overflow`.
+    :ivar unsent: the bytes to be sent at the end of the burst, if they were written in one
+        piece; else :data:`IDLE`, :data:`MANY` or :data:`UNUSUAL`.
+    :ivar wanted: bytes to be read at once.
+    :ivar attention: unsent bytes from which on producers and the limit are looked at.
+    :ivar plain: bytes go out by *send*; else Twisted's own way is needed.
+    :ivar streams: there is no pull producer to be asked after each flush.
+    """
+
+    __slots__ = (
+        "_tempDataBuffer",
+        "_tempDataLen",
+        "_writeDisconnecting",
+        "attention",
+        "burst",
+        "bytes_in",
+        "bytes_out",
+        "dataBuffer",
+        "descriptor",
+        "disconnecting",
+        "mask",
+        "offset",
+        "plain",
+        "producerPaused",
+        "protocol",
+        "queued_to_flush",
+        "receive",
+        "send",
+        "streams",
+        "unsent",
+        "wanted",
+    )
+
+    shared_burst: Burst
+    limit = _NO_LIMIT
+    exhausted: Any = None
+
+    # Twisted's own attributes, which the classes beside this one bring.
+    if TYPE_CHECKING:
+        TLS: bool
+        bufferSize: int
+        protocol: Any
+        _tempDataBuffer: list[bytes]
+        _tempDataLen: int
+        connected: int
+        disconnected: int
+        producer: Any
+        socket: Any
+        _writeDisconnected: bool
+        _aborting: bool
+        _maybePauseProducer: Callable[[], None]
+
+    def __init__(self, skt: socket.socket, *arguments: Any) -> None:
+        self.burst = self.shared_burst
+        self.descriptor = skt.fileno()
+        self.receive: Callable[[int], Any] = skt.recv
+        self.send: Callable[[bytes], int] = skt.send
+        self.wanted = _SMALL_READ
+        self.mask = self.bytes_in = self.bytes_out = 0
+        self.queued_to_flush = False
+        self.plain = self.streams = True
+        self.attention = min(self.bufferSize, self.limit)
+        self.dataBuffer = b""
+        self.offset = self.disconnecting = 0
+        self._writeDisconnecting = self.producerPaused = False
+        self.unsent: Any = UNUSUAL
+        super().__init__(skt, *arguments)  # type: ignore[call-arg]
+        self.unsent = IDLE
+
+    def begin(self) -> None:
+        """Connect the protocol; from here on it may be called."""
+        if getattr(self.protocol, "borrows_buffer", False):
+            self.receive = self._borrow
+            self.wanted = LARGEST_READ
+        self.protocol.makeConnection(self)
+
+    # ── reading ─────────────────────────────────────────────────────────────────────
+
+    def read_rest(self, data: Any) -> Any:
+        """Return *data*, which filled the room it was given, with what else was there."""
+        if self.wanted != _SMALL_READ:
+            return data
+        self.wanted = LARGEST_READ
+        try:
+            return data + self.receive(LARGEST_READ)
+        except OSError:
+            return data  # whatever it is, the next read will tell
+
+    def _borrow(self, _size: int) -> Any:
+        burst = self.burst
+        if burst.shared is None:
+            burst.shared = memoryview(bytearray(_SHARED_BYTES))
+        return burst.shared[: self.socket.recv_into(burst.shared)]
+
+    def receive_failed(self, error: Exception) -> None:
+        """The connection cannot be read: end it."""
+        self.burst.lose(self, Failure(main.CONNECTION_LOST))
+
+    def startReading(self) -> None:
+        self.burst.change(self, self.mask | IN)
+
+    def stopReading(self) -> None:
+        self.burst.change(self, self.mask & ~IN)
+
+    # ── writing ─────────────────────────────────────────────────────────────────────
+
+    def write(self, data: bytes) -> None:
+        unsent = self.unsent
+        if type(data) is not bytes or unsent is UNUSUAL:
+            self._write_unusually(data)
+        elif unsent is IDLE:
+            burst = self.burst
+            if burst.active:
+                self.unsent = data
+                burst.dirty.append(self)
+                if len(data) > self.attention:
+                    self._look_after_queue()
+            elif data:
+                self._send_now(data)
+        else:
+            if unsent is not MANY:
+                self._gather()
+            self._tempDataBuffer.append(data)
+            self._tempDataLen = waiting = self._tempDataLen + len(data)
+            if waiting > self.attention:
+                self._look_after_queue()
+
+    def _write_unusually(self, data: bytes) -> None:
+        self.step_aside()
+        super().write(data)  # type: ignore[misc]
+        self._look_after_queue()
+
+    def _gather(self) -> None:
+        """Put the one piece that was written where more can be added."""
+        self._tempDataBuffer.append(self.unsent)
+        self._tempDataLen = len(self.unsent)
+        self.unsent = MANY
+
+    def take_unsent(self) -> bytes:
+        """Return what was written in many pieces as one."""
+        data = b"".join(self._tempDataBuffer)
+        self._tempDataBuffer.clear()
+        self._tempDataLen = 0
+        return data
+
+    def step_aside(self) -> None:
+        """Leave the short way; what was written goes by Twisted's own."""
+        unsent = self.unsent
+        if unsent is not IDLE and unsent is not UNUSUAL:
+            if unsent is not MANY:
+                self._gather()
+            # It is on the list of those to be flushed already.
+            self.queued_to_flush = True
+        self.unsent = UNUSUAL
+
+    def _look_after_queue(self) -> None:
+        if type(self.unsent) is bytes:
+            self._gather()
+        self._maybePauseProducer()
+        if self.producerPaused:
+            self.step_aside()
+        if self.queued > self.limit:
+            self.overflow()
+
+    def _send_now(self, data: bytes) -> None:
+        """Send outside of a burst; what goes wrong is left to the next one.
+
+        ``connectionLost`` must not be called from within ``write``.
+        """
+        try:
+            sent = self.send(data)
+        except OSError:
+            sent = 0
+        self.bytes_out += sent
+        if sent < len(data):
+            self.keep(data, sent)
+            if len(data) - sent > self.attention:
+                self._look_after_queue()
+
+    def keep(self, data: bytes, sent: int) -> None:
+        """Keep the rest of *data* until the kernel takes more."""
+        self.dataBuffer, self.offset = data, sent
+        self.unsent = UNUSUAL
+        self.arm()
+
+    def writeSequence(self, iovec: Any) -> None:
+        self.step_aside()
+        super().writeSequence(iovec)  # type: ignore[misc]
+        self._look_after_queue()
+
+    def writeSomeData(self, data: bytes) -> Any:
+        if self.plain:
+            try:
+                sent = self.send(data) if data else 0
+            except BlockingIOError:
+                return 0
+            except OSError:
+                return main.CONNECTION_LOST
+        else:
+            sent = super().writeSomeData(data)  # type: ignore[misc]
+        if isinstance(sent, int):
+            self.bytes_out += sent
+        return sent
+
+    @property
+    def queued(self) -> int:
+        """Bytes that the protocol wrote and the kernel has not taken."""
+        one_piece = len(self.unsent)  # a state counts as nothing
+        return len(self.dataBuffer) - self.offset + self._tempDataLen + one_piece
+
+    def overflow(self) -> None:
+        """Drop a peer that leaves too much unread."""
+        self.abortConnection()
+
+    def startWriting(self) -> None:
+        if self.queued_to_flush:
+            return
+        burst = self.burst
+        if burst.active:
+            self.queued_to_flush = True
+            burst.dirty.append(self)
+        else:
+            self.arm()
+
+    def stopWriting(self) -> None:
+        self.burst.change(self, self.mask & ~OUT)
+
+    def arm(self) -> None:
+        """Go on when the kernel takes more."""
+        if not self.disconnected and not self._aborting:
+            self.burst.change(self, self.mask | OUT)
+
+    def has_work(self) -> bool:
+        """Whether a flush would do something."""
+        return bool(self.queued or self.disconnecting) or (
+            self._writeDisconnecting and not self._writeDisconnected
+        )
+
+    def come_back(self) -> None:
+        """After a flush by Twisted's own way: return to the short one if all is usual."""
+        unusual = (
+            self.TLS
+            or self.disconnected
+            or self.disconnecting
+            or self._aborting
+            or self._writeDisconnecting
+            or self._writeDisconnected
+            or self.producerPaused
+            or self.dataBuffer
+            or self._tempDataBuffer
+        )
+        self.unsent = IDLE if self.plain and self.streams and not unusual else UNUSUAL
+        if not self.disconnected and self.has_work():
+            self.arm()
+
+    # ── what is out of the ordinary ─────────────────────────────────────────────────
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        # Set first: a pull producer is asked for data from within the call below.
+        self.streams = self.TLS or streaming
+        if not self.streams:
+            self.step_aside()
+        super().registerProducer(producer, streaming)  # type: ignore[misc]
+
+    def unregisterProducer(self) -> None:
+        self.streams = True
+        super().unregisterProducer()  # type: ignore[misc]
+
+    def loseConnection(self) -> None:
+        self.step_aside()
+        super().loseConnection()  # type: ignore[misc]
+
+    def loseWriteConnection(self) -> None:
+        self.step_aside()
+        super().loseWriteConnection()  # type: ignore[misc]
+
+    def startTLS(self, *arguments: Any) -> None:
+        self.step_aside()
+        super().startTLS(*arguments)  # type: ignore[misc]
+
+    def abortConnection(self) -> None:
+        self.step_aside()
+        super().abortConnection()  # type: ignore[misc]
+        # What waits is not to be sent any more.
+        self._tempDataBuffer.clear()
+        self.dataBuffer, self.offset, self._tempDataLen = b"", 0, 0
+        self.plain = False
+
+    def connectionLost(self, reason: Failure) -> None:
+        self.step_aside()
+        super().connectionLost(reason)  # type: ignore[misc]
+        self.receive = self.send = _closed
+
+
+def _closed(_: Any) -> Any:
+    raise OSError("the connection is closed")
+
+
+class BurstTCPServer(_Connection, tcp.Server):
+    """An accepted TCP connection of a burst."""
+
+
+class BurstUNIXServer(_Connection, unix.Server):
+    """An accepted Unix socket connection of a burst; passes descriptors like Twisted's."""
+
+    def __init__(self, skt: socket.socket, protocol: Any, *arguments: Any) -> None:
+        super().__init__(skt, protocol, *arguments)
+        if IFileDescriptorReceiver.providedBy(protocol):
+            self.receive = self._receive_with_descriptors
+            self.wanted = LARGEST_READ
+
+    def _receive_with_descriptors(self, _size: int) -> bytes:
+        """Read by Twisted's own way, and return the bytes instead of delivering them."""
+        received: list[bytes] = []
+        self._dataReceived = received.append  # type: ignore[assignment]
+        try:
+            why = self.doRead()
+        finally:
+            del self._dataReceived
+        if why is not None:
+            raise OSError("the connection is lost")
+        if not received:
+            raise BlockingIOError
+        return received[0]
+
+    def sendFileDescriptor(self, fileno: int) -> None:
+        """Queue a descriptor; from here on Twisted's own way of writing is used."""
+        self.step_aside()
+        self.plain = False
+        super().sendFileDescriptor(fileno)
