@@ -37,7 +37,8 @@ class DatagramGate(DatagramProtocol):
         self._events = events
         self._service = service
         self._refusal = policy.refusal
-        self._tell_data = tell_data
+        if tell_data:
+            self._received = self._tell
 
     def startProtocol(self) -> None:
         """Give the service the socket."""
@@ -54,9 +55,6 @@ class DatagramGate(DatagramProtocol):
         if reason is not None:
             self._refuse(reason, addr)
             return
-        if self._tell_data:
-            peer = endpoint_text(addr[0], addr[1])
-            self._events.emit(Received(self._service, "udp", peer, datagram))
         try:
             self._received(datagram, addr)
         except OSError as error:
@@ -65,6 +63,11 @@ class DatagramGate(DatagramProtocol):
             self._events.emit(Notice(self._service, text, "warn"))
         except Exception:  # noqa: BLE001 - a stranger's code: it costs this datagram alone
             self._log.failure("{service}: datagramReceived raised", service=self._service)
+
+    def _tell(self, datagram: bytes, addr: Any) -> None:
+        peer = endpoint_text(addr[0], addr[1])
+        self._events.emit(Received(self._service, "udp", peer, datagram))
+        self._inner.datagramReceived(datagram, addr)
 
     def _refuse(self, reason: str, addr: Any) -> None:
         peer = endpoint_text(addr[0], addr[1])

@@ -96,15 +96,17 @@ class DatagramPolicy:
             if isinstance(found, str):
                 return found
             peer = found
+        cost = self._cost
+        if not cost:
+            return None
         now = self._seconds()
         due = peer.due
         if due <= now:
-            peer.due = now + self._cost
+            peer.due = now + cost
         elif due - now > self._allowance:
-            # After a change of the rate from 1 a day to no limit, too.
-            return RATE if self._cost else None
+            return RATE
         else:
-            peer.due = due + self._cost
+            peer.due = due + cost
         return None
 
     def _meet(self, host: str) -> _Peer | str:

@@ -35,22 +35,27 @@ class DatagramPort(udp.Port):
         """Hand the waiting datagrams to the protocol, up to the bound."""
         receive = self.socket.recvfrom
         received = self.protocol.datagramReceived
-        for _ in range(_DATAGRAMS_PER_TURN):
-            try:
-                datagram, address = receive(_LARGEST)
-            except BlockingIOError:
-                return
-            except ConnectionError:
-                continue  # an earlier answer found nobody; that is no news of this socket
-            except OSError:
-                log.err(None, "cannot receive datagrams")
-                return
-            self.datagrams_in += 1
-            self.bytes_in += len(datagram)
-            try:
-                received(datagram, address)
-            except BaseException:
-                log.err()
+        count = size = 0
+        try:
+            for _ in range(_DATAGRAMS_PER_TURN):
+                try:
+                    datagram, address = receive(_LARGEST)
+                except BlockingIOError:
+                    return
+                except ConnectionError:
+                    continue  # an earlier answer found nobody; that is no news of this socket
+                except OSError:
+                    log.err(None, "cannot receive datagrams")
+                    return
+                count += 1
+                size += len(datagram)
+                try:
+                    received(datagram, address)
+                except BaseException:
+                    log.err()
+        finally:
+            self.datagrams_in += count
+            self.bytes_in += size
 
     def write(self, datagram: bytes, addr: Any = None) -> None:
         """Send *datagram* to *addr*; what the kernel cannot take now is dropped.

@@ -53,11 +53,16 @@ class Room:
             if not members:
                 continue
             wire = render(lines)
-            for member, write in tuple(members.items()):
-                if member is speaker:
+            own = members.get(speaker)
+            for write in tuple(members.values()):
+                if write is own:
                     continue
                 try:
                     write(wire)
                 except Exception as error:  # noqa: BLE001 - whatever it is, the rest must hear
-                    self.leave(member)
+                    self._put_out(members, write)
                     self._log.error("a member could not be told and is out: {error!r}", error=error)
+
+    def _put_out(self, members: dict[Hashable, Write], write: Write) -> None:
+        for member in [one for one, its in members.items() if its is write]:
+            self.leave(member)
