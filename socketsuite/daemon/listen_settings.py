@@ -70,6 +70,14 @@ class ListenSettings:
         maximum=32767,
         metavar="SECONDS",
     )
+    user_timeout: float = setting(
+        30.0,
+        "give up a TCP peer that acknowledges nothing of what was sent, or takes nothing, for this"
+        " long (TCP_USER_TIMEOUT); 0 leaves it to the kernel, which tries for a quarter of an hour",
+        minimum=0,
+        maximum=86400,
+        metavar="SECONDS",
+    )
 
 
 @dataclass(eq=False)

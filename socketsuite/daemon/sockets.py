@@ -189,6 +189,9 @@ def _set_accepted_options(made: socket.socket, settings: ListenSettings) -> None
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, idle)
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, max(1, idle // 4))
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4)
+    if settings.user_timeout > 0 and hasattr(socket, "TCP_USER_TIMEOUT"):
+        milliseconds = max(1, round(settings.user_timeout * 1000))
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
 
 
 def _refusal(interface: str, port: int, kind: socket.SocketKind, error: OSError) -> StartError:

@@ -48,6 +48,7 @@ class Connections:
     """Every open connection of one service.
 
     :param seconds: a monotonic clock.
+    :ivar admitted: how many of the open ones were let in; the others' headers are awaited.
     :ivar slow: looks after those whose peers are behind, if anybody does.
     """
 
@@ -60,6 +61,7 @@ class Connections:
         self.door = door
         self.slow: SlowReaders | None = None
         self.open: dict[Watched, Connection] = {}
+        self.admitted = 0
         self._when_empty: list[Callable[[], None]] = []
 
     def __len__(self) -> int:
@@ -70,8 +72,7 @@ class Connections:
     def refuses(self, address: Any, kind: str) -> str | None:
         """Return why a caller is not let in, and tell of it; ``None`` to let it in."""
         # One whose header is awaited is in the list already, and takes no place of its own.
-        others = sum(one.admitted for one in self.open.values()) if self.door.proxies else len(self)
-        reason = self.door.refusal(getattr(address, "host", None), others)
+        reason = self.door.refusal(getattr(address, "host", None), self.admitted)
         if reason is not None:
             self.events.emit(Refused(self.service, kind, address_text(address), reason))
         return reason
@@ -106,6 +107,7 @@ class Connections:
 
     def _admit(self, connection: Connection) -> None:
         connection.admitted = True
+        self.admitted += 1
         self.door.hosts.opened(connection.host)
         kind = connection.transport.watch.kind
         self.events.emit(Connected(self.service, kind, connection.peer, connection.local))
@@ -133,6 +135,7 @@ class Connections:
         if self.slow is not None:
             self.slow.behind.pop(transport, None)
         if connection.admitted:
+            self.admitted -= 1
             self.door.hosts.closed(connection.host)
         self.events.emit(
             Closed(

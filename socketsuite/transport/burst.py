@@ -52,6 +52,7 @@ AVAILABLE = hasattr(select, "epoll")
 # reactor's other readers and its timers get theirs.  While bursts are busy, the next one
 # begins without a detour through the reactor.
 _CONNECTIONS_PER_BURST = 128
+_LARGE_READS_PER_BURST = 16  # where the shared buffer is in use, and so each takes longer
 _BUSY = 8
 _SECONDS_PER_TURN = 0.004
 
@@ -120,8 +121,9 @@ class Burst:
     def _run(self, epoll: select.epoll) -> None:
         """Burst after burst, while they are busy and the turn is not over."""
         due = monotonic() + _SECONDS_PER_TURN
+        most = _CONNECTIONS_PER_BURST if self.shared is None else _LARGE_READS_PER_BURST
         while True:
-            ready = epoll.poll(0, _CONNECTIONS_PER_BURST)
+            ready = epoll.poll(0, most)
             self._read(ready)
             if len(ready) < _BUSY or monotonic() > due or epoll.closed:
                 return

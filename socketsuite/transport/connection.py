@@ -31,7 +31,7 @@ LARGEST_READ = 1 << 16
 # What the interpreter's own allocator serves, which is quicker: 512 bytes with the header of
 # a bytes object.  A connection that ever fills it is read in large pieces from then on.
 _SMALL_READ = 479
-_SHARED_BYTES = 1 << 18
+_SHARED_BYTES = 1 << 19
 _NO_LIMIT = sys.maxsize
 
 

@@ -7,6 +7,7 @@ Twisted's own.  This module must not know who watches, nor what the limits are c
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -21,6 +22,7 @@ from socketsuite.transport.proxied import HeaderFirst, Proxied
 from socketsuite.transport.tls import BurstTLSServer
 
 QUEUE_FULL = "send queue full"
+UNACKNOWLEDGED = "user timeout"
 
 
 class Watched(Protocol):
@@ -144,6 +146,12 @@ class _WatchedBurst(_WatchedMixin):
         super().arm()  # type: ignore[misc]
         if not self.disconnected and (self.queued or self.disconnecting):
             self.watch.watcher.behind(self)  # type: ignore[arg-type]
+
+    def receive_failed(self, error: Exception) -> None:
+        """Tell a peer that vanished from one that closed."""
+        if isinstance(error, OSError) and error.errno == errno.ETIMEDOUT:
+            self.why = self.why or UNACKNOWLEDGED
+        super().receive_failed(error)  # type: ignore[misc]
 
     def _look_after_queue(self) -> None:
         super()._look_after_queue()  # type: ignore[misc]

@@ -10,22 +10,18 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from twisted.internet.epollreactor import EPollReactor
 from twisted.internet.protocol import DatagramProtocol, Factory, Protocol
 from twisted.python import log
 
 from socketsuite.transport.burst import accelerate, burst_of
+from tests.transport.hand_turned import PATIENCE, HandTurned
 
-PATIENCE = 10.0
 
-
-class World:
-    """A reactor that is turned by hand, and one accelerated port on it."""
+class World(HandTurned):
+    """One accelerated port, and what is logged."""
 
     def __init__(self) -> None:
-        self.reactor: Any = EPollReactor()
-        self.port: Any = None
-        self.callers: list[socket.socket] = []
+        super().__init__()
         self.logged: list[dict[str, Any]] = []
 
     def listen(self, make: Callable[[], Protocol]) -> None:
@@ -36,39 +32,6 @@ class World:
                 return make()
 
         self.port = accelerate(self.reactor.listenTCP(0, Made(), 200, "127.0.0.1"))
-
-    def call(self) -> socket.socket:
-        caller = socket.create_connection(("127.0.0.1", self.port.getHost().port))
-        caller.setblocking(False)
-        self.callers.append(caller)
-        return caller
-
-    def turn(self) -> None:
-        self.reactor.runUntilCurrent()
-        self.reactor.doIteration(0.01)
-
-    def until(self, true: Callable[[], Any]) -> None:
-        deadline = time.monotonic() + PATIENCE
-        while not true():
-            assert time.monotonic() < deadline, "it never came true"
-            self.turn()
-
-    def read(self, caller: socket.socket, count: int) -> bytes:
-        got = b""
-
-        def enough() -> bool:
-            nonlocal got
-            with contextlib.suppress(BlockingIOError):
-                got += caller.recv(1 << 16)
-            return len(got) >= count
-
-        self.until(enough)
-        return got
-
-    def close(self) -> None:
-        for caller in self.callers:
-            caller.close()
-        self.reactor.disconnectAll()
 
 
 @pytest.fixture
@@ -102,6 +65,39 @@ class Recorder(Protocol):
 
     def connectionLost(self, reason: Any = None) -> None:
         self.lost.append(reason)
+
+
+@pytest.mark.parametrize("size", [1, 478, 479, 480, 5000, 30_000])
+def test_what_is_there_at_once_is_delivered_at_once(world: World, size: int) -> None:
+    made: list[Recorder] = []
+    chunks: list[int] = []
+
+    class Counting(Recorder):
+        def dataReceived(self, data: bytes) -> None:
+            super().dataReceived(data)
+            chunks.append(len(data))
+
+    world.listen(lambda: Counting(made))
+    caller = world.call()
+    world.until(lambda: made)
+    assert caller.send(b"x" * size) == size
+    until_the_kernel_has_it(made[0].transport, size)
+    world.until(lambda: chunks)
+    # The first read finds out how much comes; from then on there is room for it.
+    assert chunks[0] == size
+    assert caller.send(b"y" * size) == size
+    world.until(lambda: len(made[0].received) == 2 * size)
+    assert made[0].received == b"x" * size + b"y" * size
+    assert made[0].transport.bytes_in == 2 * size
+
+
+def until_the_kernel_has_it(transport: Any, size: int) -> None:
+    deadline = time.monotonic() + PATIENCE
+    there = 0
+    while there < size:
+        assert time.monotonic() < deadline
+        with contextlib.suppress(BlockingIOError):
+            there = len(transport.socket.recv(size, socket.MSG_PEEK))
 
 
 def test_an_exception_costs_that_connection_alone_and_is_logged_once(world: World) -> None:

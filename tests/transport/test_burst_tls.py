@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 import ssl
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +11,6 @@ from typing import Any
 import pytest
 import trustme
 from OpenSSL import SSL
-from twisted.internet.epollreactor import EPollReactor
 from twisted.internet.interfaces import IHalfCloseableProtocol, ISSLTransport
 from twisted.internet.protocol import Factory, Protocol
 from zope.interface import implementer
@@ -21,6 +18,7 @@ from zope.interface import implementer
 from socketsuite.transport import tls
 from socketsuite.transport.burst import accelerate, burst_of
 from socketsuite.transport.tls import HANDSHAKE_LATE, BurstTLSServer
+from tests.transport.hand_turned import HandTurned
 
 PATIENCE = 10.0
 
@@ -69,14 +67,13 @@ def certificates() -> Certificates:
     return Certificates(authority, issue("localhost"), issue("other.example"))
 
 
-class World:
-    """A reactor that is turned by hand, and a TLS port on it."""
+class World(HandTurned):
+    """A TLS port."""
 
     def __init__(self, context: SSL.Context, handshake_seconds: float = 10.0) -> None:
-        self.reactor: Any = EPollReactor()
+        super().__init__()
         self.made: list[Any] = []
         self.context = context
-        self.callers: list[socket.socket] = []
         world = self
 
         class Server(BurstTLSServer):
@@ -94,12 +91,6 @@ class World:
         listening = self.reactor.listenTCP(0, Made(), interface="127.0.0.1")
         self.port = accelerate(listening, Server)
 
-    def call(self) -> socket.socket:
-        caller = socket.create_connection(("127.0.0.1", self.port.getHost().port))
-        caller.setblocking(False)
-        self.callers.append(caller)
-        return caller
-
     def secure(self, context: ssl.SSLContext, name: str = "localhost") -> ssl.SSLSocket:
         """Return a caller who has completed its handshake."""
         caller = context.wrap_socket(
@@ -108,31 +99,6 @@ class World:
         self.callers.append(caller)
         self.until(lambda: done(caller.do_handshake))
         return caller
-
-    def until(self, true: Callable[[], Any]) -> None:
-        deadline = time.monotonic() + PATIENCE
-        while not true():
-            assert time.monotonic() < deadline, "it never came true"
-            self.reactor.runUntilCurrent()
-            self.reactor.doIteration(0.01)
-
-    def read(self, caller: ssl.SSLSocket, count: int) -> bytes:
-        got = b""
-
-        def enough() -> bool:
-            nonlocal got
-            with contextlib.suppress(ssl.SSLWantReadError):
-                while len(got) < count:
-                    got += caller.recv(1 << 16)
-            return len(got) >= count
-
-        self.until(enough)
-        return got
-
-    def close(self) -> None:
-        for caller in self.callers:
-            caller.close()
-        self.reactor.disconnectAll()
 
 
 def done(step: Callable[[], Any]) -> bool:
