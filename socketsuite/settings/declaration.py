@@ -1,32 +1,22 @@
-"""Settings, declared once, beside the code that obeys them.
+"""A setting as it is declared, beside the code that obeys it.
 
-A group of settings is a dataclass whose fields are made by :func:`setting`.  From that
-one declaration come the flag, its help text, the environment variable, the TOML key,
-the validation and the documentation::
-
-    @dataclass(eq=False)
-    class Rot13Factory(ServerFactory):
-        rotate: int = setting(13, "letters to rotate by", minimum=0, maximum=25)
-
-This module must not know of twistd, of the reactor or of any particular setting: it
-turns declarations and raw values into checked values, or into one clear line.
+This module must not know where values come from.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
-import math
 import sys
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Literal
 
+from socketsuite.settings.values import READERS
+
 _METADATA_KEY = "socketsuite"
-_TRUE = frozenset({"1", "true", "yes", "on"})
-_FALSE = frozenset({"0", "false", "no", "off"})
 
 
 class SettingsError(ValueError):
@@ -170,7 +160,7 @@ class Setting:
         try:
             if self.parse is not None:
                 return self.parse(raw)
-            value = _READERS[self.kind](raw)
+            value = READERS[self.kind](raw)
         except ValueError as error:
             allowed = str(error) if self.parse is not None else self.allowed
             raise self._refusal(raw, origin, allowed) from None
@@ -190,84 +180,6 @@ class Setting:
 def _number(value: float) -> str:
     """Return *value* as a person writes it: no ``.0``, no exponent for what fits a word."""
     return f"{value:.15g}"
-
-
-def _read_int(raw: Any) -> int:
-    if isinstance(raw, str) and raw.strip().lstrip("+-").isascii():
-        return int(raw.strip().replace("_", "x"), 10)
-    if isinstance(raw, int) and not isinstance(raw, bool):
-        return raw
-    raise ValueError
-
-
-def _read_float(raw: Any) -> float:
-    if isinstance(raw, bool) or not isinstance(raw, (str, int, float)):
-        raise ValueError
-    try:
-        value = float(raw)
-    except OverflowError:
-        raise ValueError from None
-    if not math.isfinite(value):
-        raise ValueError
-    return value
-
-
-def _read_bool(raw: Any) -> bool:
-    if isinstance(raw, bool):
-        return raw
-    if isinstance(raw, str):
-        word = raw.strip().lower()
-        if word in _TRUE:
-            return True
-        if word in _FALSE:
-            return False
-    raise ValueError
-
-
-def _read_str(raw: Any) -> str:
-    if not isinstance(raw, str):
-        raise ValueError
-    return raw
-
-
-def _read_path(raw: Any) -> Path:
-    if not isinstance(raw, str) or not raw or "\0" in raw:
-        raise ValueError
-    try:
-        return Path(raw).expanduser()
-    except RuntimeError:  # ~nobody
-        raise ValueError from None
-
-
-_READERS: dict[type, Callable[[Any], Any]] = {
-    int: _read_int,
-    float: _read_float,
-    bool: _read_bool,
-    str: _read_str,
-    Path: _read_path,
-}
-
-_BYTE_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
-
-
-def byte_size(raw: Any) -> int:
-    """Read a number of bytes, with an optional ``K``, ``M`` or ``G`` (powers of 1,024).
-
-    A ``parse=`` for :func:`setting`.
-    """
-    if isinstance(raw, int) and not isinstance(raw, bool) and raw >= 0:
-        return raw
-    if isinstance(raw, str):
-        text = raw.strip().lower().removesuffix("b").removesuffix("i")
-        digits = text.rstrip("kmg")
-        if (
-            digits.isascii()
-            and digits.isdigit()
-            and len(digits) < 19
-            and text[len(digits) :] in _BYTE_UNITS
-        ):
-            return int(digits) * _BYTE_UNITS[text[len(digits) :]]
-    raise ValueError("a number of bytes such as 65536, 64K or 1M")
 
 
 def settings_of(group: Any) -> tuple[Setting, ...]:
@@ -292,7 +204,7 @@ def _describe(group: Any, field: dataclasses.Field[Any], declared: _Declaration)
     choices: tuple[str, ...] = ()
     if typing.get_origin(kind) is Literal:
         choices, kind = typing.get_args(kind), str
-    if declared.parse is None and kind not in _READERS:
+    if declared.parse is None and kind not in READERS:
         raise TypeError(f"{group.__qualname__}.{field.name}: no reader for {kind!r}; pass parse=")
     return Setting(
         name=field.name,
@@ -318,106 +230,6 @@ def _annotation(group: Any, field: dataclasses.Field[Any]) -> Any:
             scope = vars(sys.modules[owner.__module__])
             return eval(field.type, scope)  # the package's own source text
     raise TypeError(f"{group.__qualname__}.{field.name} has no annotation")
-
-
-def environment_prefix(name: str) -> str:
-    """Return what the environment variables of the service *name* begin with."""
-    return "".join(c if c.isalnum() else "_" for c in name).upper()
-
-
-def resolve(
-    settings: Iterable[Setting],
-    *,
-    flags: Mapping[str, Any],
-    environ: Mapping[str, str],
-    prefix: str,
-    table: Mapping[str, Any] | None = None,
-    table_origin: str = "",
-    reserved: Sequence[str] = (),
-) -> dict[str, Any]:
-    """Decide every setting's value: flag, then environment, then file, then default.
-
-    :param flags: what the command line said, by setting name; absent or ``None`` means
-        nothing was said.
-    :param environ: the process environment; a variable below *prefix* that names no
-        setting is an error.  Several values of one setting are separated by commas.
-    :param table: what the configuration file says, by key; ``-`` and ``_`` are alike.
-    :param table_origin: how errors name that table.
-    :param reserved: further names that are known below *prefix*, such as ``config``.
-    :raises SettingsError: at the first value that is unknown, ill-typed or missing.
-    """
-    known = {item.name: item for item in settings}
-    from_file = _by_name(table or {}, known, table_origin)
-    from_environment = _variables(environ, prefix, known, reserved)
-    values = {}
-    for name, item in known.items():
-        if flags.get(name) is not None:
-            values[name] = item.read(flags[name], item.flag)
-        elif name in from_environment:
-            raw: Any = from_environment[name]
-            if item.multiple:
-                raw = [part.strip() for part in raw.split(",")] if raw else []
-            try:
-                values[name] = item.read(raw, item.variable(prefix))
-            except SettingsError as error:
-                raise SettingsError(f"{error}{_service_link(environ, prefix)}") from None
-        elif name in from_file:
-            values[name] = item.read(from_file[name], table_origin)
-        elif item.required:
-            raise SettingsError(
-                f"{item.key} is needed: say {item.flag} {item.placeholder}"
-                f" or set {item.variable(prefix)} ({item.help})"
-            )
-        else:
-            values[name] = item.default
-    return values
-
-
-def _service_link(environ: Mapping[str, str], prefix: str) -> str:
-    """Return a hint where *environ* holds what container platforms set by themselves.
-
-    Kubernetes and Docker links set ``NAME_PORT=tcp://…`` and more for a service NAME.
-    """
-    if "://" not in environ.get(f"{prefix}_PORT", ""):
-        return ""
-    return (
-        f" ({prefix}_PORT looks like a service link that a container platform set;"
-        " unset it, or turn service links off)"
-    )
-
-
-def _by_name(table: Mapping[str, Any], known: Mapping[str, Setting], origin: str) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in table.items():
-        name = key.replace("-", "_")
-        if name not in known:
-            near = nearest(key, [item.key for item in known.values()])
-            raise SettingsError(f"unknown key {key!r} = {value!r} ({origin}){near}")
-        if name in found:
-            raise SettingsError(f"{known[name].key} is said twice ({origin})")
-        found[name] = value
-    return found
-
-
-def _variables(
-    environ: Mapping[str, str],
-    prefix: str,
-    known: Mapping[str, Setting],
-    reserved: Sequence[str],
-) -> dict[str, str]:
-    found = {}
-    for variable, value in environ.items():
-        if not variable.startswith(f"{prefix}_"):
-            continue
-        name = variable[len(prefix) + 1 :].lower()
-        if name in known:
-            found[name] = value
-        elif name not in reserved:
-            names = [item.variable(prefix) for item in known.values()]
-            hint = nearest(variable, names) + _service_link(environ, prefix)
-            said = repr(f"{variable}={value}")
-            raise SettingsError(f"unknown environment variable {said}{hint}")
-    return found
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -1,0 +1,34 @@
+"""Settings, declared once, beside the code that obeys them.
+
+A group of settings is a dataclass whose fields are made by :func:`setting`.  From that
+one declaration come the flag, its help text, the environment variable, the TOML key,
+the validation and the documentation::
+
+    @dataclass(eq=False)
+    class Rot13Factory(ServerFactory):
+        rotate: int = setting(13, "letters to rotate by", minimum=0, maximum=25)
+
+This module must not know of twistd, of the reactor or of any particular setting: it
+turns declarations and raw values into checked values, or into one clear line.
+"""
+
+from socketsuite.settings.declaration import (
+    Setting,
+    SettingsError,
+    nearest,
+    setting,
+    settings_of,
+)
+from socketsuite.settings.resolution import environment_prefix, resolve
+from socketsuite.settings.values import byte_size
+
+__all__ = [
+    "Setting",
+    "SettingsError",
+    "byte_size",
+    "environment_prefix",
+    "nearest",
+    "resolve",
+    "setting",
+    "settings_of",
+]
