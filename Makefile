@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PORT ?= 9000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types check docs bench bench-quick clean
+.PHONY: help run test lint types check docs bench bench-quick campaigns clean
 
 help:            ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -35,6 +35,9 @@ bench: $(VENV)/.installed-bench        ## compare with other servers, 5 minutes;
 
 bench-quick: $(VENV)/.installed-bench  ## the same in brief, a minute
 	$(BIN)/python -m bench.run --quick
+
+campaigns: $(VENV)/.installed-tests    ## strict measurements that need a quiet machine, under two minutes
+	$(BIN)/python -m tests.campaigns.stalled_reader
 
 clean:           ## remove what these commands made
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

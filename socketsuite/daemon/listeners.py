@@ -6,10 +6,11 @@ header, transport); decides nothing about a connection.
 
 from __future__ import annotations
 
+import select
 import socket
 from typing import Any
 
-from twisted.internet import defer
+from twisted.internet import defer, tcp
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.ssl import CertificateOptions
@@ -30,6 +31,8 @@ from socketsuite.transport.burst import AVAILABLE
 from socketsuite.transport.datagrams import DatagramPort, adopt_datagrams
 from socketsuite.transport.watched import TLS, Proxies, Watch, watch_port
 
+# Enough for what a kernel's queue holds; a flood must not keep a drain from beginning.
+_TURNS_AT_THE_END = 128
 _FAMILIES = {socket.AF_INET: "IPv4", socket.AF_INET6: "IPv6", socket.AF_UNIX: "Unix"}
 
 
@@ -56,6 +59,8 @@ class Listeners:
         self._datagrams = datagrams
         self._burst = configuration.listen.transport == "burst" and AVAILABLE
         self._ports: list[IListeningPort] = []
+        # Those whose callers, not accepted yet, are lost when they close.
+        self._queues: list[tcp.Port] = []
         self.context: CertificateOptions | None = None
 
     @property
@@ -70,7 +75,7 @@ class Listeners:
         else:
             kind, port = self._adopt_stream(bound, factory)
         bound.socket.close()
-        self._opened(port, kind, bound.socket.family)
+        self._opened(port, kind, bound.socket.family, lent=bound.inherited)
 
     def _adopt_datagrams(self, bound: BoundSocket, factory: Any) -> Any:
         gate = DatagramGate(
@@ -138,10 +143,13 @@ class Listeners:
             raise StartError(f"--listen {description!r} does not open at once, which is not served")
         port = outcome[0]
         self._watch(port, "tcp")
-        self._opened(port, "endpoint", getattr(port, "addressFamily", None))
+        lent = description.startswith("systemd:")
+        self._opened(port, "endpoint", getattr(port, "addressFamily", None), lent=lent)
 
-    def _opened(self, port: Any, kind: str, family: Any) -> None:
+    def _opened(self, port: Any, kind: str, family: Any, *, lent: bool) -> None:
         self._ports.append(port)
+        if isinstance(port, tcp.Port) and not lent:
+            self._queues.append(port)
         host = port.getHost()
         address = address_text(host) if family == socket.AF_UNIX else getattr(host, "host", None)
         event = Listening(
@@ -153,13 +161,30 @@ class Listeners:
         )
         self._events.emit(event)
 
+    def accept_callers(self) -> None:
+        """Accept who has called by now: the kernel resets those left when a socket closes.
+
+        A socket that systemd opened lives on, and its callers wait for the next daemon.
+        """
+        for port in self._queues:
+            _accept_callers(port)
+
     def close(self) -> defer.Deferred[Any]:
         """Close every port; the result fires when they are closed."""
-        ports, self._ports = self._ports, []
+        ports, self._ports, self._queues = self._ports, [], []
         closing = [defer.maybeDeferred(port.stopListening) for port in ports]
         for one in closing:
             one.addErrback(lambda failure: self._log.failure("cannot stop listening", failure))
         return defer.DeferredList(closing)
+
+
+def _accept_callers(port: tcp.Port) -> None:
+    poll = select.poll()
+    poll.register(port.fileno(), select.POLLIN)
+    for _ in range(_TURNS_AT_THE_END):
+        if not poll.poll(0):
+            return
+        port.doRead()
 
 
 def _failure_text(failure: Failure) -> str:

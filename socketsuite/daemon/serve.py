@@ -200,6 +200,7 @@ class ServiceDaemon(Service):
         if self._draining is not None:
             return self._draining
         self._draining = defer.Deferred()
+        self.listeners.accept_callers()
         self._stop_listening().addCallback(self._let_finish)
         return self._draining
 

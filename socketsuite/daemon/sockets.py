@@ -30,12 +30,13 @@ class BoundSocket:
     """A socket that has its address; streams are already listening.
 
     *path* is set for Unix sockets, with the *inode* this process made, so that at the
-    end nobody else's file is removed; an inherited socket's has none.
+    end nobody else's file is removed; an *inherited* socket's has none.
     """
 
     socket: socket.socket
     path: Path | None = None
     inode: tuple[int, int] | None = None
+    inherited: bool = False
 
     @property
     def datagrams(self) -> bool:
@@ -68,7 +69,7 @@ def bind_all(
     :raises StartError: naming the address that failed, the cause and the cure; by then
         nothing is open any more.
     """
-    bound = [BoundSocket(one.socket, one.path) for one in inherited]
+    bound = [BoundSocket(one.socket, one.path, inherited=True) for one in inherited]
     kinds = [socket.SOCK_STREAM] * tcp + [socket.SOCK_DGRAM] * udp
     try:
         for one in bound:

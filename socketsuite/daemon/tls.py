@@ -138,8 +138,14 @@ class _TLSProtocol(TLSMemoryBIOProtocol):
     """Twisted's TLS layer, without a half-close that would tear the stream.
 
     Twisted hands ``loseWriteConnection`` to the TCP connection below, whose FIN would pass
-    what is still to be encrypted.
+    what is still to be encrypted.  And it waits for the peer to answer a close alert, however
+    long; who has sent one need not wait (RFC 8446, 6.1).
     """
+
+    def _shutdownTLS(self) -> None:
+        super()._shutdownTLS()
+        raw: Any = self.transport
+        raw.loseConnection()
 
     def loseWriteConnection(self) -> None:
         self.loseConnection()

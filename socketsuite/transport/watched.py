@@ -209,6 +209,12 @@ class _WatchedStock(_WatchedMixin):
         """Bytes written by the protocol that the kernel has not taken."""
         return len(self.dataBuffer) - self.offset + self._tempDataLen
 
+    def startWriting(self) -> None:
+        """Wait for the kernel to take more, and say so: it may never come to that."""
+        super().startWriting()  # type: ignore[misc]
+        if not self.disconnected:
+            self.watch.watcher.behind(self)  # type: ignore[arg-type]
+
     def write(self, data: bytes) -> None:
         super().write(data)  # type: ignore[misc]
         self._bound_queue()
@@ -221,10 +227,7 @@ class _WatchedStock(_WatchedMixin):
         if self.queued > self.watch.send_queue:
             self.overflow()
             self._tempDataBuffer.clear()
-            self.dataBuffer = b""
-            self._tempDataLen = self.offset = 0
-        elif self.dataBuffer:
-            self.watch.watcher.behind(self)  # type: ignore[arg-type]
+            self.dataBuffer, self.offset, self._tempDataLen = b"", 0, 0
 
 
 class _BurstTCP(_WatchedBurst, BurstTCPServer):
