@@ -17,10 +17,10 @@ from twisted.internet.ssl import CertificateOptions
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from socketsuite.daemon import tls
 from socketsuite.daemon.configuration import Configuration
 from socketsuite.daemon.datagrams import DatagramGate
 from socketsuite.daemon.errors import StartError, cause_text
+from socketsuite.daemon.handshake_gate import wrap
 from socketsuite.daemon.sockets import BoundSocket
 from socketsuite.observe.addresses import address_text, host_text
 from socketsuite.observe.events import Events, Listening
@@ -90,22 +90,27 @@ class Listeners:
     def _adopt_stream(self, bound: BoundSocket, factory: Any) -> tuple[str, Any]:
         kind = "unix" if bound.socket.family == socket.AF_UNIX else "tcp"
         secure = None
-        seconds = self._configuration.limits.handshake_timeout
         if self.context is not None and kind == "tcp":
             kind = "tls"
             if self._burst:
-                secure = TLS(self._new_context, seconds)
+                secure = TLS(self._new_context, self._handshake_seconds)
             else:
-                factory = tls.wrap(factory, self.context, self._reactor, seconds)
+                factory = wrap(factory, self._options, self._reactor, self._handshake_seconds)
         by_proxy = kind != "unix" and bool(self._configuration.admission.proxy_from)
         gate = Gate(factory, self._connections, kind, by_proxy=by_proxy)
         port = adopt_stream(self._reactor, bound.socket, gate)
         self._watch(port, kind, secure, by_proxy=by_proxy)
         return kind, port
 
-    def _new_context(self) -> Any:
+    def _options(self) -> CertificateOptions:
         assert self.context is not None
-        return self.context.getContext()
+        return self.context
+
+    def _new_context(self) -> Any:
+        return self._options().getContext()
+
+    def _handshake_seconds(self) -> float:
+        return self._configuration.limits.handshake_timeout
 
     def _trusts(self, host: str) -> bool:
         return host in self._connections.door.proxies

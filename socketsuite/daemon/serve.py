@@ -90,9 +90,12 @@ class ServiceDaemon(Service):
     def check(self) -> None:
         """Look at what the settings name, without opening a socket.
 
-        :raises StartError: for what would make a start fail.
+        :raises StartError: for what would make a start fail, or a certificate out of time.
         """
-        tls.load_context(self.configuration.tls)
+        context = tls.load_context(self.configuration.tls)
+        untimely = tls.out_of_time(context, self.configuration.tls)
+        if untimely is not None:
+            raise StartError(untimely)
         try:
             self.configuration.build(self.reactor)
         except (OSError, SettingsError) as error:
@@ -104,6 +107,9 @@ class ServiceDaemon(Service):
         :raises StartError: when they are wrong; nothing has changed then.
         """
         context = tls.load_context(new.tls)
+        untimely = tls.out_of_time(context, new.tls)
+        if untimely is not None and not tls.same(context, self.listeners.context):
+            raise StartError(untimely)
         try:
             door = Doorkeeper(new.admission, self.reactor.seconds)
         except SettingsError as error:
@@ -120,6 +126,8 @@ class ServiceDaemon(Service):
             if late:
                 text = f"needs a restart to take effect: {', '.join(late)}"
                 self.events.emit(Notice(self.configuration.name, text, "warn"))
+            if untimely is not None:
+                self.events.emit(Notice(self.configuration.name, untimely, "warn"))
             self.listeners.context = context
             hosts = [one.host for one in self.connections.open.values() if one.admitted]
             door.succeed(self.connections.door, new.admission, hosts)
@@ -178,6 +186,9 @@ class ServiceDaemon(Service):
         self._hint()
 
     def _hint(self) -> None:
+        untimely = tls.out_of_time(self.listeners.context, self.configuration.tls)
+        if untimely is not None:
+            self.events.emit(Notice(self.configuration.name, untimely, "warn"))
         listen = self.configuration.listen
         if listen.port and listen.interface == LOOPBACK and not self._inherited:
             self.events.emit(

@@ -1,32 +1,22 @@
-"""TLS around a factory: certificates as settings, the handshake as a gate.
+"""Certificates as settings: read, checked, and said no to in one line.
 
-A service sees a connection only when its handshake is complete, so a peer that stalls in
-the middle of one, or has no right to a client certificate, never reaches it.  Knows
-nothing of the service inside.
+Knows nothing of connections, nor of the transport that will use them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from OpenSSL import SSL, crypto
-from twisted.internet.interfaces import (
-    IDelayedCall,
-    IHandshakeListener,
-    IProtocolFactory,
-    IReactorTime,
-)
-from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.ssl import CertificateOptions, TLSVersion
-from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
-from zope.interface import implementer
 
 from socketsuite.daemon.errors import StartError, cause_text
 from socketsuite.observe.addresses import path_text
 from socketsuite.settings import setting
-from socketsuite.transport.tls import HANDSHAKE_LATE
+from socketsuite.transport.tls import error_words
 
 
 @dataclass(eq=False)
@@ -70,13 +60,46 @@ def load_context(settings: TLSSettings) -> CertificateOptions | None:
         **_client_verification(settings.tls_client_ca),
     )
     try:
-        options.getContext().check_privatekey()
-    except SSL.Error:
+        options.getContext()
+    except SSL.Error as error:
+        words = error_words(error)
+        if "mismatch" in words:
+            raise StartError(
+                f"the key in {path_text(settings.tls_key or settings.tls_cert)} does not belong to"
+                f" the certificate in {path_text(settings.tls_cert)}"
+            ) from None
         raise StartError(
-            f"the key in {path_text(settings.tls_key or settings.tls_cert)} does not belong to"
-            f" the certificate in {path_text(settings.tls_cert)}"
+            f"{path_text(settings.tls_cert)} (--tls-cert) cannot be used: {words}"
         ) from None
     return options
+
+
+def out_of_time(options: CertificateOptions | None, settings: TLSSettings) -> str | None:
+    """Return the line that says so, if the certificate in *options* is not valid today.
+
+    :param settings: what the options were made from, for the name of the file.
+    """
+    if options is None or options.certificate is None or settings.tls_cert is None:
+        return None
+    certificate = options.certificate.to_cryptography()
+    begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    now = datetime.now(UTC)
+    if now < begin:
+        words = f"is not valid before {begin:%Y-%m-%d %H:%M} UTC"
+    elif now > end:
+        words = f"has expired on {end:%Y-%m-%d %H:%M} UTC"
+    else:
+        return None
+    return f"the certificate in {path_text(settings.tls_cert)} {words}"
+
+
+def same(one: CertificateOptions | None, other: CertificateOptions | None) -> bool:
+    """Return whether both hold one and the same certificate."""
+    first, second = (
+        each.certificate.digest("sha256") if each is not None and each.certificate else None
+        for each in (one, other)
+    )
+    return first == second
 
 
 def _client_verification(authorities: Path | None) -> dict[str, Any]:
@@ -98,9 +121,11 @@ def _read(path: Path, flag: str) -> bytes:
 
 def _certificates(path: Path, flag: str) -> list[crypto.X509]:
     end = b"-----END CERTIFICATE-----"
-    blocks = [block + end for block in _read(path, flag).split(end)[:-1]]
+    *blocks, rest = _read(path, flag).split(end)
+    if b"-----BEGIN CERTIFICATE-----" in rest:
+        raise StartError(f"{path_text(path)} ({flag}) ends in the middle of a certificate")
     try:
-        found = [crypto.load_certificate(crypto.FILETYPE_PEM, block) for block in blocks]
+        found = [crypto.load_certificate(crypto.FILETYPE_PEM, block + end) for block in blocks]
     except (crypto.Error, ValueError):
         found = []
     if not found:
@@ -116,87 +141,3 @@ def _private_key(path: Path) -> crypto.PKey:
         raise StartError(
             f"{path_text(path)} (--tls-key) holds no unencrypted private key in PEM form"
         ) from None
-
-
-def wrap(
-    factory: IProtocolFactory, options: CertificateOptions, reactor: IReactorTime, seconds: float
-) -> IProtocolFactory:
-    """Return a factory that speaks TLS and hands *factory* what comes out of it.
-
-    :param seconds: how long a peer has for its handshake.
-
-    For Twisted's own transport; the burst transport speaks TLS by itself.
-    """
-    gate = _HandshakeGateFactory(factory, reactor, seconds)
-    wrapped = TLSMemoryBIOFactory(options, isClient=False, wrappedFactory=gate, clock=reactor)
-    wrapped.protocol = _TLSProtocol
-    wrapped.noisy = False
-    return wrapped
-
-
-class _TLSProtocol(TLSMemoryBIOProtocol):
-    """Twisted's TLS layer, without a half-close that would tear the stream.
-
-    Twisted hands ``loseWriteConnection`` to the TCP connection below, whose FIN would pass
-    what is still to be encrypted.  And it waits for the peer to answer a close alert, however
-    long; who has sent one need not wait (RFC 8446, 6.1).
-    """
-
-    def _shutdownTLS(self) -> None:
-        super()._shutdownTLS()
-        raw: Any = self.transport
-        raw.loseConnection()
-
-    def loseWriteConnection(self) -> None:
-        self.loseConnection()
-
-
-class _HandshakeGateFactory(Factory):
-    noisy = False
-
-    def __init__(self, inner: IProtocolFactory, reactor: IReactorTime, seconds: float) -> None:
-        self.inner = inner
-        self.reactor = reactor
-        self.seconds = seconds
-
-    def buildProtocol(self, addr: Any) -> Protocol:
-        return _HandshakeGate(self, addr)
-
-
-@implementer(IHandshakeListener)
-class _HandshakeGate(Protocol):
-    """Stands in for the service's protocol until the handshake is done."""
-
-    _deadline: IDelayedCall | None = None
-
-    def __init__(self, factory: _HandshakeGateFactory, address: Any) -> None:
-        self._factory = factory
-        self._address = address
-
-    def connectionMade(self) -> None:
-        self._deadline = self._factory.reactor.callLater(self._factory.seconds, self._late)
-
-    def _late(self) -> None:
-        self._deadline = None
-        raw: Any = self.transport.transport  # type: ignore[union-attr]
-        raw.why = HANDSHAKE_LATE
-        raw.abortConnection()
-
-    def handshakeCompleted(self) -> None:
-        """Step aside: the TLS layer's protocol is the service's from here on."""
-        self._cancel()
-        tls: Any = self.transport
-        protocol = self._factory.inner.buildProtocol(self._address)
-        if protocol is None:
-            tls.loseConnection()
-            return
-        tls.wrappedProtocol = protocol
-        protocol.makeConnection(tls)
-
-    def connectionLost(self, reason: Any = None) -> None:
-        self._cancel()
-
-    def _cancel(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None

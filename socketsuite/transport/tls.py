@@ -108,7 +108,7 @@ class BurstTLSServer(BurstTCPServer):
             self.arm()
             raise BlockingIOError from None
         except SSL.Error as error:
-            self.why = f"handshake failed: {_words(error)}"
+            self.why = handshake_words(error, self._tls)
             raise OSError(self.why) from None
         self._forget_deadline()
         self.receive = self._best_reader()
@@ -154,7 +154,7 @@ class BurstTLSServer(BurstTCPServer):
             self.burst.end_of_stream(self)
         else:
             if isinstance(error, SSL.Error):
-                self.why = self.why or _words(error)
+                self.why = self.why or error_words(error)
             super().receive_failed(error)
 
     def _best_reader(self) -> Callable[[int], bytes]:
@@ -195,7 +195,7 @@ class BurstTLSServer(BurstTCPServer):
                     return sent
                 raise BlockingIOError from None
             except SSL.Error as error:
-                raise OSError(_words(error)) from None
+                raise OSError(error_words(error)) from None
         return sent
 
     # ── closing ─────────────────────────────────────────────────────────────────────
@@ -242,7 +242,17 @@ class BurstTLSServer(BurstTCPServer):
         return self._tls.get_alpn_proto_negotiated() or None
 
 
-def _words(error: SSL.Error) -> str:
+def handshake_words(error: SSL.Error, connection: SSL.Connection) -> str:
+    """Return why a handshake failed, and of a certificate what is wrong with it."""
+    words = error_words(error)
+    if "certificate verify failed" in words and hasattr(_lib, "SSL_get_verify_result"):
+        code = _lib.SSL_get_verify_result(connection._ssl)
+        cause = Binding.ffi.string(_lib.X509_verify_cert_error_string(code)).decode()
+        words = f"{words}: {cause}"
+    return f"handshake failed: {words}"
+
+
+def error_words(error: SSL.Error) -> str:
     """Return OpenSSL's reason, in its own words, without its codes."""
     if isinstance(error, SSL.SysCallError):
         return "closed in mid-stream" if error.args[0] == -1 else "reset by peer"

@@ -252,10 +252,10 @@ class _StockUNIX(_WatchedStock, unix.Server):
 
 @dataclass(frozen=True)
 class TLS:
-    """TLS on a port: *new_context* returns the context for the next connection."""
+    """TLS on a port, as it is for the next connection: its context, its time to shake hands."""
 
     new_context: Callable[[], Any]
-    handshake_seconds: float
+    handshake_seconds: Callable[[], float]
 
 
 @dataclass(frozen=True)
@@ -296,7 +296,8 @@ def watch_port(
     if tls is not None:
         base = _BurstTLS
         attributes["new_context"] = staticmethod(tls.new_context)
-        attributes["handshake_seconds"] = tls.handshake_seconds
+        seconds = tls.handshake_seconds
+        attributes["handshake_seconds"] = property(lambda _: seconds())
     bases = (_Telling, base) if watch.tell_data else (base,)
     if proxies is not None and not local:
         bases = (Proxied, *bases)
