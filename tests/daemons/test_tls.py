@@ -141,33 +141,6 @@ def test_members_with_certificates_talk(closed_chat: Daemon, ours: Authority) ->
         assert read_line(boris) == b"-> hello\n"
 
 
-@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-@pytest.mark.parametrize("certificate", ["none", "of another authority"])
-def test_a_client_without_our_certificate_gets_no_byte_and_is_never_heard(
-    closed_chat: Daemon,
-    ours: Authority,
-    strangers: Authority,
-    version: ssl.TLSVersion,
-    certificate: str,
-) -> None:
-    context = ours.client()
-    context.minimum_version = context.maximum_version = version
-    if certificate != "none":
-        strangers.ca.issue_cert("mallory@example.org").configure_cert(context)
-    with (
-        entered(secured(closed_chat, ours.known_client())) as listener,
-        entered(secured(closed_chat, ours.known_client())) as speaker,
-    ):
-        # TLS 1.3 lets a client believe in its handshake until the server's alert comes.
-        with pytest.raises(OSError, match=r"alert|reset|EOF|Broken pipe"):
-            first_answer(closed_chat, context)
-        closed_chat.wait_for_line("closed transport=tls")
-        speaker.sendall(b"members only\n")
-        assert read_line(listener) == b"-> members only\n"
-    assert closed_chat.stop() == 0
-    assert "Traceback" not in closed_chat.log
-
-
 def test_plain_text_gets_no_service(closed_chat: Daemon, ours: Authority) -> None:
     with entered(secured(closed_chat, ours.known_client())) as listener:
         answer = b""
