@@ -87,13 +87,6 @@ def secured(daemon: Daemon, context: ssl.SSLContext) -> ssl.SSLSocket:
     return context.wrap_socket(plain, server_hostname="localhost")
 
 
-def first_answer(daemon: Daemon, context: ssl.SSLContext) -> bytes:
-    """Say something, and return the first that is said to us."""
-    with secured(daemon, context) as caller:
-        caller.sendall(b"let me in\n")
-        return caller.recv(100)
-
-
 def entered(member: ssl.SSLSocket) -> ssl.SSLSocket:
     assert read_line(member) == b"You are in\n"
     return member
