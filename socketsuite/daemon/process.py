@@ -17,7 +17,7 @@ from twisted.internet import defer
 from twisted.logger import ILogObserver, Logger
 
 from socketsuite.daemon.configuration import Configuration
-from socketsuite.daemon.errors import StartError
+from socketsuite.daemon.errors import StartError, cause_text
 from socketsuite.daemon.notify import Notifier, StatusReporter
 from socketsuite.daemon.serve import ServiceDaemon
 from socketsuite.daemon.stall import StallWatch
@@ -158,8 +158,10 @@ class DaemonProcess(MultiService):
             return
         for apply in ready:
             apply()
-        if self._own_log is not None:
-            self._own_log.reopen()
+        trouble = None if self._own_log is None else self._own_log.reopen()
+        if trouble is not None:
+            text = "cannot open the log {path} anew, the old file is still written: {why}"
+            _log.error(text, path=trouble.filename, why=cause_text(trouble))
         _log.info("reloaded")
 
     def drain(self) -> None:

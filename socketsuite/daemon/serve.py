@@ -181,6 +181,9 @@ class ServiceDaemon(Service):
         except StartError:
             self.close()
             raise
+        except OSError as error:  # Twisted keeps /dev/null open, which a chroot may lack
+            self.close()
+            raise StartError(_factory_error(error)) from None
         self.sweeps.start()
         super().startService()
         self._hint()

@@ -157,7 +157,8 @@ def _resolve(
 ) -> tuple[socket.AddressFamily, Any]:
     flags = socket.AI_NUMERICHOST | socket.AI_PASSIVE
     try:
-        found = socket.getaddrinfo(interface, port, type=kind, flags=flags)
+        # Bytes: for text Python would load its IDNA codec now, which a chroot has taken away.
+        found = socket.getaddrinfo(interface.encode("ascii"), port, type=kind, flags=flags)
     except (socket.gaierror, UnicodeError):
         raise StartError(
             f"--interface {interface!r} is not an address; say an IPv4 or IPv6 address of"

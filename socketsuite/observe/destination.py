@@ -50,13 +50,17 @@ class Destination:
         """Write one event."""
         self._observer(event)
 
-    def reopen(self) -> None:
-        """Open the file anew, after it has been moved away; on trouble keep the old one."""
+    def reopen(self) -> OSError | None:
+        """Open the file anew, after it has been moved away.
+
+        :return: the trouble there was; the old file is kept then.
+        """
         former = self._stream
         if former is None:
-            return
+            return None
         try:
             self._observer = self._open()
-        except OSError:
-            return
+        except OSError as error:
+            return error
         former.close()
+        return None

@@ -45,6 +45,7 @@ CLOSED = (
     "send queue full",
     "stopped",
     "total send queue full",
+    "user timeout",
     "write timeout",
 )
 _CLOSED_LABELS = {words: words.lower().replace(" ", "_").replace("-", "_") for words in CLOSED}
@@ -171,6 +172,8 @@ class Metrics:
     """
 
     def __init__(self, subjects: Sequence[Subject], delay: LoopDelay) -> None:
+        # All that a reading needs, now: later a chroot may have taken it away.
+        import prometheus_client.core  # noqa: F401
         from prometheus_client import CollectorRegistry, ProcessCollector
 
         self.registry = CollectorRegistry(auto_describe=False)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import signal
 import socket
-import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from socketsuite.testing import Daemon, read_all, read_line
+from socketsuite.testing import read_all, read_line
 from tests.daemons.conftest import Start
+from tests.daemons.lent import is_listening, lent_socket
 
 PATIENCE = 20.0
 # Opens what it is told to at 3, 4, …, and becomes the daemon, as systemd does it.
@@ -127,7 +126,7 @@ def test_those_who_call_while_it_ends_wait_on_the_managers_socket_for_the_next(
     launch: Start,
 ) -> None:
     daemon = launch("acme-rot13", before=activated("rot", "tcp=0")).wait_until_ready()
-    with managers_own(daemon) as listening, contextlib.ExitStack() as stack:
+    with lent_socket(daemon, is_listening) as listening, contextlib.ExitStack() as stack:
         daemon.send_signal(signal.SIGSTOP)
         os.waitid(os.P_PID, daemon.process.pid, os.WSTOPPED)
         # More than are accepted in one turn, and fewer than wait in the queue.
@@ -146,27 +145,6 @@ def test_those_who_call_while_it_ends_wait_on_the_managers_socket_for_the_next(
         for _ in callers[answered:]:
             served = stack.enter_context(listening.accept()[0])
             assert read_all(served) == b"a\n"
-
-
-def managers_own(daemon: Daemon) -> socket.socket:
-    """Return a daemon's listening socket, as a manager keeps the one that it lent."""
-    process = os.pidfd_open(daemon.process.pid)
-    pidfd_getfd = 438
-    for name in os.listdir(f"/proc/{daemon.process.pid}/fd"):
-        number = int(name)
-        taken = ctypes.CDLL(None, use_errno=True).syscall(pidfd_getfd, process, number, 0)
-        if taken < 0:
-            why = os.strerror(ctypes.get_errno())
-            pytest.skip(f"this machine does not lend descriptors: {why}")
-        if stat.S_ISSOCK(os.fstat(taken).st_mode):
-            one = socket.socket(fileno=taken)
-            if one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-                os.close(process)
-                return one
-            one.close()
-        else:
-            os.close(taken)
-    raise AssertionError("it listens nowhere")
 
 
 def test_a_socket_for_tls_without_a_certificate_is_one_line_and_status_1(launch: Start) -> None:

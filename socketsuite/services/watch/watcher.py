@@ -5,6 +5,7 @@ This module must not know who is told.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,10 @@ from twisted.logger import Logger
 
 from socketsuite.services.watch.changes import Change, ChangeMachine, Event
 from socketsuite.services.watch.source import LOOK_INTERVAL, Emit, PollingSource, Source
+
+with contextlib.suppress(ImportError):
+    # Loaded before the service starts: by then a chroot may have taken it away.
+    import socketsuite.services.watch.inotify_source  # noqa: F401
 
 _log = Logger()
 
