@@ -134,13 +134,14 @@ class Burst:
         self.active = True
         try:
             for descriptor, events in ready:
-                # A connection that has been closed or paused meanwhile is not in there.
-                if events != IN or descriptor not in reading:
+                try:
+                    transport = reading[descriptor]
+                except KeyError:  # closed or paused meanwhile, or never read
+                    transport = None
+                if events != IN or transport is None:
                     transport = self._other_events(descriptor, events)
                     if transport is None:
                         continue
-                else:
-                    transport = reading[descriptor]
                 self.current = transport
                 wanted = transport.wanted
                 try:
@@ -208,7 +209,10 @@ class Burst:
                 continue
             transport.bytes_out += sent
             if sent != len(data):
-                transport.keep(data, sent)
+                try:
+                    transport.keep(data, sent)
+                except BaseException:  # of a producer that was told to pause
+                    self.protocol_failed(transport)
         dirty.clear()
         self.active = False
         self.current = None

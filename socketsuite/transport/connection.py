@@ -165,17 +165,16 @@ class _Connection:
 
     def write(self, data: bytes) -> None:
         unsent = self.unsent
-        if type(data) is not bytes or unsent is UNUSUAL:
-            self._write_unusually(data)
-        elif unsent is IDLE:
+        if unsent is IDLE and type(data) is bytes:
             burst = self.burst
             if burst.active:
+                # Whether that is too much is seen when the kernel has taken its part.
                 self.unsent = data
                 burst.dirty.append(self)
-                if len(data) > self.attention:
-                    self._look_after_queue()
             elif data:
                 self._send_now(data)
+        elif unsent is UNUSUAL or type(data) is not bytes:
+            self._write_unusually(data)
         else:
             if unsent is not MANY:
                 self._gather()
@@ -233,14 +232,14 @@ class _Connection:
         self.bytes_out += sent
         if sent < len(data):
             self.keep(data, sent)
-            if len(data) - sent > self.attention:
-                self._look_after_queue()
 
     def keep(self, data: bytes, sent: int) -> None:
         """Keep the rest of *data* until the kernel takes more."""
         self.dataBuffer, self.offset = data, sent
         self.unsent = UNUSUAL
         self.arm()
+        if len(data) - sent > self.attention:
+            self._look_after_queue()
 
     def writeSequence(self, iovec: Any) -> None:
         self.step_aside()

@@ -134,6 +134,35 @@ def test_an_exception_in_connection_made_costs_that_connection_alone(world: Worl
     world.until(lambda: _closed(first))
 
 
+def test_a_producer_that_raises_when_told_to_pause_costs_that_connection_alone(
+    world: World,
+) -> None:
+    class Stubborn(Echo):
+        def connectionMade(self) -> None:
+            self.transport.registerProducer(self, True)
+
+        def dataReceived(self, data: bytes) -> None:
+            self.transport.write(bytes(1 << 24) if data == b"much" else data)
+
+        def pauseProducing(self) -> None:
+            raise ValueError("I do not pause")
+
+        def stopProducing(self) -> None:
+            self.transport.unregisterProducer()
+
+    world.listen(Stubborn)
+    good, bad = world.call(), world.call()
+    # Both in one burst, and the good one's answer after the bad one's.
+    bad.send(b"much")
+    good.send(b"little")
+    assert world.read(good, 6) == b"little"
+    world.until(lambda: [e for e in world.logged if e["isError"]])
+    good.send(b"more")
+    assert world.read(good, 4) == b"more"
+    assert [e["failure"].type for e in world.logged if e["isError"]] == [ValueError]
+    assert len(burst_of(world.reactor).members) == 1
+
+
 def test_all_that_is_written_in_one_burst_leaves_in_one_send(world: World) -> None:
     class Chatty(Protocol):
         transport: Any
