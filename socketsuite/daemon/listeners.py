@@ -6,6 +6,7 @@ header, transport); decides nothing about a connection.
 
 from __future__ import annotations
 
+import contextlib
 import select
 import socket
 from typing import Any
@@ -21,7 +22,7 @@ from socketsuite.daemon.configuration import Configuration
 from socketsuite.daemon.datagrams import DatagramGate
 from socketsuite.daemon.errors import StartError, cause_text
 from socketsuite.daemon.handshake_gate import wrap
-from socketsuite.daemon.sockets import BoundSocket
+from socketsuite.daemon.sockets import BoundSocket, set_accepted_options
 from socketsuite.observe.addresses import address_text, host_text
 from socketsuite.observe.events import Events, Listening
 from socketsuite.policies.connections import Connections, Gate
@@ -99,7 +100,7 @@ class Listeners:
         by_proxy = kind != "unix" and bool(self._configuration.admission.proxy_from)
         gate = Gate(factory, self._connections, kind, by_proxy=by_proxy)
         port = adopt_stream(self._reactor, bound.socket, gate)
-        self._watch(port, kind, secure, by_proxy=by_proxy)
+        self._watch(port, kind, secure, by_proxy=by_proxy, each=bound.inherited)
         return kind, port
 
     def _options(self) -> CertificateOptions:
@@ -112,12 +113,28 @@ class Listeners:
     def _handshake_seconds(self) -> float:
         return self._configuration.limits.handshake_timeout
 
+    def _prepare(self, accepted: socket.socket) -> None:
+        # The caller may be gone already, which the first read will tell.
+        with contextlib.suppress(OSError):
+            set_accepted_options(accepted, self._configuration.listen)
+
     def _trusts(self, host: str) -> bool:
         return host in self._connections.door.proxies
 
     def _watch(
-        self, port: Any, kind: str, secure: TLS | None = None, *, by_proxy: bool = False
+        self,
+        port: Any,
+        kind: str,
+        secure: TLS | None = None,
+        *,
+        by_proxy: bool = False,
+        each: bool = False,
     ) -> None:
+        """Have the connections of *port* watched, and *each* given its options by ourselves.
+
+        The kernel copies options when a caller's handshake is over, which for a socket that was
+        opened elsewhere may be before this process has begun.
+        """
         configuration = self._configuration
         watch = Watch(
             self._connections,
@@ -125,6 +142,7 @@ class Listeners:
             configuration.limits.send_queue,
             tell_data=configuration.log.log_data != "off",
             by_proxy=by_proxy,
+            prepare=self._prepare if each else None,
         )
         proxies = Proxies(self._trusts, self._connections.admit) if by_proxy else None
         watch_port(port, watch, burst=self._burst, tls=secure, proxies=proxies)
@@ -147,7 +165,7 @@ class Listeners:
         if not outcome:
             raise StartError(f"--listen {description!r} does not open at once, which is not served")
         port = outcome[0]
-        self._watch(port, "tcp")
+        self._watch(port, "tcp", each=True)
         lent = description.startswith("systemd:")
         self._opened(port, "endpoint", getattr(port, "addressFamily", None), lent=lent)
 

@@ -128,6 +128,7 @@ class ServiceDaemon(Service):
                 self.events.emit(Notice(self.configuration.name, text, "warn"))
             if untimely is not None:
                 self.events.emit(Notice(self.configuration.name, untimely, "warn"))
+            tls.offer_protocols(context, self.factory)
             self.listeners.context = context
             hosts = [one.host for one in self.connections.open.values() if one.admitted]
             door.succeed(self.connections.door, new.admission, hosts)
@@ -173,6 +174,7 @@ class ServiceDaemon(Service):
         except (OSError, SettingsError) as error:
             self.close()
             raise StartError(_factory_error(error)) from None
+        tls.offer_protocols(self.listeners.context, self.factory)
         try:
             for bound in self._bound:
                 self.listeners.adopt(bound, self.factory)

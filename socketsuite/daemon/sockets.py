@@ -73,7 +73,7 @@ def bind_all(
     kinds = [socket.SOCK_STREAM] * tcp + [socket.SOCK_DGRAM] * udp
     try:
         for one in bound:
-            _set_accepted_options(one.socket, settings)
+            set_accepted_options(one.socket, settings)
         for port in settings.port:
             bound += _bind_port(settings, port, kinds, inherited)
         for path in settings.unix:
@@ -177,10 +177,11 @@ def _set_options(made: socket.socket, settings: ListenSettings, interface: str) 
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     if made.type == socket.SOCK_STREAM:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    _set_accepted_options(made, settings)
+    set_accepted_options(made, settings)
 
 
-def _set_accepted_options(made: socket.socket, settings: ListenSettings) -> None:
+def set_accepted_options(made: socket.socket, settings: ListenSettings) -> None:
+    """Set what an accepted TCP socket is to have, on it or on the socket it is accepted from."""
     if made.type != socket.SOCK_STREAM or made.family == socket.AF_UNIX:
         return
     # On Linux an accepted socket inherits these, so no connection pays for them.

@@ -5,12 +5,16 @@ Knows nothing of connections, nor of the transport that will use them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from OpenSSL import SSL, crypto
+from twisted.internet.interfaces import IProtocolNegotiationFactory
 from twisted.internet.ssl import CertificateOptions, TLSVersion
 
 from socketsuite.daemon.errors import StartError, cause_text
@@ -38,6 +42,40 @@ class TLSSettings:
     )
 
 
+class _Context(SSL.Context):
+    """A context without callbacks from OpenSSL into Python, unless one is really needed.
+
+    Each takes memory that is both writable and executable, which the units in etc/ forbid.
+    Twisted sets one to choose among protocols even where there is nothing to choose.
+    """
+
+    def set_alpn_select_callback(self, callback: Any) -> None:
+        pass
+
+    def choose_among(self, protocols: Sequence[bytes]) -> None:
+        """Choose the first of *protocols* that the peer offers too; else none at all."""
+
+        def choose(_: SSL.Connection, offered: list[bytes]) -> Any:
+            ours = (one for one in protocols if one in offered)
+            return next(ours, SSL.NO_OVERLAPPING_PROTOCOLS)
+
+        super().set_alpn_select_callback(choose)
+
+
+class _Options(CertificateOptions):
+    _contextFactory = _Context
+
+
+def offer_protocols(options: CertificateOptions | None, factory: Any) -> None:
+    """Let peers choose among the protocols that *factory* speaks (ALPN, RFC 7301), if it says so.
+
+    It says so as Twisted's own do: by ``IProtocolNegotiationFactory``.
+    """
+    if options is not None and IProtocolNegotiationFactory.providedBy(factory):
+        context: Any = options.getContext()
+        context.choose_among(factory.acceptableProtocols())
+
+
 def load_context(settings: TLSSettings) -> CertificateOptions | None:
     """Return the TLS configuration that *settings* describe, ``None`` for no TLS at all.
 
@@ -52,7 +90,7 @@ def load_context(settings: TLSSettings) -> CertificateOptions | None:
         return None
     chain = _certificates(settings.tls_cert, "--tls-cert")
     key = _private_key(settings.tls_key or settings.tls_cert)
-    options = CertificateOptions(
+    options = _Options(
         privateKey=key,
         certificate=chain[0],
         extraCertChain=chain[1:],
@@ -134,10 +172,11 @@ def _certificates(path: Path, flag: str) -> list[crypto.X509]:
 
 
 def _private_key(path: Path) -> crypto.PKey:
-    # An empty passphrase instead of OpenSSL's own prompt, which would wait at a terminal.
+    # Not by crypto.load_privatekey(): what keeps it from a prompt at a terminal is a callback.
     try:
-        return crypto.load_privatekey(crypto.FILETYPE_PEM, _read(path, "--tls-key"), b"")
-    except (crypto.Error, ValueError, TypeError):
+        key: Any = load_pem_private_key(_read(path, "--tls-key"), password=None)
+        return crypto.PKey.from_cryptography_key(key)
+    except (crypto.Error, ValueError, TypeError, UnsupportedAlgorithm):
         raise StartError(
             f"{path_text(path)} (--tls-key) holds no unencrypted private key in PEM form"
         ) from None

@@ -8,6 +8,7 @@ Twisted's own.  This module must not know who watches, nor what the limits are c
 from __future__ import annotations
 
 import errno
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -70,6 +71,8 @@ class Watch:
     :param kind: what these connections are called: ``tcp``, ``tls``, ``unix``.
     :param send_queue: bytes that may wait for a peer; one more and it is dropped.
     :param by_proxy: whether connections begin with a proxy's header.
+    :param prepare: what each accepted socket is given first, where the listening socket did not
+        hand its options on to all of them.
     :param tell_data: whether the watcher is told of every chunk received, which costs.
     """
 
@@ -78,6 +81,7 @@ class Watch:
     send_queue: int
     tell_data: bool = False
     by_proxy: bool = False
+    prepare: Callable[[socket.socket], object] | None = None
 
 
 class _WatchedMixin:
@@ -95,8 +99,10 @@ class _WatchedMixin:
     abortConnection: Any
     unregisterProducer: Any
 
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
+    def __init__(self, skt: socket.socket, *arguments: Any) -> None:
+        super().__init__(skt, *arguments)  # type: ignore[call-arg]
+        if self.watch.prepare is not None:
+            self.watch.prepare(skt)
         self.watch.watcher.opened(self)  # type: ignore[arg-type]
 
     def overflow(self) -> None:

@@ -54,13 +54,22 @@ def test_a_peer_that_acknowledges_nothing_is_given_up(
     assert daemon.stop() == 0
 
 
-@pytest.mark.parametrize(("seconds", "milliseconds"), [(("--user-timeout", "0"), 0), ((), 30_000)])
-def test_the_kernel_is_told(launch: Start, seconds: tuple[str, ...], milliseconds: int) -> None:
-    daemon = launch("acme-rot13", "--port", "0", *seconds).wait_until_ready()
-    with daemon.connect() as caller:
+@pytest.mark.parametrize(
+    ("arguments", "milliseconds"),
+    [
+        (("--port", "0", "--user-timeout", "0"), 0),
+        (("--port", "0"), 30_000),
+        (("--listen", "tcp:0:interface=127.0.0.1"), 30_000),
+    ],
+)
+def test_the_kernel_is_told(launch: Start, arguments: tuple[str, ...], milliseconds: int) -> None:
+    daemon = launch("acme-rot13", "--keepalive", "60", *arguments).wait_until_ready()
+    with daemon.connect(port=int(daemon.wait_for_line(r"listening .* port=(\d+)")[1])) as caller:
         caller.sendall(b"a\n")
         assert read_line(caller) == b"n\n"
         with lent_socket(daemon, has_peer(caller.getsockname())) as accepted:
             told = accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
-    assert told == milliseconds
+            assert told == milliseconds
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 60
     assert daemon.stop() == 0
