@@ -8,6 +8,8 @@ module must not know who may ask, nor what is answered.
 from __future__ import annotations
 
 import socket
+import sys
+from collections.abc import Callable
 from errno import EMSGSIZE
 from typing import Any
 
@@ -19,6 +21,12 @@ from twisted.python import log
 # So many small answers are about a millisecond.
 _DATAGRAMS_PER_TURN = 256
 _LARGEST = 65536
+_IP_PKTINFO = 8  # linux/in.h; the socket module has no name for it
+_ROOM_FOR_ADDRESS = socket.CMSG_SPACE(20)  # struct in6_pktinfo, the larger one
+_EVERY_ADDRESS = ("0.0.0.0", "::")
+
+Receive = Callable[[int], tuple[bytes, Any]]
+Send = Callable[[bytes, Any], int]
 
 
 class DatagramPort(udp.Port):
@@ -30,10 +38,20 @@ class DatagramPort(udp.Port):
 
     protocol: Any
     datagrams_in = datagrams_out = bytes_in = bytes_out = 0
+    _receive: Receive
+    _send: Send
+
+    def _bindSocket(self) -> None:
+        super()._bindSocket()
+        self._receive, self._send = self.socket_calls(self.socket)
+
+    def socket_calls(self, bound: socket.socket) -> tuple[Receive, Send]:
+        """Return what receives a datagram and its sender, and what sends one."""
+        return bound.recvfrom, bound.sendto
 
     def doRead(self) -> None:
         """Hand the waiting datagrams to the protocol, up to the bound."""
-        receive = self.socket.recvfrom
+        receive = self._receive
         received = self.protocol.datagramReceived
         count = size = 0
         try:
@@ -64,7 +82,7 @@ class DatagramPort(udp.Port):
         :raises OSError: when it cannot be sent to that address at all.
         """
         try:
-            self.bytes_out += self.socket.sendto(datagram, addr)
+            self.bytes_out += self._send(datagram, addr)
             self.datagrams_out += 1
         except (BlockingIOError, ConnectionError):
             return
@@ -74,13 +92,60 @@ class DatagramPort(udp.Port):
             raise
 
 
+class EveryAddressPort(DatagramPort):
+    """A port on a wildcard address: it answers from the address that was asked.
+
+    Otherwise the kernel would choose one by the way back, and whoever asked another of this
+    machine's addresses would take the answer for a stranger's.
+    """
+
+    _source: tuple[int, int, bytes] | None = None
+
+    def socket_calls(self, bound: socket.socket) -> tuple[Receive, Send]:
+        """Have the kernel tell of each datagram where it was sent to."""
+        if bound.family == socket.AF_INET6:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+        else:
+            bound.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
+        self._bound = bound
+        return self._receive_and_note, self._send_from_there
+
+    def _receive_and_note(self, size: int) -> tuple[bytes, Any]:
+        datagram, told, _, address = self._bound.recvmsg(size, _ROOM_FOR_ADDRESS)
+        self._source = _answer_from(told)
+        return datagram, address
+
+    def _send_from_there(self, datagram: bytes, addr: Any) -> int:
+        if self._source is None:
+            return self._bound.sendto(datagram, addr)
+        return self._bound.sendmsg([datagram], [self._source], 0, addr)
+
+    def doRead(self) -> None:
+        """Hand on what waits; what is sent later is an answer to nobody in particular."""
+        try:
+            super().doRead()
+        finally:
+            self._source = None
+
+
+def _answer_from(told: list[tuple[int, int, bytes]]) -> tuple[int, int, bytes] | None:
+    """Return what makes the kernel send from the address that it told of."""
+    for level, kind, data in told:
+        if level == socket.IPPROTO_IP and kind == _IP_PKTINFO:
+            # struct in_pktinfo: interface, our address, the datagram's own (perhaps a group).
+            return level, kind, bytes(4) + data[4:8] + bytes(4)
+        if level == socket.IPPROTO_IPV6 and kind == socket.IPV6_PKTINFO and data[0] != 0xFF:
+            return level, kind, data  # struct in6_pktinfo: address, interface
+    return None
+
+
 def adopt_datagrams(reactor: Any, bound: socket.socket, protocol: DatagramProtocol) -> Any:
     """Return an ``IListeningPort`` that serves *protocol* on a socket that is bound.
 
     The port works on a duplicate of the descriptor: the caller closes its own.
     """
-    port = DatagramPort._fromListeningDescriptor(
-        reactor, bound.fileno(), bound.family, protocol, _LARGEST
-    )
+    every = sys.platform == "linux" and bound.getsockname()[0] in _EVERY_ADDRESS
+    make = EveryAddressPort if every else DatagramPort
+    port = make._fromListeningDescriptor(reactor, bound.fileno(), bound.family, protocol, _LARGEST)
     port.startListening()
     return port

@@ -48,6 +48,27 @@ def test_a_datagram_of_any_size_comes_back_unchanged(echo: Daemon, host: str, si
         assert one.recv(1 << 16) == datagram
 
 
+@pytest.mark.parametrize(
+    ("interface", "asked"),
+    [("0.0.0.0", ["127.0.0.1", "127.9.9.9"]), ("::", ["127.0.0.1", "127.9.9.9", "::1"])],
+)
+def test_on_every_address_the_one_that_was_asked_answers(
+    serve: Start, interface: str, asked: list[str]
+) -> None:
+    daemon = serve("socketsuite-echo", "--no-tcp", "--interface", interface)
+    port = int(daemon.wait_for_line(r"listening transport=udp .*port=(\d+)")[1])
+    callers = [caller(host, port) for host in asked]
+    for size in (0, 1, LARGEST):
+        # All of them at once, so that the answers are made in one turn.
+        for number, one in enumerate(callers):
+            one.send(bytes([number]) * size)
+        for number, one in enumerate(callers):
+            assert one.recv(1 << 16) == bytes([number]) * size
+    for one in callers:
+        one.close()
+    assert daemon.stop() == 0
+
+
 def test_each_caller_gets_its_own_datagrams_in_their_order(echo: Daemon) -> None:
     callers = [caller("127.0.0.1", echo.port("udp")) for _ in range(20)]
     for number in range(5):
