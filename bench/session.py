@@ -88,8 +88,10 @@ class Session:
             for outcome in outcomes:
                 self.tell(outcome.workload.title)
                 outcome.failed |= failed
-                for _ in range(rounds):
-                    self._round(outcome, servers)
+                for number in range(rounds):
+                    # Each begins a round in its turn: who comes first pays for what went before.
+                    first = number % len(servers) if servers else 0
+                    self._round(outcome, servers[first:] + servers[:first])
                 if outcome.workload.rate:
                     self._latency(outcome, servers)
                 for name in outcome.failed:
