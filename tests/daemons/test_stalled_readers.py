@@ -29,6 +29,7 @@ from tests.daemons.crowd import (
     until_gone,
 )
 from tests.daemons.outside import MEGABYTE, memory
+from tests.daemons.windows import asked, until
 
 IDLE = min(10_000, MOST_DESCRIPTORS - 200)
 SEND_QUEUE = 4 * MEGABYTE
@@ -204,13 +205,17 @@ def test_tls_peers_who_never_answer_close_notify_cannot_keep_a_connection_open(
 
 @pytest.mark.parametrize(("many", "tls"), [(1000, False), (100, True)], ids=["1000", "100-tls"])
 def test_those_who_do_not_read_cannot_hold_up_the_end_of_the_process(
-    talker: Talk, many: int, tls: bool
+    talker: Talk, tmp_path: Path, many: int, tls: bool
 ) -> None:
-    limits = ("--write-timeout", "0", "--drain-timeout", "0.5")
+    admin = tmp_path / "admin"
+    limits = ("--write-timeout", "0", "--drain-timeout", "0.5", "--admin", str(admin))
     daemon, connected = talker(*limits, tls=tls)
     stalled = [told(connected, MORE_THAN_THE_KERNEL_TAKES) for _ in range(many)]
-    # The last one is in, and so are all of them.
-    daemon.wait_for_line("connected .*peer={}:{} ".format(*stalled[-1].getsockname()))
+    # All of them are served, and not taken for somebody who is still shaking hands.
+    until(
+        lambda: [one["queued"] for one in asked(admin)["connections"]],
+        lambda queued: len(queued) == many and all(queued),
+    )
     daemon.send_signal(signal.SIGTERM)
     assert until_ended(daemon, 0.5 + 1) == 0
     assert re.search(rf"draining connections={many} ", daemon.log)
