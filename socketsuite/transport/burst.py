@@ -220,6 +220,7 @@ class Burst:
     def _more_than_one_piece(self, transport: Any) -> bytes:
         """Return the pieces as one; what is unusual is seen to, and leaves nothing."""
         if transport.unsent is MANY:
+            transport.unsent = IDLE  # even if all of them are empty
             data: bytes = transport.take_unsent()
             return data
         transport.queued_to_flush = False

@@ -1,0 +1,208 @@
+"""Whatever is written, however and whenever, comes out once and in order, and then the end.
+
+Against a kernel that takes what it likes: all, a part, or nothing for now.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from twisted.internet.protocol import Factory, Protocol
+
+from socketsuite.transport.burst import accelerate, burst_of
+from tests.transport.hand_turned import HandTurned
+
+# Around the small read, the buffer of a transport and what one send takes.
+SIZES = st.sampled_from([0, 1, 2, 479, 480, 5000, 1 << 16, (1 << 16) + 1, 200_000])
+PIECES = st.one_of(
+    st.tuples(st.just("write"), SIZES),
+    st.tuples(st.just("write subclass"), SIZES),
+    st.tuples(st.just("write sequence"), SIZES),
+    st.tuples(st.just("push producer"), st.booleans()),
+    st.tuples(st.just("pull producer"), SIZES),
+)
+# Each inner list is done in one go: within a burst, or outside of one.
+MOMENTS = st.lists(
+    st.tuples(st.booleans(), st.lists(PIECES, min_size=1, max_size=4)), min_size=1, max_size=5
+)
+ENDS = st.sampled_from(["lose", "half-close", "stay"])
+TAKES = st.lists(st.sampled_from([0, 700, 70_000, 1 << 30]), min_size=1, max_size=8)
+
+
+class Text(bytes):
+    """Not quite ``bytes``, and allowed."""
+
+
+class Pull:
+    """A pull producer with so many bytes to give, in a few pieces."""
+
+    def __init__(self, writer: Writer, size: int) -> None:
+        self.writer = writer
+        self.left = size
+
+    def resumeProducing(self) -> None:
+        piece = min(self.left, 30_000)
+        self.left -= piece
+        self.writer.say(piece)
+        if not self.left:
+            self.writer.transport.unregisterProducer()
+
+    def stopProducing(self) -> None:
+        self.left = 0
+
+
+class Writer(Protocol):
+    """Does what it is told, and keeps what it should have said."""
+
+    transport: Any
+    producing: Any = None
+
+    def __init__(self) -> None:
+        self.said = b""
+        self.work: list[Callable[[], None]] = []
+        self.lost = False
+        self.paused = False
+
+    def dataReceived(self, data: bytes) -> None:
+        self.work.pop(0)()
+
+    def connectionLost(self, reason: Any = None) -> None:
+        self.lost = True
+
+    def text(self, size: int) -> bytes:
+        start = len(self.said)
+        made = bytes((start + number) % 251 for number in range(size % 1000)) * (size // 1000 + 1)
+        made = made[:size].ljust(size, b"x")
+        self.said += made
+        return made
+
+    def say(self, size: int) -> None:
+        self.transport.write(self.text(size))
+
+    def do(self, kind: str, value: Any) -> None:
+        if kind == "write":
+            self.say(value)
+        elif kind == "write subclass":
+            self.transport.write(Text(self.text(value)))
+        elif kind == "write sequence":
+            self.transport.writeSequence([self.text(value), b"", self.text(value // 2)])
+        elif kind == "push producer":
+            if value and self.transport.producer is None:
+                self.transport.registerProducer(self, True)
+            elif self.transport.producer is self:
+                self.transport.unregisterProducer()
+        elif self.transport.producer is None:
+            self.transport.registerProducer(Pull(self, value), False)
+
+    def pauseProducing(self) -> None:
+        self.paused = True
+
+    def resumeProducing(self) -> None:
+        self.paused = False
+
+    def stopProducing(self) -> None:
+        pass
+
+
+class World(HandTurned):
+    def __init__(self) -> None:
+        super().__init__()
+        self.made: list[Writer] = []
+        world = self
+
+        class Made(Factory):
+            noisy = False
+
+            def buildProtocol(self, addr: Any) -> Any:
+                world.made.append(Writer())
+                return world.made[-1]
+
+        self.port = accelerate(self.reactor.listenTCP(0, Made(), 50, "127.0.0.1"))
+
+
+@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+@example([(True, [("write", 0), ("write", 0)]), (True, [("write", 1)])], "stay", [1 << 30])
+@given(moments=MOMENTS, end=ENDS, takes=TAKES)
+def test_all_that_is_written_comes_out_once_and_in_order(
+    moments: list[tuple[bool, list[tuple[str, Any]]]], end: str, takes: list[int]
+) -> None:
+    world = World()
+    try:
+        caller = world.call()
+        world.until(lambda: world.made)
+        (writer,) = world.made
+        heard = bytearray()
+        ended = False
+
+        own_send, calls = writer.transport.send, 0
+
+        def send(data: bytes) -> int:
+            nonlocal calls
+            most = takes[calls % len(takes)]
+            calls += 1
+            if not most:
+                raise BlockingIOError
+            return int(own_send(bytes(data)[:most]))
+
+        writer.transport.send = send
+
+        def listen() -> None:
+            nonlocal ended
+            try:
+                piece = caller.recv(1 << 20)
+            except BlockingIOError:
+                return
+            heard.extend(piece)
+            ended = ended or not piece
+
+        for in_a_burst, pieces in moments:
+
+            def work(pieces: list[tuple[str, Any]] = pieces) -> None:
+                for kind, value in pieces:
+                    writer.do(kind, value)
+
+            if in_a_burst:
+                writer.work.append(work)
+                caller.send(b"!")
+                world.until(lambda: not writer.work)
+            else:
+                work()
+            world.turn()
+            listen()
+
+        def is_quiet() -> bool:
+            listen()
+            return len(heard) == len(writer.said) and writer.transport.producer in (None, writer)
+
+        if set(takes) == {0}:
+            # Nothing is ever taken: nothing is lost either, and nobody spins.
+            assert not heard
+            return
+        world.until(is_quiet)
+        if writer.transport.producer is writer:
+            world.until(lambda: not writer.paused)
+            writer.transport.unregisterProducer()
+        if end != "stay":
+            leave = writer.transport.loseConnection
+            (leave if end == "lose" else writer.transport.loseWriteConnection)()
+
+            def is_over() -> bool:
+                listen()
+                return ended
+
+            world.until(is_over)
+        assert bytes(heard) == writer.said
+        assert writer.transport.bytes_out == len(writer.said)
+        assert writer.transport.queued == 0
+        assert writer.lost is (end == "lose")
+        caller.shutdown(socket.SHUT_RDWR)
+        world.until(lambda: writer.lost)
+        assert burst_of(world.reactor).members == {}
+    finally:
+        world.close()
+        world.port.stopListening()
+        world.turn()
