@@ -10,7 +10,7 @@ from __future__ import annotations
 import socket
 import sys
 from collections.abc import Callable
-from errno import EMSGSIZE
+from errno import EAGAIN, EMSGSIZE
 from typing import Any
 
 from twisted.internet import udp
@@ -116,9 +116,15 @@ class EveryAddressPort(DatagramPort):
         return datagram, address
 
     def _send_from_there(self, datagram: bytes, addr: Any) -> int:
-        if self._source is None:
-            return self._bound.sendto(datagram, addr)
-        return self._bound.sendmsg([datagram], [self._source], 0, addr)
+        if self._source is not None:
+            try:
+                return self._bound.sendmsg([datagram], [self._source], 0, addr)
+            except OSError as error:
+                # A group's or a network's address was asked, and nobody can answer from that.
+                # Where it is other trouble, it comes again.
+                if error.errno in (EAGAIN, EMSGSIZE):
+                    raise
+        return self._bound.sendto(datagram, addr)
 
     def doRead(self) -> None:
         """Hand on what waits; what is sent later is an answer to nobody in particular."""

@@ -69,6 +69,18 @@ def test_on_every_address_the_one_that_was_asked_answers(
     assert daemon.stop() == 0
 
 
+@pytest.mark.parametrize("interface", ["0.0.0.0", "::"])
+def test_a_broadcast_is_answered_from_an_address_that_can(serve: Start, interface: str) -> None:
+    daemon = serve("socketsuite-echo", "--no-tcp", "--interface", interface)
+    port = int(daemon.wait_for_line(r"listening transport=udp .*port=(\d+)")[1])
+    with socket.socket(type=socket.SOCK_DGRAM) as one:
+        one.settimeout(SECONDS)
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        one.sendto(b"anybody", ("127.255.255.255", port))
+        assert one.recvfrom(100) == (b"anybody", ("127.0.0.1", port))
+    assert daemon.stop() == 0
+
+
 def test_each_caller_gets_its_own_datagrams_in_their_order(echo: Daemon) -> None:
     callers = [caller("127.0.0.1", echo.port("udp")) for _ in range(20)]
     for number in range(5):
