@@ -5,15 +5,20 @@ Against a kernel that takes what it likes: all, a part, or nothing for now.
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import ssl
 from collections.abc import Callable
 from typing import Any
 
+import trustme
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from OpenSSL import SSL
 from twisted.internet.protocol import Factory, Protocol
 
 from socketsuite.transport.burst import accelerate, burst_of
+from socketsuite.transport.tls import BurstTLSServer
 from tests.transport.hand_turned import HandTurned
 
 # Around the small read, the buffer of a transport and what one send takes.
@@ -108,9 +113,24 @@ class Writer(Protocol):
         pass
 
 
+AUTHORITY = trustme.CA(key_type=trustme.KeyType.ECDSA)
+ISSUED = AUTHORITY.issue_cert("localhost", key_type=trustme.KeyType.ECDSA)
+
+
+class TLSServer(BurstTLSServer):
+    @staticmethod
+    def new_context() -> SSL.Context:
+        context = SSL.Context(SSL.TLS_SERVER_METHOD)
+        ISSUED.configure_cert(context)
+        return context
+
+
 class World(HandTurned):
-    def __init__(self) -> None:
+    """A port, in the clear or not."""
+
+    def __init__(self, *, secure: bool) -> None:
         super().__init__()
+        self.secure = secure
         self.made: list[Writer] = []
         world = self
 
@@ -121,19 +141,42 @@ class World(HandTurned):
                 world.made.append(Writer())
                 return world.made[-1]
 
-        self.port = accelerate(self.reactor.listenTCP(0, Made(), 50, "127.0.0.1"))
+        listening = self.reactor.listenTCP(0, Made(), 50, "127.0.0.1")
+        self.port = accelerate(listening, TLSServer if secure else None)
+
+    def enter(self) -> socket.socket:
+        """Return a caller whose protocol is connected."""
+        caller = self.call()
+        if self.secure:
+            context = ssl.create_default_context()
+            AUTHORITY.configure_trust(context)
+            made = context.wrap_socket(
+                caller, server_hostname="localhost", do_handshake_on_connect=False
+            )
+            self.callers.append(made)
+            self.until(lambda: _is_done(made.do_handshake))
+            caller = made
+        self.until(lambda: self.made and self.made[0].transport is not None)
+        return caller
+
+
+def _is_done(step: Callable[[], Any]) -> bool:
+    try:
+        step()
+    except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+        return False
+    return True
 
 
 @settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
-@example([(True, [("write", 0), ("write", 0)]), (True, [("write", 1)])], "stay", [1 << 30])
-@given(moments=MOMENTS, end=ENDS, takes=TAKES)
+@example([(True, [("write", 0), ("write", 0)]), (True, [("write", 1)])], "stay", [1 << 30], False)
+@given(moments=MOMENTS, end=ENDS, takes=TAKES, secure=st.booleans())
 def test_all_that_is_written_comes_out_once_and_in_order(
-    moments: list[tuple[bool, list[tuple[str, Any]]]], end: str, takes: list[int]
+    moments: list[tuple[bool, list[tuple[str, Any]]]], end: str, takes: list[int], secure: bool
 ) -> None:
-    world = World()
+    world = World(secure=secure)
     try:
-        caller = world.call()
-        world.until(lambda: world.made)
+        caller = world.enter()
         (writer,) = world.made
         heard = bytearray()
         ended = False
@@ -152,12 +195,11 @@ def test_all_that_is_written_comes_out_once_and_in_order(
 
         def listen() -> None:
             nonlocal ended
-            try:
-                piece = caller.recv(1 << 20)
-            except BlockingIOError:
-                return
-            heard.extend(piece)
-            ended = ended or not piece
+            with contextlib.suppress(BlockingIOError, ssl.SSLWantReadError):
+                while not ended:
+                    piece = caller.recv(1 << 20)
+                    heard.extend(piece)
+                    ended = not piece
 
         for in_a_burst, pieces in moments:
 
