@@ -97,6 +97,7 @@ class Writer(Protocol):
             self.transport.writeSequence([self.text(value), b"", self.text(value // 2)])
         elif kind == "push producer":
             if value and self.transport.producer is None:
+                self.paused = False  # whatever it was told when it was here before
                 self.transport.registerProducer(self, True)
             elif self.transport.producer is self:
                 self.transport.unregisterProducer()
