@@ -102,6 +102,13 @@ def contestants(c_echo: Path | None) -> tuple[list[Contestant], list[str]]:
         _ours("ours-twisted", "ours, --transport twisted", "--transport", "twisted"),
         _program("twisted", "stock Twisted", sys.executable, str(_PEERS / "twisted_server.py")),
     ]
+    # What our transport costs without the daemon, and what Python itself does.
+    echo = frozenset({"tcp-echo"})
+    for name, label, script in (
+        ("accelerated", "accelerate() alone", "accelerated_server.py"),
+        ("bare", "bare Python loop", "bare_loop.py"),
+    ):
+        found.append(_program(name, label, sys.executable, str(_PEERS / script), services=echo))
     missing = []
     asyncio_server = str(_PEERS / "asyncio_server.py")
     found.append(_program("asyncio", "asyncio", sys.executable, asyncio_server))

@@ -8,8 +8,6 @@ burst begins or ends, nor how connections are accepted.
 
 from __future__ import annotations
 
-import contextlib
-import mmap
 import select
 import socket
 import sys
@@ -19,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet import main, tcp, unix
 from twisted.internet.interfaces import IFileDescriptorReceiver
 from twisted.python.failure import Failure
+
+from socketsuite.transport.shared_buffer import shared_buffer
 
 if TYPE_CHECKING:
     from socketsuite.transport.burst import Burst
@@ -33,8 +33,6 @@ LARGEST_READ = 1 << 16
 # What the interpreter's own allocator serves, which is quicker: 512 bytes with the header of
 # a bytes object.  A connection that ever fills it is read in large pieces from then on.
 _SMALL_READ = 479
-_SHARED_BYTES = 1 << 19
-_HUGE_PAGE = 1 << 21
 _NO_LIMIT = sys.maxsize
 
 
@@ -151,7 +149,7 @@ class _Connection:
     def _borrow(self, _size: int) -> Any:
         burst = self.burst
         if burst.shared is None:
-            burst.shared = _one_huge_page()
+            burst.shared = shared_buffer()
         return burst.shared[: self.socket.recv_into(burst.shared)]
 
     def receive_failed(self, error: Exception) -> None:
@@ -291,12 +289,6 @@ class _Connection:
         if not self.disconnected and not self._aborting:
             self.burst.change(self, self.mask | OUT)
 
-    def has_work(self) -> bool:
-        """Whether a flush would do something."""
-        return bool(self.queued or self.disconnecting) or (
-            self._writeDisconnecting and not self._writeDisconnected
-        )
-
     def come_back(self) -> None:
         """After a flush by Twisted's own way: return to the short one if all is usual."""
         unusual = (
@@ -311,7 +303,8 @@ class _Connection:
             or self._tempDataBuffer
         )
         self.unsent = IDLE if self.plain and self.streams and not unusual else UNUSUAL
-        if not self.disconnected and self.has_work():
+        half_closing = self._writeDisconnecting and not self._writeDisconnected
+        if not self.disconnected and (self.queued or self.disconnecting or half_closing):
             self.arm()
 
     # ── what is out of the ordinary ─────────────────────────────────────────────────
@@ -351,18 +344,6 @@ class _Connection:
         self.step_aside()
         super().connectionLost(reason)  # type: ignore[misc]
         self.receive = self.send = _closed
-
-
-def _one_huge_page() -> memoryview:
-    """Return a buffer that lies in one piece of memory, where the kernel has one to give.
-
-    Pages of 4 KiB lie wherever they happen to, and may put one another out of the processor's
-    cache: from process to process, a megabyte took 640 to 1,240 µs that way.
-    """
-    made = mmap.mmap(-1, _HUGE_PAGE)
-    with contextlib.suppress(AttributeError, OSError):
-        made.madvise(mmap.MADV_HUGEPAGE)
-    return memoryview(made)[:_SHARED_BYTES]
 
 
 def _closed(_: Any) -> Any:

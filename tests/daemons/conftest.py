@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from socketsuite.testing import Daemon
+from tests.daemons.outside import SECONDS
 
 Start = Callable[..., Daemon]
 
@@ -37,3 +39,13 @@ def serve(launch: Start) -> Start:
         return launch(name, *free, *arguments, **more).wait_until_ready()
 
     return start
+
+
+@pytest.fixture
+def manager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[socket.socket]:
+    """A service manager's notify socket, as NOTIFY_SOCKET names it."""
+    path = tmp_path_factory.mktemp("run") / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as made:
+        made.bind(str(path))
+        made.settimeout(SECONDS)
+        yield made

@@ -28,17 +28,23 @@ def skip_without_networks() -> None:
         pytest.skip(f"this machine allows no network of one's own: {done.stderr.strip()}")
 
 
-def beside(daemon: Daemon, work: Callable[[], _Done]) -> _Done:
-    """Return what *work* does in the daemon's network; a socket made there stays there."""
+def beside(process: Daemon | int, work: Callable[[], _Done]) -> _Done:
+    """Return what *work* does in a process's network; a socket made there stays there."""
+    number = process if isinstance(process, int) else process.process.pid
     done: list[_Done] = []
+    failed: list[Exception] = []
 
     def enter_and_work() -> None:
-        with open(f"/proc/{daemon.process.pid}/ns/net") as network:
-            assert ctypes.CDLL(None).setns(network.fileno(), _CLONE_NEWNET) == 0
-        done.append(work())
+        try:
+            with open(f"/proc/{number}/ns/net") as network:
+                assert ctypes.CDLL(None).setns(network.fileno(), _CLONE_NEWNET) == 0
+            done.append(work())
+        except Exception as error:  # noqa: BLE001 - raised again where it was asked for
+            failed.append(error)
 
     thread = threading.Thread(target=enter_and_work)
     thread.start()
     thread.join()
-    (it,) = done
-    return it
+    if failed:
+        raise failed[0]
+    return done[0]

@@ -8,7 +8,6 @@ etc/ look for one, all of it readable by the users that systemd makes up.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import re
 import signal
@@ -16,7 +15,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -26,6 +24,7 @@ import psutil
 import pytest
 
 from tests.daemons.outside import SECONDS
+from tests.daemons.own_network import beside
 from tests.daemons.windows import until
 from tests.peers import program
 
@@ -33,7 +32,6 @@ PROJECT = Path(__file__).parents[2]
 ETC = PROJECT / "etc"
 BOOT = Path(__file__).with_suffix(".sh")
 SYSTEMD = Path("/lib/systemd/systemd")
-CLONE_NEWNET = 0x40000000
 SECONDS_TO_BOOT = 15.0
 ITS_NAMESPACES = ("--pid", "--mount", "--uts", "--ipc", "--net")
 ENVIRONMENT = {
@@ -187,23 +185,7 @@ class OwnSystemd:
 
     def within(self, work: Callable[[], _Done]) -> _Done:
         """Return what *work* does in its network; a socket made there stays there."""
-        done: list[_Done] = []
-        failed: list[Exception] = []
-
-        def enter_and_work() -> None:
-            try:
-                with open(f"/proc/{self.pid}/ns/net") as network:
-                    assert ctypes.CDLL(None).setns(network.fileno(), CLONE_NEWNET) == 0
-                done.append(work())
-            except Exception as error:  # noqa: BLE001 - raised again where it was asked for
-                failed.append(error)
-
-        thread = threading.Thread(target=enter_and_work)
-        thread.start()
-        thread.join()
-        if failed:
-            raise failed[0]
-        return done[0]
+        return beside(self.pid, work)
 
     def connect(self, port: int, host: str = "127.0.0.1") -> socket.socket:
         """Return a connection made at the first try, with a deadline on every call."""

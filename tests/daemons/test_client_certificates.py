@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from socketsuite.testing import Daemon
 from tests.authorities import SERVER, Identity, authority, certify, pem
+from tests.daemons.crowd import descriptors
 from tests.daemons.handshakes import Caller
 from tests.peers import program
 
@@ -156,7 +157,7 @@ class Club:
         connected, closed = self.daemon.lines[lines:]
         assert f"connected transport=tls peer={caller.peer} " in connected
         assert re.search(r' duration=\S+ reason="handshake failed: [ -~]{5,160}"$', closed)
-        assert self.descriptors() == self.quiet
+        assert descriptors(self.daemon) == self.quiet
         assert self.refusals() == refusals + 1
         return ending.how
 
@@ -170,9 +171,6 @@ class Club:
             )
         assert found is not None
         return float(found[1])
-
-    def descriptors(self) -> int:
-        return len(list(Path(f"/proc/{self.daemon.process.pid}/fd").iterdir()))
 
 
 @pytest.fixture(
@@ -205,7 +203,7 @@ def club(
                 assert member.shake_hands().read(11) == b"You are in\n"
                 daemon.wait_for_line(f"connected transport=tls peer={member.peer} ")
                 setattr(made, place, member)
-            made.quiet = made.descriptors()
+            made.quiet = descriptors(made.daemon)
             yield made
         assert daemon.stop() == 0
         assert "Traceback" not in daemon.log

@@ -79,15 +79,6 @@ def begin(serve: Start, launch: Start, clock: WallClock) -> Iterator[Start]:
         assert "Traceback" not in daemon.log
 
 
-@pytest.fixture
-def manager(tmp_path: Path) -> Iterator[socket.socket]:
-    """A service manager that waits for signs of life."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as made:
-        made.bind(str(tmp_path / "notify"))
-        made.settimeout(SECONDS)
-        yield made
-
-
 def hears_signs_of_life(manager: socket.socket, count: int) -> None:
     while count:
         count -= b"WATCHDOG=1" in manager.recv(4096)

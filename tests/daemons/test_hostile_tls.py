@@ -19,6 +19,7 @@ import pytest
 
 from socketsuite.testing import Daemon, read_all
 from tests.authorities import authority, certify, pem
+from tests.daemons.crowd import descriptors
 from tests.daemons.handshakes import Caller
 from tests.daemons.outside import SECONDS, reset
 from tests.peers import program
@@ -71,11 +72,8 @@ class Scene:
         assert last == closed
         reason = re.search(r' reason="?([ -~]{4,160}?)"?$', closed)
         assert reason is not None
-        assert self.descriptors() == self.quiet
+        assert descriptors(self.daemon) == self.quiet
         return reason[1]
-
-    def descriptors(self) -> int:
-        return len(list(Path(f"/proc/{self.daemon.process.pid}/fd").iterdir()))
 
 
 @pytest.fixture(
@@ -99,7 +97,7 @@ def scene(
         with made.caller() as made.witness:
             made.witness.shake_hands()
             made.look()
-            made.quiet = made.descriptors()
+            made.quiet = descriptors(made.daemon)
             yield made
         assert daemon.stop() == 0
         assert daemon.errors == ""

@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -46,15 +45,6 @@ os.execv(command[0], command)
 
 def activated(names: str, wanted: str) -> tuple[str, ...]:
     return sys.executable, "-c", ACTIVATE, names, wanted
-
-
-@pytest.fixture
-def manager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[socket.socket]:
-    path = tmp_path_factory.mktemp("run") / "notify"
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as made:
-        made.bind(str(path))
-        made.settimeout(PATIENCE)
-        yield made
 
 
 def heard(manager: socket.socket, key: str) -> list[str]:

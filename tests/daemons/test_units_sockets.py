@@ -89,15 +89,6 @@ class Unit:
         return told
 
 
-@pytest.fixture
-def manager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[socket.socket]:
-    path = tmp_path_factory.mktemp("run") / "notify"
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as made:
-        made.bind(str(path))
-        made.settimeout(SECONDS)
-        yield made
-
-
 def hears(manager: socket.socket, line: str) -> list[str]:
     """Return the lines of the next datagram that has *line*."""
     deadline = time.monotonic() + SECONDS
