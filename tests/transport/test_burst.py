@@ -395,3 +395,40 @@ def _closed(caller: socket.socket) -> bool:
         return False
     except ConnectionResetError:
         return True
+
+
+def test_who_borrows_the_buffer_gets_all_that_is_there_and_fewer_of_them_make_a_burst(
+    world: World,
+) -> None:
+    made: list[Any] = []
+    kinds: set[type] = set()
+
+    class Borrower(Recorder):
+        borrows_buffer = True
+
+        def dataReceived(self, data: Any) -> None:
+            kinds.add(type(data))
+            super().dataReceived(bytes(data))
+
+    world.listen(lambda: Borrower(made))
+    callers = [world.call() for _ in range(40)]
+    world.until(lambda: len(made) == 40)
+    burst, lengths = burst_of(world.reactor), []
+    own = burst._read
+
+    def read(ready: list[tuple[int, int]]) -> None:
+        lengths.append(len(ready))
+        own(ready)
+
+    burst._read = read  # type: ignore[method-assign]
+    for caller in callers:
+        caller.sendall(b"first")
+    world.until(lambda: all(one.received for one in made))
+    # From here on it is known that reads are large ones.
+    lengths.clear()
+    for caller in callers:
+        caller.sendall(b"x" * 20_000)
+    world.until(lambda: all(len(one.received) == 20_005 for one in made))
+    assert max(lengths) <= 16
+    assert kinds == {memoryview}
+    assert all(one.transport.bytes_in == 20_005 for one in made)

@@ -108,7 +108,9 @@ class Writer(Protocol):
         self.paused = True
 
     def resumeProducing(self) -> None:
-        self.paused = False
+        if self.paused:
+            self.paused = False
+            self.say(7)  # from within the flush that made room
 
     def stopProducing(self) -> None:
         pass
@@ -171,6 +173,16 @@ def _is_done(step: Callable[[], Any]) -> bool:
 
 @settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @example([(True, [("write", 0), ("write", 0)]), (True, [("write", 1)])], "stay", [1 << 30], False)
+@example(
+    [
+        (True, [("push producer", True), ("write", 70_000), ("write", 70_000)]),
+        (False, [("write", 5000)]),
+        (False, [("write", 5000)]),
+    ],
+    "stay",
+    [70_000, 1 << 30],
+    False,
+)
 @given(moments=MOMENTS, end=ENDS, takes=TAKES, secure=st.booleans())
 def test_all_that_is_written_comes_out_once_and_in_order(
     moments: list[tuple[bool, list[tuple[str, Any]]]], end: str, takes: list[int], secure: bool
