@@ -35,16 +35,16 @@ def accept_waiting(port: Any, burst: Burst, stock_accept: Callable[[], None]) ->
             else:
                 stock_accept()
             return
-        if len(peer) == 4 and peer[3]:
-            # A link-local caller: its scope belongs to its address.
-            numeric = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
-            peer = (socket.getnameinfo(peer, numeric)[0], *peer[1:])
         _begin(port, burst, skt, peer)
 
 
 def _begin(port: Any, burst: Burst, skt: socket.socket, peer: Any) -> None:
     transport: Any = None
     try:
+        if len(peer) == 4 and peer[3]:
+            # A link-local caller: its scope belongs to its address.
+            numeric = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
+            peer = (socket.getnameinfo(peer, numeric)[0], *peer[1:])
         protocol = port.factory.buildProtocol(port._buildAddr(peer))
         if protocol is None:
             skt.close()
@@ -58,7 +58,7 @@ def _begin(port: Any, burst: Burst, skt: socket.socket, peer: Any) -> None:
             log.err()
             skt.close()
         else:
-            burst.protocol_failed(transport)
+            burst.fail(transport)
 
 
 def _pause(port: Any) -> None:

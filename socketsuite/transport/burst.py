@@ -24,7 +24,6 @@ import contextlib
 import select
 from time import monotonic
 from typing import Any, TypeVar
-from weakref import WeakKeyDictionary
 
 from twisted.internet import error, main, tcp, unix
 from twisted.internet.interfaces import IReadDescriptor
@@ -76,6 +75,7 @@ class _LogContext(dict[str, Any]):
 
 
 _DONE = Failure(error.ConnectionDone())
+_FAILED = Failure(MemoryError())
 
 
 @implementer(IReadDescriptor)
@@ -83,13 +83,13 @@ class Burst:
     """The connections of one reactor that are read and written together.
 
     *dirty* lists those that have something to flush at the end of the burst.  A burst is
-    *active* while protocols are being called, from a read or from an accept; *current* is
-    the connection whose protocol that is.
+    *active* while protocols are being called, from a read or from an accept, and *flushing*
+    in its second half; *current* is the connection whose protocol that is.
     """
 
     def __init__(self, reactor: Any) -> None:
         self.reactor = reactor
-        self.active = False
+        self.active = self.flushing = False
         self.current: Any = None
         self.dirty: list[Any] = []
         self.members: dict[int, Any] = {}
@@ -115,8 +115,13 @@ class Burst:
 
     def doRead(self) -> None:
         """Run one burst: read what is ready, then flush what was written."""
-        if self._epoll is not None and not self.active:
+        if self._epoll is None or self.active:
+            return
+        try:
             context.call({ILogContext: _LogContext(self)}, self._run, self._epoll)
+        except BaseException:
+            # The reactor would end the reader that raised it, and with it every connection.
+            _log_exception(self)
 
     def _run(self, epoll: select.epoll) -> None:
         """Burst after burst, while they are busy and the turn is not over."""
@@ -129,40 +134,42 @@ class Burst:
                 return
 
     def _read(self, ready: list[tuple[int, int]]) -> None:
-        """Read each of *ready* once, then flush what their protocols wrote."""
+        """Read each of *ready* once, then flush what their protocols wrote.
+
+        Whatever is raised in here, by a protocol or for want of memory, ends the one
+        connection that was being read.
+        """
         reading = self.reading
         self.active = True
         try:
             for descriptor, events in ready:
+                transport = None
                 try:
-                    transport = reading[descriptor]
-                except KeyError:  # closed or paused meanwhile, or never read
-                    transport = None
-                if events != IN or transport is None:
-                    transport = self._other_events(descriptor, events)
-                    if transport is None:
+                    transport = reading.get(descriptor)
+                    if events != IN or transport is None:  # closed or paused meanwhile, or never read
+                        transport = self._other_events(descriptor, events)
+                        if transport is None:
+                            continue
+                    self.current = transport
+                    wanted = transport.wanted
+                    try:
+                        data = transport.receive(wanted)
+                    except BlockingIOError:
                         continue
-                self.current = transport
-                wanted = transport.wanted
-                try:
-                    data = transport.receive(wanted)
-                except BlockingIOError:
-                    continue
-                except Exception as error:
-                    transport.receive_failed(error)
-                    continue
-                if not data:
-                    self.end_of_stream(transport)
-                    continue
-                size = len(data)
-                if size == wanted:
-                    data = transport.read_rest(data)
+                    except Exception as error:
+                        transport.receive_failed(error)
+                        continue
+                    if not data:
+                        self.end_of_stream(transport)
+                        continue
                     size = len(data)
-                transport.bytes_in += size
-                try:
+                    if size == wanted:
+                        data = transport.read_rest(data)
+                        size = len(data)
+                    transport.bytes_in += size
                     transport.protocol.dataReceived(data)
                 except BaseException:
-                    self.protocol_failed(transport)
+                    self.fail(transport or self.members.get(descriptor))
         finally:
             self.end()
 
@@ -190,31 +197,36 @@ class Burst:
         return True
 
     def end(self) -> None:
-        """Flush everything that protocols wrote in this burst, and end it."""
+        """Flush everything that protocols wrote in this burst, and end it.
+
+        Whatever is raised in here ends the one connection that was being flushed.
+        """
         dirty = self.dirty
+        self.flushing = True
         # The list may grow meanwhile: a connectionLost may write to others.
         for transport in dirty:
-            data = transport.unsent
-            if not data:
-                data = self._more_than_one_piece(transport)
-                if not data:
-                    continue
-            transport.unsent = IDLE
             try:
-                sent = transport.send(data)
-            except BlockingIOError:
-                sent = 0
-            except OSError:
-                self.lose(transport, Failure(main.CONNECTION_LOST))
-                continue
-            transport.bytes_out += sent
-            if sent != len(data):
+                data = transport.unsent
+                if not data:
+                    data = self._more_than_one_piece(transport)
+                    if not data:
+                        continue
+                transport.unsent = IDLE
                 try:
+                    sent = transport.send(data)
+                except BlockingIOError:
+                    sent = 0
+                except OSError:
+                    self.lose(transport, Failure(main.CONNECTION_LOST))
+                    continue
+                transport.bytes_out += sent
+                transport.answered = transport.bytes_in
+                if sent != len(data):
                     transport.keep(data, sent)
-                except BaseException:  # of a producer that was told to pause
-                    self.protocol_failed(transport)
+            except BaseException:
+                self.fail(transport)
         dirty.clear()
-        self.active = False
+        self.active = self.flushing = False
         self.current = None
 
     def _more_than_one_piece(self, transport: Any) -> bytes:
@@ -234,16 +246,12 @@ class Burst:
         """Write by Twisted's own way, which knows of producers, closing and half-closing."""
         if transport.disconnected or transport._aborting:
             return
-        # What is written from in here leaves with the next burst, or a producer that is
-        # asked for more each time would keep this one going for ever.
-        transport.queued_to_flush = True
         self.current = transport
         try:
             why = transport.doWrite()
         except BaseException:
-            self.protocol_failed(transport)
+            self.fail(transport)
             return
-        transport.queued_to_flush = False
         if why is not None:
             self.lose(transport, _DONE if why is main.CONNECTION_DONE else Failure(why))
             return
@@ -254,23 +262,31 @@ class Burst:
     def end_of_stream(self, transport: Any) -> None:
         """Tell a connection that its peer has closed its half."""
         transport.stopReading()
-        try:
-            transport.readConnectionLost(_DONE)
-        except BaseException:
-            self.protocol_failed(transport)
+        transport.readConnectionLost(_DONE)
 
-    def protocol_failed(self, transport: Any) -> None:
-        """Log the exception being handled, and end the connection whose protocol raised it."""
-        failure = Failure()
-        log.callWithLogger(transport, log.err, failure)
-        self.lose(transport, failure)
+    def fail(self, transport: Any) -> None:
+        """Log the exception being handled, and end the connection that it came from.
+
+        Never raises: whoever calls this has others to serve.
+        """
+        try:
+            failure = Failure()
+        except BaseException:  # for want of memory
+            failure = _FAILED
+        _log_exception(transport, failure)
+        if transport is not None:
+            self.lose(transport, failure)
 
     def lose(self, transport: Any, reason: Failure) -> None:
-        """End a connection; what its protocol raises at that is logged."""
+        """End a connection; what its protocol raises at that is logged.  Never raises."""
         try:
             transport.connectionLost(reason)
         except BaseException:
-            log.callWithLogger(transport, log.err)
+            _log_exception(transport)
+        if transport.mask:
+            # It did not come as far as that.
+            with contextlib.suppress(BaseException):
+                self.change(transport, 0)
 
     # ── membership ──────────────────────────────────────────────────────────────────
 
@@ -279,23 +295,24 @@ class Burst:
         descriptor, before = transport.descriptor, transport.mask
         if mask == before:
             return
-        transport.mask = mask
-        if mask & IN:
-            self.reading[descriptor] = transport
-        else:
-            self.reading.pop(descriptor, None)
+        # The kernel first: where it refuses, nothing has changed.
         if not before:
             self._open().register(descriptor, mask)
             self.members[descriptor] = transport
         elif mask:
             self._open().modify(descriptor, mask)
         else:
-            del self.members[descriptor]
             # Closed behind our back, which takes it out of the set too?
             with contextlib.suppress(OSError):
                 self._open().unregister(descriptor)
+            del self.members[descriptor]
             if not self.members:
                 self.reactor.removeReader(self)
+        transport.mask = mask
+        if mask & IN:
+            self.reading[descriptor] = transport
+        else:
+            self.reading.pop(descriptor, None)
 
     def _open(self) -> select.epoll:
         if self._epoll is None:
@@ -310,14 +327,20 @@ class Burst:
             self._epoll = None
 
 
-_bursts: WeakKeyDictionary[Any, Burst] = WeakKeyDictionary()
+def _log_exception(transport: Any, failure: Failure | None = None) -> None:
+    """Log *failure*, else the exception being handled; where there is no memory for it, do not."""
+    with contextlib.suppress(BaseException):
+        log.callWithLogger(transport, log.err, failure)
 
 
 def burst_of(reactor: Any) -> Burst:
     """Return the one burst of *reactor*."""
-    if reactor not in _bursts:
-        _bursts[reactor] = Burst(reactor)
-    return _bursts[reactor]
+    # An attribute, so that both are freed together; a table beside would keep them for ever,
+    # since a burst and its connections know their reactor.
+    found: Burst | None = getattr(reactor, "_socketsuite_burst", None)
+    if found is None:
+        found = reactor._socketsuite_burst = Burst(reactor)
+    return found
 
 
 def accelerate(port: PortT, server: type | None = None) -> PortT:
@@ -343,6 +366,9 @@ def accelerate(port: PortT, server: type | None = None) -> PortT:
             return
         try:
             accept_waiting(port, burst, stock_accept)
+        except BaseException:
+            # The reactor would end the port that raised it.
+            _log_exception(port)
         finally:
             burst.end()
 

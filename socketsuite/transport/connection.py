@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import select
 import socket
-import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet import main, tcp, unix
 from twisted.internet.interfaces import IFileDescriptorReceiver
+from twisted.python import log
 from twisted.python.failure import Failure
 
 from socketsuite.transport.shared_buffer import shared_buffer
@@ -33,7 +33,6 @@ LARGEST_READ = 1 << 16
 # What the interpreter's own allocator serves, which is quicker: 512 bytes with the header of
 # a bytes object.  A connection that ever fills it is read in large pieces from then on.
 _SMALL_READ = 479
-_NO_LIMIT = sys.maxsize
 
 
 class _State(tuple[()]):
@@ -58,11 +57,11 @@ class _Connection:
 
     :cvar exhausted: called when a caller cannot be accepted for want of descriptors or
         memory; callers then wait in the kernel's queue.  Without it Twisted turns them away.
-    :cvar limit: unsent bytes that may wait; one more calls :meth:`overflow`.
     :ivar unsent: the bytes to be sent at the end of the burst, if they were written in one
         piece; else :data:`IDLE`, :data:`MANY` or :data:`UNUSUAL`.
     :ivar wanted: bytes to be read at once.
-    :ivar attention: unsent bytes from which on producers and the limit are looked at.
+    :ivar answered: what *bytes_in* was when bytes were last sent.
+    :ivar attention: unsent bytes from which on a producer is paused.
     :ivar plain: bytes go out by *send*; else Twisted's own way is needed.
     :ivar streams: there is no pull producer to be asked after each flush.
     """
@@ -71,6 +70,7 @@ class _Connection:
         "_tempDataBuffer",
         "_tempDataLen",
         "_writeDisconnecting",
+        "answered",
         "attention",
         "burst",
         "bytes_in",
@@ -92,7 +92,6 @@ class _Connection:
     )
 
     shared_burst: Burst
-    limit = _NO_LIMIT
     exhausted: Any = None
 
     # Twisted's own attributes, which the classes beside this one bring.
@@ -105,10 +104,11 @@ class _Connection:
         connected: int
         disconnected: int
         producer: Any
+        streamingProducer: bool
         socket: Any
         _writeDisconnected: bool
         _aborting: bool
-        _maybePauseProducer: Callable[[], None]
+        _isSendBufferFull: Callable[[], bool]
 
     def __init__(self, skt: socket.socket, *arguments: Any) -> None:
         self.burst = self.shared_burst
@@ -116,10 +116,10 @@ class _Connection:
         self.receive: Callable[[int], Any] = skt.recv
         self.send: Callable[[bytes], int] = skt.send
         self.wanted = _SMALL_READ
-        self.mask = self.bytes_in = self.bytes_out = 0
+        self.mask = self.bytes_in = self.bytes_out = self.answered = 0
         self.queued_to_flush = False
         self.plain = self.streams = True
-        self.attention = min(self.bufferSize, self.limit)
+        self.attention = self.bufferSize
         self.dataBuffer = b""
         self.offset = self.disconnecting = 0
         self._writeDisconnecting = self.producerPaused = False
@@ -153,7 +153,12 @@ class _Connection:
         return burst.shared[: self.socket.recv_into(burst.shared)]
 
     def receive_failed(self, error: Exception) -> None:
-        """The connection cannot be read: end it."""
+        """The connection cannot be read: end it.
+
+        :raises Exception: *error* itself, if it is not the socket's.
+        """
+        if not isinstance(error, OSError):
+            raise error
         self.burst.lose(self, Failure(main.CONNECTION_LOST))
 
     def startReading(self) -> None:
@@ -169,9 +174,10 @@ class _Connection:
         if unsent is IDLE and type(data) is bytes:
             burst = self.burst
             if burst.active:
-                # Whether that is too much is seen when the kernel has taken its part.
-                self.unsent = data
+                # Whether that is too much is seen when the kernel has taken its part.  In this
+                # order: for want of memory nothing has changed.
                 burst.dirty.append(self)
+                self.unsent = data
             elif data:
                 self._send_now(data)
         elif unsent is UNUSUAL or type(data) is not bytes:
@@ -186,8 +192,9 @@ class _Connection:
 
     def _write_unusually(self, data: bytes) -> None:
         self.step_aside()
-        super().write(data)  # type: ignore[misc]
-        self._look_after_queue()
+        if not self._aborting:
+            super().write(data)  # type: ignore[misc]
+            self._look_after_queue()
 
     def _gather(self) -> None:
         """Put the one piece that was written where more can be added."""
@@ -218,8 +225,17 @@ class _Connection:
         self._maybePauseProducer()
         if self.producerPaused:
             self.step_aside()
-        if self.queued > self.limit:
-            self.overflow()
+
+    def _maybePauseProducer(self) -> None:
+        """Pause a push producer whose bytes wait; once, until it is resumed.
+
+        Twisted's own pauses it again with each write, which those that count never forgive.
+        """
+        if self.producer is None or not self.streamingProducer or self.producerPaused:
+            return
+        if self._isSendBufferFull():
+            self.producerPaused = True
+            self.producer.pauseProducing()
 
     def _send_now(self, data: bytes) -> None:
         """Send outside of a burst; what goes wrong is left to the next one.
@@ -231,6 +247,7 @@ class _Connection:
         except OSError:
             sent = 0
         self.bytes_out += sent
+        self.answered = self.bytes_in
         if sent < len(data):
             self.keep(data, sent)
 
@@ -244,8 +261,9 @@ class _Connection:
 
     def writeSequence(self, iovec: Any) -> None:
         self.step_aside()
-        super().writeSequence(iovec)  # type: ignore[misc]
-        self._look_after_queue()
+        if not self._aborting:
+            super().writeSequence(iovec)  # type: ignore[misc]
+            self._look_after_queue()
 
     def writeSomeData(self, data: bytes) -> Any:
         if self.plain:
@@ -259,6 +277,7 @@ class _Connection:
             sent = super().writeSomeData(data)  # type: ignore[misc]
         if isinstance(sent, int):
             self.bytes_out += sent
+            self.answered = self.bytes_in
         return sent
 
     @property
@@ -267,18 +286,16 @@ class _Connection:
         one_piece = len(self.unsent)  # a state counts as nothing
         return len(self.dataBuffer) - self.offset + self._tempDataLen + one_piece
 
-    def overflow(self) -> None:
-        """Drop a peer that leaves too much unread."""
-        self.abortConnection()
-
     def startWriting(self) -> None:
         if self.queued_to_flush:
             return
         burst = self.burst
-        if burst.active:
-            self.queued_to_flush = True
+        if burst.active and not burst.flushing:
             burst.dirty.append(self)
+            self.queued_to_flush = True
         else:
+            # Also while a burst is flushed: a producer that is asked for more each time would
+            # keep it going for ever.
             self.arm()
 
     def stopWriting(self) -> None:
@@ -291,6 +308,8 @@ class _Connection:
 
     def come_back(self) -> None:
         """After a flush by Twisted's own way: return to the short one if all is usual."""
+        if self.unsent is not UNUSUAL:
+            return  # somebody wrote by the short way meanwhile: that leaves with this burst
         unusual = (
             self.TLS
             or self.disconnected
@@ -303,8 +322,9 @@ class _Connection:
             or self._tempDataBuffer
         )
         self.unsent = IDLE if self.plain and self.streams and not unusual else UNUSUAL
-        half_closing = self._writeDisconnecting and not self._writeDisconnected
-        if not self.disconnected and (self.queued or self.disconnecting or half_closing):
+        # What else there is to be done, a producer's last bytes and a close that waits for them,
+        # begins with startWriting(), as it does on Twisted's own transport.
+        if self.queued and not self.disconnected:
             self.arm()
 
     # ── what is out of the ordinary ─────────────────────────────────────────────────
@@ -318,6 +338,7 @@ class _Connection:
 
     def unregisterProducer(self) -> None:
         self.streams = True
+        self.producerPaused = False
         super().unregisterProducer()  # type: ignore[misc]
 
     def loseConnection(self) -> None:
@@ -342,6 +363,14 @@ class _Connection:
 
     def connectionLost(self, reason: Failure) -> None:
         self.step_aside()
+        self.disconnected, self.connected = 1, 0
+        producer, self.producer = self.producer, None
+        try:
+            if producer is not None:
+                producer.stopProducing()
+        except BaseException:
+            # The connection ends all the same, and its protocol is told.
+            log.callWithLogger(self, log.err)
         super().connectionLost(reason)  # type: ignore[misc]
         self.receive = self.send = _closed
 

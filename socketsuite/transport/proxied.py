@@ -147,7 +147,7 @@ class Proxied:
         try:
             self._serve(header)
         except BaseException:
-            self.burst.protocol_failed(self)
+            self.burst.fail(self)
 
     def _serve(self, header: Header) -> None:
         if header.source is not None:

@@ -21,6 +21,7 @@ from twisted.internet import main
 from twisted.internet.interfaces import (
     IDelayedCall,
     IHalfCloseableProtocol,
+    IHandshakeListener,
     INegotiated,
     ISSLTransport,
 )
@@ -72,6 +73,7 @@ class BurstTLSServer(BurstTCPServer):
     _in_room: Any = None
 
     _waiting: Any = None
+    _notify_waits = False
     _deadline: IDelayedCall | None = None
 
     def begin(self) -> None:
@@ -94,11 +96,14 @@ class BurstTLSServer(BurstTCPServer):
         self.why = HANDSHAKE_LATE
         self.abortConnection()
 
-    def _shake_hands(self, size: int) -> bytes:
-        """Take the handshake one step further; at its end connect the protocol, and read.
+    def _shake_hands(self, _size: int) -> bytes:
+        """Take the handshake one step further; at its end connect the protocol.
 
-        :raises BlockingIOError: when the peer's next step is awaited.
-        :raises OSError: when the handshake has failed.
+        What came with its end is still with the kernel, record by record, and is read by the
+        next burst, if the protocol has not paused its transport by then.
+
+        :raises BlockingIOError: always, but when the handshake has failed.
+        :raises OSError: when it has.
         """
         try:
             self._tls.do_handshake()
@@ -115,27 +120,43 @@ class BurstTLSServer(BurstTCPServer):
         self.protocol, self._waiting = self._waiting, None
         try:
             self.protocol.makeConnection(self)
-        except BaseException:
-            self.burst.protocol_failed(self)
-            raise BlockingIOError from None
-        data: bytes = self.receive(size)
-        return data
+            usable = self.connected and not self._aborting
+            if usable and IHandshakeListener.providedBy(self.protocol):
+                self.protocol.handshakeCompleted()
+        except BaseException:  # whatever it is, it is not the socket's
+            self.burst.fail(self)
+        raise BlockingIOError
 
     def doWrite(self) -> Any:
         """Write on; in a handshake, that is the handshake's own next flight."""
         if self._waiting is None:
+            if self._notify_waits:
+                self.stopWriting()
+                self._send_close_notify()
+                return None
             return super().doWrite()
         self.stopWriting()
         try:
-            data = self._shake_hands(_RECORD_BYTES)
+            self._shake_hands(0)
         except BlockingIOError:
-            return None
-        except Exception as error:
+            pass
+        except OSError as error:
             self.receive_failed(error)
-            return None
-        self.bytes_in += len(data)
-        self.protocol.dataReceived(data)
         return None
+
+    def loseConnection(self) -> None:
+        """Close; in a handshake at once, since there is nothing that could be said first."""
+        if self._waiting is not None:
+            self.abortConnection()
+        else:
+            super().loseConnection()
+
+    def loseWriteConnection(self) -> None:
+        """Close our half; in a handshake, that is all of it."""
+        if self._waiting is not None:
+            self.abortConnection()
+        else:
+            super().loseWriteConnection()
 
     def _forget_deadline(self) -> None:
         if self._deadline is not None:
@@ -216,8 +237,14 @@ class BurstTLSServer(BurstTCPServer):
         self.arm()
         return None
 
+    def _send_close_notify(self) -> None:
+        """Send close_notify, now or when the kernel takes it; reading goes on."""
+        self._notify_waits = not self._say_goodbye()
+        if self._notify_waits:
+            self.arm()
+
     def _closeWriteConnection(self) -> None:
-        self._say_goodbye()
+        self._send_close_notify()
         if IHalfCloseableProtocol.providedBy(self.protocol):
             self.protocol.writeConnectionLost()
 
