@@ -20,17 +20,18 @@ ROOMS: dict[str, set[str]] = {
     "__init__": set(),
     "settings": set(),
     "framing": set(),
-    "transport": {"framing"},
+    "reasons": set(),
+    "transport": {"framing", "reasons"},
     "testing": set(),
-    "observe": {"settings", "framing"},
-    "policies": {"observe", "transport", "settings"},
+    "observe": {"settings", "framing", "reasons"},
+    "policies": {"observe", "transport", "settings", "reasons"},
     "services": {"framing", "settings"},
     "clients": {"framing", "settings", "plugin", "observe"},
     "plugin": {"daemon"},
-    "daemon": {"plugin", "policies", "observe", "transport", "settings"},
+    "daemon": {"plugin", "policies", "observe", "transport", "settings", "reasons"},
 }
 # These are pure: no Twisted, no third party.
-STANDARD_LIBRARY_ONLY = {"settings", "framing", "testing"}
+STANDARD_LIBRARY_ONLY = {"settings", "framing", "reasons", "testing"}
 # Where a process begins, and so where a reactor is chosen.
 REACTOR_IS_CHOSEN_IN = {"daemon/assemble.py", "clients/run.py"}
 

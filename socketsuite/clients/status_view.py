@@ -40,6 +40,7 @@ def plain(status: Status) -> str:
         refused = sum(service["refused"].values())
         head.append(f"service {_safe(service['name'])} {numbers} refused={refused}")
         head += [f"listener {_listener(one)}" for one in service["listeners"]]
+        head += _reasons(service)
     rows = [_HEADINGS, *(tuple(_cell(row[key]) for key in _KEYS) for row in status["connections"])]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
@@ -50,6 +51,17 @@ def plain(status: Status) -> str:
     return "\n".join([*head, *lines, *([f"and {left_out} more"] if left_out else [])])
 
 
+def _reasons(service: Mapping[str, Any]) -> list[str]:
+    """Return why connections of *service* were refused and closed, and how often."""
+    counted = ((event, service[event]) for event in ("refused", "closed"))
+    return [
+        f"{event} {_safe(service['name'])} "
+        + " ".join(f"{_safe(label)}={count}" for label, count in counts.items())
+        for event, counts in counted
+        if counts
+    ]
+
+
 def tables(status: Status, before: Status | None = None, height: int = 0) -> RenderableType:
     """Return *status* for a terminal.
 
@@ -57,7 +69,12 @@ def tables(status: Status, before: Status | None = None, height: int = 0) -> Ren
     :param height: lines there are room for; 0 is no limit.
     """
     rates = _rates(before, status)
-    parts = [_services(status, rates), _connections(status, rates, height)]
+    reasons = [line for one in status["services"] for line in _reasons(one)]
+    parts = [
+        _services(status, rates),
+        *(Text(line, style="dim", overflow="ellipsis", no_wrap=True) for line in reasons),
+        _connections(status, rates, height - len(reasons) if height else 0),
+    ]
     process = status["process"]
     title = Text.assemble(
         (f" {_safe(process['command'])} ", "bold"),

@@ -14,6 +14,7 @@ from twisted.logger import Logger
 from socketsuite.observe.addresses import endpoint_text
 from socketsuite.observe.events import Events, Notice, Received, Refused
 from socketsuite.policies.peers import DatagramPolicy
+from socketsuite.reasons import Reason
 
 
 class DatagramGate(DatagramProtocol):
@@ -69,6 +70,6 @@ class DatagramGate(DatagramProtocol):
         self._events.emit(Received(self._service, "udp", peer, datagram))
         self._inner.datagramReceived(datagram, addr)
 
-    def _refuse(self, reason: str, addr: Any) -> None:
+    def _refuse(self, reason: Reason, addr: Any) -> None:
         peer = endpoint_text(addr[0], addr[1])
-        self._events.emit(Refused(self._service, "udp", peer, reason))
+        self._events.emit(Refused(self._service, "udp", peer, reason.label))

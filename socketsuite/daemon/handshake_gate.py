@@ -25,7 +25,8 @@ from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from socketsuite.transport.tls import HANDSHAKE_LATE, error_words, handshake_words
+from socketsuite.reasons import DECLINED, HANDSHAKE_TIMEOUT, Reason
+from socketsuite.transport.tls import handshake_reason, stream_reason
 
 
 def wrap(
@@ -73,9 +74,9 @@ class _TLSProtocol(TLSMemoryBIOProtocol):
         if reason is not None and isinstance(reason.value, SSL.Error):
             assert self._tlsConnection is not None
             raw.why = raw.why or (
-                error_words(reason.value)
+                stream_reason(reason.value)
                 if self._handshakeDone
-                else handshake_words(reason.value, self._tlsConnection)
+                else handshake_reason(reason.value, self._tlsConnection)
             )
         elif reason is None and not self.disconnecting:
             raw.peer_finished = True
@@ -124,13 +125,13 @@ class _HandshakeGate(Protocol):
 
     def _late(self) -> None:
         self._deadline = None
-        self._abort(HANDSHAKE_LATE)
+        self._abort(HANDSHAKE_TIMEOUT)
 
     def drain(self) -> None:
         """Nobody has been served yet: there is nothing to finish."""
         self._abort()
 
-    def _abort(self, why: str | None = None) -> None:
+    def _abort(self, why: Reason | None = None) -> None:
         raw: Any = self.transport.transport  # type: ignore[union-attr]
         raw.why = why or raw.why
         raw.abortConnection()
@@ -141,6 +142,7 @@ class _HandshakeGate(Protocol):
         tls: Any = self.transport
         protocol = self._factory.inner.buildProtocol(self._address)
         if protocol is None:
+            tls.transport.why = tls.transport.why or DECLINED
             tls.loseConnection()
             return
         tls.wrappedProtocol = protocol

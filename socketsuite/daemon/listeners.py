@@ -144,7 +144,8 @@ class Listeners:
             by_proxy=by_proxy,
             prepare=self._prepare if each else None,
         )
-        proxies = Proxies(self._trusts, self._connections.admit) if by_proxy else None
+        admission = self._connections.refusal_behind_proxy, self._connections.admit
+        proxies = Proxies(self._trusts, *admission) if by_proxy else None
         watch_port(port, watch, burst=self._burst, tls=secure, proxies=proxies)
 
     def listen(self, description: str, factory: Any) -> None:

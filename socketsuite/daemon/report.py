@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from socketsuite import __version__
 from socketsuite.observe.lag import LoopDelay
 from socketsuite.observe.metrics import Subject
+from socketsuite.reasons import CLOSED_BY_OPERATOR
 
 # Of Linux's struct tcp_info: milliseconds since data was last sent and received.
 _TCP_INFO = struct.Struct("=8x36xI4xI")
@@ -94,7 +95,7 @@ def _open(subject: Subject) -> list[Any]:
 
 
 def _close(transport: Any) -> None:
-    transport.why = transport.why or "closed by operator"
+    transport.why = transport.why or CLOSED_BY_OPERATOR
     if transport.queued:
         transport.abortConnection()  # a polite close would wait for a peer that does not read
         return
@@ -114,7 +115,7 @@ def _service(subject: Subject) -> dict[str, Any]:
         "open": sum(reading.open.values()),
         "opened": sum(tally.opened.values()),
         "closed": {reason: count for reason, count in tally.closed.items() if count},
-        "refused": dict(tally.refused),
+        "refused": {reason: count for reason, count in tally.refused.items() if count},
         "bytes_in": reading.bytes_in,
         "bytes_out": reading.bytes_out,
         "queued": reading.queued,

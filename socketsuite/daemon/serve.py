@@ -31,10 +31,9 @@ from socketsuite.policies.connections import Connections
 from socketsuite.policies.peers import DatagramPolicy
 from socketsuite.policies.slow import SlowReaders, TotalQueue
 from socketsuite.policies.sweeps import Sweeps
+from socketsuite.reasons import DRAIN_TIMEOUT, DRAINED, STOPPED, Reason
 from socketsuite.settings import SettingsError
 from socketsuite.transport.burst import AVAILABLE
-
-DRAIN_LATE = "drain timeout"
 
 
 class ServiceDaemon(Service):
@@ -224,7 +223,7 @@ class ServiceDaemon(Service):
         timeout = self.configuration.limits.drain_timeout
         self.events.emit(Draining(self.configuration.name, len(self.connections), timeout))
         if self.connections.open:
-            self._late = self.reactor.callLater(timeout, self._abort_all, DRAIN_LATE)
+            self._late = self.reactor.callLater(timeout, self._abort_all, DRAIN_TIMEOUT)
             for transport in list(self.connections.open):
                 self._ask_to_finish(transport)
         self.connections.when_empty(self._finished)
@@ -237,7 +236,7 @@ class ServiceDaemon(Service):
         finish = getattr(protocol, "drain", None)
         if finish is None:
             return
-        transport.why = transport.why or "drained"
+        transport.why = transport.why or DRAINED
         try:
             finish()
         except Exception:  # noqa: BLE001 - a stranger's code: it costs this connection alone
@@ -246,9 +245,9 @@ class ServiceDaemon(Service):
 
     def hurry(self) -> None:
         """Wait no longer for a drain under way."""
-        self._abort_all("stopped")
+        self._abort_all(STOPPED)
 
-    def _abort_all(self, why: str) -> None:
+    def _abort_all(self, why: Reason) -> None:
         for transport in list(self.connections.open):
             transport.why = why
             transport.abortConnection()
@@ -268,7 +267,7 @@ class ServiceDaemon(Service):
     def stopService(self) -> None:
         """Close everything at once; a drain that has happened leaves nothing to close."""
         super().stopService()
-        self._abort_all("stopped")
+        self._abort_all(STOPPED)
         self.close()
 
     def close(self) -> None:

@@ -33,7 +33,10 @@ class Connected:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """A connection is over: bytes each way, *duration* in seconds, and why."""
+    """A connection that was let in is over: bytes each way, *duration* in seconds, and why.
+
+    *reason* and *detail* are those of a :class:`~socketsuite.reasons.Reason`.
+    """
 
     service: str
     transport: str
@@ -42,16 +45,21 @@ class Closed:
     bytes_out: int
     duration: float
     reason: str
+    detail: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A peer was not let in, or its datagram not answered."""
+    """A peer was not let in, or its datagram not answered.
+
+    *reason* and *detail* are those of a :class:`~socketsuite.reasons.Reason`.
+    """
 
     service: str
     transport: str
     peer: str
     reason: str
+    detail: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,47 +20,12 @@ from twisted.logger import Logger
 from socketsuite import __version__
 from socketsuite.observe.events import Closed, Connected, Draining, Event, Listening, Refused
 from socketsuite.observe.lag import BOUNDS, LoopDelay
+from socketsuite.reasons import CLOSED, REFUSED
 from twisted import __version__ as twisted_version
 
-_OTHER = "other"
-# A label's values must be few and known; what stands behind a colon is only for the log.
-CLOSED = (
-    "aborted by service",
-    "bad PROXY header",
-    "closed by operator",
-    "closed by peer",
-    "closed by service",
-    "closed in mid-stream",
-    "denied",
-    "drain timeout",
-    "drained",
-    "error in protocol",
-    "first byte timeout",
-    "handshake failed",
-    "handshake timeout",
-    "idle timeout",
-    "lost",
-    "proxy-from",
-    "PROXY header timeout",
-    "send queue full",
-    "stopped",
-    "total send queue full",
-    "user timeout",
-    "write timeout",
-)
-_CLOSED_LABELS = {words: words.lower().replace(" ", "_").replace("-", "_") for words in CLOSED}
-_LABEL = re.compile(r"[a-z][a-z0-9_]{0,39}")
-_MOST_REFUSAL_REASONS = 32
 _MOST_OWN_FIGURES = 64
 _FIGURE_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_]{0,99}")
 _DATAGRAM_COUNTS = ("datagrams_in", "datagrams_out", "bytes_in", "bytes_out")
-
-
-def closed_label(reason: str) -> str:
-    """Return the label for why a connection ended: one of a fixed set."""
-    if reason.startswith("send queue full"):
-        return "send_queue_full"
-    return _CLOSED_LABELS.get(reason.partition(":")[0], _OTHER)
 
 
 class Tally:
@@ -74,8 +39,8 @@ class Tally:
         self.service = service
         self.listening: list[Listening] = []
         self.opened: Counter[str] = Counter()
-        self.closed: Counter[str] = Counter(dict.fromkeys([*_CLOSED_LABELS.values(), _OTHER], 0))
-        self.refused: Counter[str] = Counter()
+        self.closed: Counter[str] = Counter(dict.fromkeys(CLOSED, 0))
+        self.refused: Counter[str] = Counter(dict.fromkeys(REFUSED, 0))
         self.bytes_in = 0
         self.bytes_out = 0
         self.draining = False
@@ -85,23 +50,16 @@ class Tally:
         if isinstance(event, Connected):
             self.opened[event.transport] += 1
         elif isinstance(event, Closed):
-            self.closed[closed_label(event.reason)] += 1
+            self.closed[event.reason] += 1
             self.bytes_in += event.bytes_in
             self.bytes_out += event.bytes_out
         elif isinstance(event, Refused):
-            self.refused[self._refusal_label(event.reason)] += 1
+            self.refused[event.reason] += 1
         elif isinstance(event, Listening):
             self.listening.append(event)
         elif isinstance(event, Draining):
             self.draining = True
             self.listening.clear()
-
-    def _refusal_label(self, reason: str) -> str:
-        label = reason.partition(":")[0].strip().lower().replace(" ", "_").replace("-", "_")
-        if label in self.refused:
-            return label
-        room = len(self.refused) < _MOST_REFUSAL_REASONS
-        return label if room and _LABEL.fullmatch(label) else _OTHER
 
 
 @dataclass

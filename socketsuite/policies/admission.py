@@ -11,6 +11,7 @@ from typing import Any
 from socketsuite.policies.hosts import HostLimits
 from socketsuite.policies.networks import Admission, Networks
 from socketsuite.policies.settings import AdmissionSettings
+from socketsuite.reasons import MAX_CONNECTIONS, Reason
 
 
 class Doorkeeper:
@@ -32,14 +33,14 @@ class Doorkeeper:
             seconds,
         )
 
-    def refusal(self, host: Any, connections: int) -> str | None:
+    def refusal(self, host: Any, connections: int) -> Reason | None:
         """Return why a new connection of *host* is not let in, or ``None``.
 
         :param host: the address, ``None`` on a Unix socket.
         :param connections: how many are open already.
         """
         if 0 < self.max_connections <= connections:
-            return "max-connections"
+            return MAX_CONNECTIONS
         if host is None:
             return None
         return self.lists.refusal(host) or self.hosts.refusal(host)

@@ -22,6 +22,17 @@ from socketsuite.observe.addresses import address_text
 from socketsuite.observe.events import Closed, Connected, Events, Received, Refused
 from socketsuite.policies.admission import Doorkeeper
 from socketsuite.policies.slow import SlowReaders
+from socketsuite.reasons import (
+    ABORTED_BY_SERVICE,
+    CLOSED_BY_PEER,
+    CLOSED_BY_SERVICE,
+    DECLINED,
+    ERROR_IN_PROTOCOL,
+    LOST,
+    NO_DESCRIPTORS,
+    NO_MEMORY,
+    Reason,
+)
 from socketsuite.transport.watched import Watched
 
 _ids = itertools.count(1)
@@ -69,13 +80,15 @@ class Connections:
 
     # ── who comes in ────────────────────────────────────────────────────────────────
 
-    def refuses(self, address: Any, kind: str) -> str | None:
-        """Return why a caller is not let in, and tell of it; ``None`` to let it in."""
+    def refusal(self, address: Any) -> Reason | None:
+        """Return why a caller is not let in, or ``None`` to let it in."""
         # One whose header is awaited is in the list already, and takes no place of its own.
-        reason = self.door.refusal(getattr(address, "host", None), self.admitted)
-        if reason is not None:
-            self.events.emit(Refused(self.service, kind, address_text(address), reason))
-        return reason
+        return self.door.refusal(getattr(address, "host", None), self.admitted)
+
+    def refused(self, address: Any, kind: str, reason: Reason) -> None:
+        """Tell that a caller was not let in."""
+        peer = address_text(address)
+        self.events.emit(Refused(self.service, kind, peer, reason.label, reason.detail))
 
     def opened(self, transport: Watched) -> None:
         """Take a new connection in; by a proxy, until it says for whom."""
@@ -93,17 +106,17 @@ class Connections:
         if not transport.watch.by_proxy:
             self._admit(connection)
 
-    def admit(self, transport: Watched) -> str | None:
-        """Decide about a connection whose real peer a proxy has named; see :meth:`refuses`."""
-        peer = transport.getPeer()
-        reason = self.refuses(peer, transport.watch.kind)
-        if reason is None:
-            connection = self.open[transport]
-            connection.peer = address_text(peer)
-            connection.local = address_text(transport.getHost())
-            connection.host = getattr(peer, "host", None)
-            self._admit(connection)
-        return reason
+    def refusal_behind_proxy(self, transport: Watched) -> Reason | None:
+        """Decide about a connection whose real peer a proxy has named; see :meth:`refusal`."""
+        connection, peer = self.open[transport], transport.getPeer()
+        connection.peer = address_text(peer)
+        connection.local = address_text(transport.getHost())
+        connection.host = getattr(peer, "host", None)
+        return self.refusal(peer)
+
+    def admit(self, transport: Watched) -> None:
+        """Let a connection in that came by a proxy."""
+        self._admit(self.open[transport])
 
     def _admit(self, connection: Connection) -> None:
         connection.admitted = True
@@ -126,28 +139,32 @@ class Connections:
 
     def exhausted(self, kind: str, error: OSError) -> None:
         """Tell that callers wait because this process can have no more descriptors."""
-        reason = "no-memory" if error.errno == errno.ENOMEM else "no-descriptors"
-        self.events.emit(Refused(self.service, kind, "-", reason))
+        reason = NO_MEMORY if error.errno == errno.ENOMEM else NO_DESCRIPTORS
+        self.events.emit(Refused(self.service, kind, "-", reason.label))
 
     def closed(self, transport: Watched, reason: Failure) -> None:
-        """Let a connection go, and tell how it was."""
+        """Let a connection go, and tell how it was; of one never let in, that it was refused."""
         connection = self.open.pop(transport)
         if self.slow is not None:
             self.slow.behind.pop(transport, None)
+        why, kind = closing_reason(transport, reason), transport.watch.kind
         if connection.admitted:
             self.admitted -= 1
             self.door.hosts.closed(connection.host)
-        self.events.emit(
-            Closed(
-                self.service,
-                transport.watch.kind,
-                connection.peer,
-                transport.bytes_in,
-                transport.bytes_out,
-                self.seconds() - connection.opened_at,
-                closing_words(transport, reason),
+            self.events.emit(
+                Closed(
+                    self.service,
+                    kind,
+                    connection.peer,
+                    transport.bytes_in,
+                    transport.bytes_out,
+                    self.seconds() - connection.opened_at,
+                    why.label,
+                    why.detail,
+                )
             )
-        )
+        else:
+            self.events.emit(Refused(self.service, kind, connection.peer, why.label, why.detail))
         if not self.open:
             waiting, self._when_empty = self._when_empty, []
             for callback in waiting:
@@ -166,21 +183,21 @@ class Connections:
         for connection in list(self.open.values()):
             reason = door.lists.refusal(connection.host) if connection.admitted else None
             if reason is not None:
-                connection.transport.why = "denied"
+                connection.transport.why = reason
                 connection.transport.abortConnection()
 
 
-def closing_words(transport: Watched, reason: Failure) -> str:
-    """Return why a connection ended, in words an operator searches for."""
+def closing_reason(transport: Watched, reason: Failure) -> Reason:
+    """Return why a connection ended: as somebody said, or else as it looks."""
     if transport.why is not None:
         return transport.why
     if reason.check(ConnectionDone):
-        return "closed by peer" if transport.peer_finished else "closed by service"
+        return CLOSED_BY_PEER if transport.peer_finished else CLOSED_BY_SERVICE
     if reason.check(ConnectionAborted):
-        return "aborted by service"
+        return ABORTED_BY_SERVICE
     if reason.check(ConnectionLost):
-        return "lost"
-    return f"error in protocol: {reason.type.__name__}" if reason.type else "error in protocol"
+        return LOST
+    return ERROR_IN_PROTOCOL.because(reason.type.__name__) if reason.type else ERROR_IN_PROTOCOL
 
 
 class Gate(Factory):
@@ -206,8 +223,16 @@ class Gate(Factory):
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """Return the service's protocol, or ``None`` to close the connection at once."""
-        if not self._by_proxy and self._connections.refuses(addr, self._kind) is not None:
-            return None
+        if self._by_proxy:
+            return self._build(addr)
+        protocol, reason = None, self._connections.refusal(addr)
+        if reason is None:
+            protocol = self._build(addr)
+        if protocol is None:
+            self._connections.refused(addr, self._kind, reason or DECLINED)
+        return protocol
+
+    def _build(self, addr: IAddress | None) -> Any:
         try:
             return self._factory.buildProtocol(addr)  # type: ignore[arg-type]
         except Exception:  # noqa: BLE001 - a stranger's code: it costs this connection alone

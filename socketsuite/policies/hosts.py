@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from typing import Any, Literal
+from typing import Any
 
 from socketsuite.policies.networks import host_key
+from socketsuite.reasons import MAX_CONNECTIONS_PER_HOST, MAX_RATE_PER_HOST, Reason
 
 _REMEMBERED = 1 << 16
-
-Reason = Literal["max-connections-per-host", "max-rate-per-host"]
 
 
 class _Host:
@@ -112,14 +111,14 @@ class HostLimits:
         if known is None:
             return None
         if 0 < self.max_connections <= known.connections:
-            return "max-connections-per-host"
+            return MAX_CONNECTIONS_PER_HOST
         if self.max_rate:
             now = self._seconds()
             self._turn(known, now)
             reached = 1 - (now - known.began) / self.window
             # Not quite the limit still leaves no room for a whole connection.
             if known.opened + known.before * reached > self.max_rate - 1 + 1e-9:
-                return "max-rate-per-host"
+                return MAX_RATE_PER_HOST
         return None
 
     def opened(self, host: Any) -> None:

@@ -13,8 +13,9 @@ import os
 import socket
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from socketsuite.reasons import ALLOW, DENY, Reason
 from socketsuite.settings import SettingsError
 
 _ALLOWED = (
@@ -212,12 +213,12 @@ class Admission:
         """Whether anybody could be refused."""
         return bool(self.allow.words or self.deny)
 
-    def refusal(self, host: Any) -> Literal["allow", "deny"] | None:
+    def refusal(self, host: Any) -> Reason | None:
         """Return the list that keeps *host* out, or ``None``."""
         if host in self.deny:
-            return "deny"
+            return DENY
         if self.allow.words and host not in self.allow and packed_host(host) is not None:
-            return "allow"
+            return ALLOW
         return None
 
     def reread(self) -> Admission:

@@ -16,18 +16,20 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from socketsuite.policies.networks import packed_host
+from socketsuite.reasons import (
+    BROADCAST_SOURCE,
+    MULTICAST_SOURCE,
+    RATE,
+    SOURCE_PORT,
+    UNSPECIFIED_SOURCE,
+    Reason,
+)
 
 # Servers below; 2049 is NFS, the one server above that every inetd knows of.  A client's
 # port is neither, and port 0, which cannot be answered, is below too.
 _LOWEST_PORT = 1024
 _NFS_PORT = 2049
 _GENERATION = 1 << 13
-
-SOURCE_PORT = "source-port"
-MULTICAST = "multicast-source"
-BROADCAST = "broadcast-source"
-UNSPECIFIED = "unspecified-source"
-RATE = "rate"
 
 
 class _Peer:
@@ -83,7 +85,7 @@ class DatagramPolicy:
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
 
-    def refusal(self, host: str, port: int) -> str | None:
+    def refusal(self, host: str, port: int) -> Reason | None:
         """Return why a datagram from there is not answered, or ``None``.
 
         Called for each datagram: a known peer costs one look-up and the clock.
@@ -93,7 +95,7 @@ class DatagramPolicy:
         peer = self._young.get(host)
         if peer is None:
             found = self._meet(host)
-            if isinstance(found, str):
+            if isinstance(found, Reason):
                 return found
             peer = found
         cost = self._cost
@@ -109,7 +111,7 @@ class DatagramPolicy:
             peer.due = due + cost
         return None
 
-    def _meet(self, host: str) -> _Peer | str:
+    def _meet(self, host: str) -> _Peer | Reason:
         """Return the peer for an address that is not in the young generation, or a refusal."""
         packed = packed_host(host)
         key: str | bytes = host
@@ -128,7 +130,7 @@ class DatagramPolicy:
         return peer
 
 
-def _unanswerable(packed: bytes) -> str | None:
+def _unanswerable(packed: bytes) -> Reason | None:
     """Return why nobody is to be answered at that address, whatever the port.
 
     An address that ends in .255 is a host in most networks that are not a /24, and refusing
@@ -138,10 +140,10 @@ def _unanswerable(packed: bytes) -> str | None:
     """
     if len(packed) == 16:
         if packed[0] == 0xFF:
-            return MULTICAST
-        return None if any(packed) else UNSPECIFIED
+            return MULTICAST_SOURCE
+        return None if any(packed) else UNSPECIFIED_SOURCE
     if packed[0] & 0xF0 == 0xE0:
-        return MULTICAST
+        return MULTICAST_SOURCE
     if packed == b"\xff\xff\xff\xff":
-        return BROADCAST
-    return UNSPECIFIED if packed == b"\0\0\0\0" else None
+        return BROADCAST_SOURCE
+    return UNSPECIFIED_SOURCE if packed == b"\0\0\0\0" else None

@@ -9,6 +9,12 @@ from __future__ import annotations
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from socketsuite.policies.settings import LimitSettings
+from socketsuite.reasons import (
+    SEND_QUEUE_FULL,
+    TOTAL_SEND_QUEUE_FULL,
+    WRITE_TIMEOUT,
+    Reason,
+)
 from socketsuite.transport.watched import Watched
 
 _LOOKS_PER_LIMIT = 8
@@ -16,9 +22,6 @@ _SHORTEST, _LONGEST = 0.02, 0.25
 
 LATE = 0.5
 """Seconds by which a look may be late: beyond them the process was held up."""
-
-WRITE_TIMEOUT = "write timeout"
-TOTAL_FULL = "total send queue full"
 
 
 class TotalQueue:
@@ -52,7 +55,7 @@ class TotalQueue:
         for queued, transport, member in queues:
             if self._estimate <= self.limit:
                 return
-            member.drop(transport, TOTAL_FULL)
+            member.drop(transport, TOTAL_SEND_QUEUE_FULL)
             self._estimate -= queued
 
 
@@ -136,9 +139,10 @@ class SlowReaders:
         if 0 < limits.write_timeout <= now - mark.moved_at:
             self.drop(transport, WRITE_TIMEOUT)
         elif mark.soft_since is not None and now - mark.soft_since >= limits.send_queue_seconds:
-            self.drop(transport, f"send queue full for {limits.send_queue_seconds:g} s")
+            detail = f"above the soft limit for {limits.send_queue_seconds:g} s"
+            self.drop(transport, SEND_QUEUE_FULL.because(detail))
 
-    def drop(self, transport: Watched, why: str) -> None:
+    def drop(self, transport: Watched, why: Reason) -> None:
         """End a connection, whatever still waits for its peer."""
         self.behind.pop(transport, None)
         transport.why = transport.why or why

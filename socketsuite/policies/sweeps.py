@@ -11,13 +11,11 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from socketsuite.policies.connections import Connection, Connections
 from socketsuite.policies.settings import LimitSettings
 from socketsuite.policies.slow import LATE
+from socketsuite.reasons import FIRST_BYTE_TIMEOUT, IDLE_TIMEOUT, Reason
 from socketsuite.transport.watched import Watched
 
 _SWEEPS_PER_LIMIT = 8
 _SHORTEST, _LONGEST = 0.02, 1.0
-
-IDLE = "idle timeout"
-SILENT = "first byte timeout"
 
 
 class Sweeps:
@@ -79,12 +77,12 @@ class Sweeps:
         limits, transport = self._limits, connection.transport
         age = now - connection.opened_at
         if 0 < limits.first_byte_timeout <= age and not transport.bytes_in:
-            _close(transport, SILENT)
+            _close(transport, FIRST_BYTE_TIMEOUT)
         elif 0 < limits.idle_timeout <= still:
-            _close(transport, IDLE)
+            _close(transport, IDLE_TIMEOUT)
 
 
-def _close(transport: Watched, why: str) -> None:
+def _close(transport: Watched, why: Reason) -> None:
     transport.why = transport.why or why
     if transport.queued:
         # The peer does not read: a polite close would wait for it for ever.

@@ -20,10 +20,14 @@ from twisted.internet.interfaces import IAddress, IDelayedCall, IProtocolFactory
 from twisted.internet.protocol import Factory
 
 from socketsuite.framing.proxy import MAX_HEADER, BadHeader, Endpoint, Header, HeaderFramer
+from socketsuite.reasons import (
+    BAD_PROXY_HEADER,
+    DECLINED,
+    PROXY_FROM,
+    PROXY_HEADER_TIMEOUT,
+    Reason,
+)
 from socketsuite.transport.tls import Unconnected
-
-UNTRUSTED = "proxy-from"
-HEADER_LATE = "PROXY header timeout"
 
 
 class HeaderFirst(Factory):
@@ -62,17 +66,19 @@ class Proxied:
 
     :cvar trusted: whether the host at the other end of the socket may send a header; given
         the host as the kernel names it, so perhaps ``::ffff:192.0.2.1`` or ``fe80::1%eth0``.
-    :cvar admit: given the transport when its peer is the real client: ``None`` to serve it,
-        or the reason to close it with.
+    :cvar refusal: given the transport when its peer is the real client: ``None`` to serve
+        it, or the reason to close it with.
+    :cvar admit: given the transport when there is a protocol for it, before that is connected.
     :cvar header_seconds: how long a peer has for its header.
     :ivar header: the header, once it is complete.
     """
 
     trusted: Callable[[str], bool]
-    admit: Callable[[Any], str | None]
+    refusal: Callable[[Any], Reason | None]
+    admit: Callable[[Any], None]
     header_seconds = 5.0
     header: Header | None = None
-    why: str | None = None
+    why: Reason | None = None
 
     _framer: HeaderFramer | None = None
     _header_deadline: IDelayedCall | None = None
@@ -96,7 +102,7 @@ class Proxied:
         self.protocol.makeConnection(self)
         self._framer = HeaderFramer()
         if not type(self).trusted(self.client[0]):
-            self._refuse(UNTRUSTED)
+            self._refuse(PROXY_FROM)
             return
         self.receive = self._read_header
         self._header_deadline = self.reactor.callLater(self.header_seconds, self._header_late)
@@ -105,9 +111,9 @@ class Proxied:
 
     def _header_late(self) -> None:
         self._header_deadline = None
-        self._refuse(HEADER_LATE)
+        self._refuse(PROXY_HEADER_TIMEOUT)
 
-    def _refuse(self, reason: str) -> None:
+    def _refuse(self, reason: Reason) -> None:
         self._forget_header_deadline()
         self.why = self.why or reason
         self.abortConnection()
@@ -134,7 +140,7 @@ class Proxied:
                 raise BadHeader("closed before its end")
             header = self._framer.feed(self.socket.recv(self._framer.belonging(waiting)))
         except BadHeader as error:
-            self._refuse(f"bad PROXY header: {error}")
+            self._refuse(BAD_PROXY_HEADER.because(str(error)))
         else:
             if header is not None:
                 self._take_over(header)
@@ -153,14 +159,15 @@ class Proxied:
         if header.source is not None:
             self.client = header.source
             self.hostname = header.source[0]
-        refusal = type(self).admit(self)
+        refusal = type(self).refusal(self)
         if refusal is not None:
             self._refuse(refusal)
             return
         protocol = self.protocol.behind.buildProtocol(self.getPeer())
         if protocol is None:
-            self._refuse("refused")
+            self._refuse(DECLINED)
             return
+        type(self).admit(self)
         self.logstr = f"{self._getLogPrefix(protocol)},{self.sessionno},{self.hostname}"
         self.protocol, self._framer = protocol, None
         self.receive = self.socket.recv

@@ -12,6 +12,7 @@ This module must not know where a context comes from, nor of the suite around it
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from typing import Any
 
@@ -28,6 +29,15 @@ from twisted.internet.interfaces import (
 from twisted.internet.protocol import Protocol
 from zope.interface import implementer
 
+from socketsuite.reasons import (
+    CLOSED_IN_MID_STREAM,
+    HANDSHAKE_FAILED,
+    HANDSHAKE_TIMEOUT,
+    LOST,
+    TLS_ERROR,
+    USER_TIMEOUT,
+    Reason,
+)
 from socketsuite.transport.connection import LARGEST_READ, BurstTCPServer
 
 # The largest record.  A read of so many bytes, or more, takes all of one record, so nothing
@@ -42,8 +52,6 @@ _DIRECT = all(hasattr(_lib, name) for name in ("SSL_read", "SSL_write")) and has
 )
 if _DIRECT:
     _read, _write = _lib.SSL_read, _lib.SSL_write
-
-HANDSHAKE_LATE = "handshake timeout"
 
 
 class Unconnected(Protocol):
@@ -66,7 +74,7 @@ class BurstTLSServer(BurstTCPServer):
 
     new_context: Callable[[], SSL.Context]
     handshake_seconds = 10.0
-    why: str | None = None
+    why: Reason | None = None
 
     # Where OpenSSL puts what it has decrypted: one place for a port's connections.
     _room: Any = None
@@ -93,7 +101,7 @@ class BurstTLSServer(BurstTCPServer):
 
     def _late(self) -> None:
         self._deadline = None
-        self.why = HANDSHAKE_LATE
+        self.why = HANDSHAKE_TIMEOUT
         self.abortConnection()
 
     def _shake_hands(self, _size: int) -> bytes:
@@ -113,8 +121,8 @@ class BurstTLSServer(BurstTCPServer):
             self.arm()
             raise BlockingIOError from None
         except SSL.Error as error:
-            self.why = handshake_words(error, self._tls)
-            raise OSError(self.why) from None
+            self.why = handshake_reason(error, self._tls)
+            raise OSError(self.why.detail) from None
         self._forget_deadline()
         self.receive = self._best_reader()
         self.protocol, self._waiting = self._waiting, None
@@ -175,7 +183,7 @@ class BurstTLSServer(BurstTCPServer):
             self.burst.end_of_stream(self)
         else:
             if isinstance(error, SSL.Error):
-                self.why = self.why or error_words(error)
+                self.why = self.why or stream_reason(error)
             super().receive_failed(error)
 
     def _best_reader(self) -> Callable[[int], bytes]:
@@ -269,14 +277,24 @@ class BurstTLSServer(BurstTCPServer):
         return self._tls.get_alpn_proto_negotiated() or None
 
 
-def handshake_words(error: SSL.Error, connection: SSL.Connection) -> str:
+def handshake_reason(error: SSL.Error, connection: SSL.Connection) -> Reason:
     """Return why a handshake failed, and of a certificate what is wrong with it."""
     words = error_words(error)
     if "certificate verify failed" in words and hasattr(_lib, "SSL_get_verify_result"):
         code = _lib.SSL_get_verify_result(connection._ssl)
         cause = Binding.ffi.string(_lib.X509_verify_cert_error_string(code)).decode()
         words = f"{words}: {cause}"
-    return f"handshake failed: {words}"
+    return HANDSHAKE_FAILED.because(words)
+
+
+def stream_reason(error: SSL.Error) -> Reason:
+    """Return why a connection ended whose handshake was complete."""
+    if not isinstance(error, SSL.SysCallError):
+        return TLS_ERROR.because(error_words(error))
+    number = error.args[0]
+    if number == errno.ETIMEDOUT:
+        return USER_TIMEOUT
+    return CLOSED_IN_MID_STREAM if number == -1 else LOST
 
 
 def error_words(error: SSL.Error) -> str:

@@ -17,13 +17,11 @@ from twisted.internet import tcp, unix
 from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.python.failure import Failure
 
+from socketsuite.reasons import SEND_QUEUE_FULL, USER_TIMEOUT, Reason
 from socketsuite.transport.burst import accelerate
 from socketsuite.transport.connection import BurstTCPServer, BurstUNIXServer
 from socketsuite.transport.proxied import HeaderFirst, Proxied
 from socketsuite.transport.tls import BurstTLSServer
-
-QUEUE_FULL = "send queue full"
-UNACKNOWLEDGED = "user timeout"
 
 
 class Watched(Protocol):
@@ -31,13 +29,13 @@ class Watched(Protocol):
 
     ``bytes_in`` and ``bytes_out`` count what went over the socket, ``queued`` is what the
     peer has not taken yet, in bytes.  ``why`` is the reason that somebody other than the
-    peer gave for the close, in words.
+    peer gave for the close.
     """
 
     watch: Watch
     bytes_in: int
     bytes_out: int
-    why: str | None
+    why: Reason | None
     peer_finished: bool
     disconnecting: Any
     protocol: Any
@@ -88,7 +86,7 @@ class _WatchedMixin:
     """What every watched transport adds, whatever it is made of."""
 
     watch: Watch
-    why: str | None = None
+    why: Reason | None = None
     peer_finished = False
 
     # Twisted's own attributes, which the classes beside this one bring.
@@ -108,7 +106,7 @@ class _WatchedMixin:
     def overflow(self) -> None:
         """Drop a peer that leaves too much unread."""
         if not self.disconnected:
-            self.why = self.why or QUEUE_FULL
+            self.why = self.why or SEND_QUEUE_FULL
             self.abortConnection()
 
     def readConnectionLost(self, reason: Failure) -> None:
@@ -156,7 +154,7 @@ class _WatchedBurst(_WatchedMixin):
     def receive_failed(self, error: Exception) -> None:
         """Tell a peer that vanished from one that closed."""
         if isinstance(error, OSError) and error.errno == errno.ETIMEDOUT:
-            self.why = self.why or UNACKNOWLEDGED
+            self.why = self.why or USER_TIMEOUT
         super().receive_failed(error)  # type: ignore[misc]
 
     def _look_after_queue(self) -> None:
@@ -269,7 +267,8 @@ class Proxies:
     """Connections begin with a PROXY header; see :class:`Proxied` for what each is asked."""
 
     trusted: Callable[[str], bool]
-    admit: Callable[[Any], str | None]
+    refusal: Callable[[Any], Reason | None]
+    admit: Callable[[Any], None]
     header_seconds: float = Proxied.header_seconds
 
 
@@ -308,6 +307,7 @@ def watch_port(
     if proxies is not None and not local:
         bases = (Proxied, *bases)
         attributes["trusted"] = staticmethod(proxies.trusted)
+        attributes["refusal"] = staticmethod(proxies.refusal)
         attributes["admit"] = staticmethod(proxies.admit)
         attributes["header_seconds"] = proxies.header_seconds
         # The port's own factory is asked once the real client is known.

@@ -43,8 +43,8 @@ STATUS: dict[str, Any] = {
             "listeners": [{"transport": "tcp", "address": "::1", "port": 7}],
             "open": 1,
             "opened": 3,
-            "closed": {},
-            "refused": {"denied": 2},
+            "closed": {"idle_timeout": 1, "lost": 1},
+            "refused": {"deny": 2},
             "bytes_in": 2048,
             "bytes_out": 10,
             "queued": 1 << 20,
@@ -89,6 +89,8 @@ def test_a_pipe_gets_exact_numbers_in_columns(client: Client, serve: Serve, path
     assert (done.returncode, done.stderr) == (0, b"")
     lines = done.stdout.decode().splitlines()
     assert "listener tcp [::1]:7" in lines
+    assert "refused echo deny=2" in lines
+    assert "closed echo idle_timeout=1 lost=1" in lines
     assert lines[-3].split() == [
         *("ID", "SERVICE", "TRANSPORT", "PEER", "AGE", "IN", "OUT", "QUEUED", "IDLE")
     ]

@@ -31,6 +31,7 @@ from socketsuite.daemon.report import Report
 from socketsuite.observe.events import Events, Listening, Refused
 from socketsuite.observe.lag import LoopDelay
 from socketsuite.observe.metrics import Subject
+from socketsuite.reasons import CLOSED_BY_OPERATOR
 
 reactor: Any = global_reactor
 _Test = TypeVar("_Test", bound=Callable[..., Any])
@@ -112,7 +113,7 @@ class _Key:
 def test_a_status_names_the_process_its_services_and_their_connections() -> None:
     office = Office(Peer(1), Peer(2, queued=9))
     office.subject.tally(Listening("echo", "tcp", "127.0.0.1", 7, "IPv4"))
-    office.subject.tally(Refused("echo", "tcp", "p", "max-connections"))
+    office.subject.tally(Refused("echo", "tcp", "p", "max_connections"))
     office.clock.advance(5.0)
     told = office.ask({"command": "status"})
     assert told["process"]["state"] == "serving"
@@ -146,7 +147,7 @@ def test_a_connection_is_closed_by_its_id() -> None:
     assert office.ask({"command": "close", "id": 1}) == {"closed": 1}
     assert office.ask({"command": "close", "id": 2}) == {"closed": 2}
     assert (idle.end, stuck.end) == ("closed", "aborted")
-    assert idle.transport.why == "closed by operator"
+    assert idle.transport.why == CLOSED_BY_OPERATOR
 
 
 def test_a_drain_is_answered_before_it_begins_and_begins_once() -> None:

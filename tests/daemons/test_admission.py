@@ -96,8 +96,8 @@ def test_one_host_has_only_so_many_connections(serve: Start) -> None:
         read_line(first)
         assert not answered(daemon)
         assert answered(daemon, "127.0.0.2")
-    daemon.wait_for_line("reason=max-connections-per-host")
-    daemon.wait_for_line('reason="closed by peer"')
+    daemon.wait_for_line("reason=max_connections_per_host")
+    daemon.wait_for_line("reason=closed_by_peer")
     assert answered(daemon)
 
 
@@ -105,7 +105,7 @@ def test_one_host_makes_only_so_many_new_connections(serve: Start) -> None:
     daemon = serve("acme-rot13", "--max-rate-per-host", "3", "--rate-window", "3600")
     assert [answered(daemon) for _ in range(5)] == [True, True, True, False, False]
     assert answered(daemon, "127.0.0.2")
-    daemon.wait_for_line("reason=max-rate-per-host")
+    daemon.wait_for_line("reason=max_rate_per_host")
 
 
 HEADER = b"PROXY TCP4 192.0.2.7 198.51.100.1 5000 443\r\n"
@@ -124,9 +124,9 @@ def test_the_client_behind_a_proxy_is_the_one_who_is_judged_and_logged(serve: St
 def test_nobody_else_may_send_a_header_and_nobody_is_served_without_one(serve: Start) -> None:
     daemon = serve("acme-rot13", "--proxy-from", "127.0.0.1")
     assert not answered(daemon, "127.0.0.2", HEADER)
-    daemon.wait_for_line("reason=proxy-from")
+    daemon.wait_for_line("reason=proxy_from")
     assert not answered(daemon)
-    daemon.wait_for_line('reason="bad PROXY header: this is something else"')
+    daemon.wait_for_line('refused .*reason=bad_proxy_header detail="this is something else"')
     assert "connected" not in daemon.log
 
 
@@ -193,7 +193,7 @@ def test_a_thousand_peers_who_do_not_read_leave_nothing_behind(serve: Start) -> 
     while len(list(descriptors.iterdir())) > 40:
         assert time.monotonic() < wanted, "descriptors are held for peers who do not read"
         with contextlib.suppress(AssertionError):
-            daemon.wait_for_line('reason="write timeout"', len(daemon.lines))
+            daemon.wait_for_line("reason=write_timeout", len(daemon.lines))
     for caller in callers:
         reset(caller)
 
@@ -205,7 +205,7 @@ def test_without_descriptors_callers_wait_and_are_served_within_a_second(launch:
     try:
         for caller in callers:
             caller.sendall(b"a\n")
-        daemon.wait_for_line("reason=no-descriptors")
+        daemon.wait_for_line("reason=no_descriptors")
         served, waiting = callers[:20], callers[-20:]
         for caller in served:
             assert read_line(caller) == b"n\n"
@@ -224,7 +224,7 @@ def test_without_descriptors_callers_wait_and_are_served_within_a_second(launch:
         for caller in callers:
             caller.close()
     assert daemon.stop() == 0
-    lines = daemon.log.count("reason=no-descriptors")
+    lines = daemon.log.count("reason=no_descriptors")
     assert 1 <= lines <= 4
     assert "Traceback" not in daemon.log
 

@@ -92,4 +92,4 @@ def test_the_stock_transport_serves_the_same(serve: Start) -> None:
         caller.sendall(b"hello\n")
         assert read_line(caller) == b"hello\n"
     line = daemon.wait_for_line("closed transport=tcp").string
-    assert re.search(r"bytes_in=6 bytes_out=6 .*reason=\"closed by peer\"", line)
+    assert re.search(r"bytes_in=6 bytes_out=6 .*reason=closed_by_peer", line)

@@ -288,7 +288,7 @@ def test_another_handshake_timeout_is_for_new_handshakes(running: Running) -> No
         (line,) = running.reload()
         assert line.endswith("Z socketsuite reloaded")
         late = open_ones.enter_context(running.site.caller(running.daemon))
-        gone = rf'closed .*peer={late.peer} .* duration=(\S+) reason="handshake timeout"'
+        gone = rf"closed .*peer={late.peer} .* duration=(\S+) reason=handshake_timeout"
         assert float(running.daemon.wait_for_line(gone)[1]) < 10
         assert late.to_the_end().how in ("RST", "FIN")
         echoes(early)

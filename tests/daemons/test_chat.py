@@ -133,7 +133,7 @@ def test_a_member_who_does_not_read_is_dropped_and_the_others_go_on(serve: Start
                 speaker.sendall(line + b"\n")
                 assert hears.readline() == b"-> " + line + b"\n"
         peer = "{}:{}".format(*stalled.getsockname())
-        chat.wait_for_line(rf'closed transport=tcp peer={peer} .*reason="send queue full"')
+        chat.wait_for_line(rf"closed transport=tcp peer={peer} .*reason=send_queue_full")
         say(speaker, b"still here", listener)
     assert memory(chat, "VmHWM") - before < 24 * MEGABYTE
 

@@ -156,7 +156,7 @@ class Club:
         assert self.listener.read(16) == b"-> members only\n"
         connected, closed = self.daemon.lines[lines:]
         assert f"connected transport=tls peer={caller.peer} " in connected
-        assert re.search(r' duration=\S+ reason="handshake failed: [ -~]{5,160}"$', closed)
+        assert re.search(r' duration=\S+ reason=handshake_failed detail="[ -~]{5,160}"$', closed)
         assert descriptors(self.daemon) == self.quiet
         assert self.refusals() == refusals + 1
         return ending.how
@@ -235,7 +235,7 @@ def test_the_log_says_what_is_wrong_with_a_certificate(club: Club, kind: str, ca
     with club.comes(BAD[kind][0](), ssl.TLSVersion.TLSv1_3) as caller:
         club.refuses(caller)
     line = club.daemon.wait_for_line(f"closed transport=tls peer={caller.peer} ").string
-    assert f"handshake failed: certificate verify failed: {cause}" in line
+    assert f'reason=handshake_failed detail="certificate verify failed: {cause}' in line
 
 
 @both_versions

@@ -70,7 +70,7 @@ class Scene:
         connected, last = [line for line in self.daemon.lines if f" peer={peer} " in line]
         assert "connected" in connected
         assert last == closed
-        reason = re.search(r' reason="?([ -~]{4,160}?)"?$', closed)
+        reason = re.search(r' reason=([a-z_]+)(?: detail=(?:\w+|"[ -~]{5,160}"))?$', closed)
         assert reason is not None
         assert descriptors(self.daemon) == self.quiet
         return reason[1]
@@ -142,7 +142,7 @@ def test_what_is_no_handshake_gets_an_alert_at_most(scene: Scene, what: str) -> 
             caller.sendall(INSTEAD_OF_A_HANDSHAKE[what])
             answer = read_all(caller)
         assert re.fullmatch(rb"(\x15\x03.\0\x02..)?", answer, re.DOTALL)
-        assert scene.goes_on_without(peer).startswith("handshake failed: ")
+        assert scene.goes_on_without(peer) == "handshake_failed"
 
 
 # ── in the middle of one ────────────────────────────────────────────────────────────
@@ -206,9 +206,7 @@ def test_whoever_leaves_a_handshake_disturbs_nobody(
             caller.socket.sendall(last[: len(last) // 2] if "half" in how_far else last)
         leave(caller.socket)
         reason = scene.goes_on_without(caller.peer)
-    assert re.match(
-        "handshake failed: |closed in mid-stream|reset by peer|lost|closed by peer", reason
-    )
+    assert reason in ("handshake_failed", "closed_in_mid_stream", "lost", "closed_by_peer")
 
 
 @both_versions
@@ -217,7 +215,7 @@ def test_data_in_the_middle_of_a_handshake_ends_it(scene: Scene, version: ssl.TL
         caller.socket.sendall(caller.flight() + record(DATA, b"hello"))
         with contextlib.suppress(ConnectionError):
             assert b"hello" not in read_all(caller.socket)
-        assert scene.goes_on_without(caller.peer).startswith("handshake failed: ")
+        assert scene.goes_on_without(caller.peer) == "handshake_failed"
 
 
 # ── after it ────────────────────────────────────────────────────────────────────────
@@ -246,7 +244,7 @@ def test_what_is_not_sealed_ends_its_connection(
         assert ending.served == b""
         assert ending.how != "goodbye"
         reason = scene.goes_on_without(caller.peer)
-    assert not re.match("closed by|aborted|error in protocol", reason)
+    assert not re.match("closed_by|aborted|error_in_protocol", reason)
 
 
 @both_versions
@@ -263,7 +261,7 @@ def test_a_goodbye_is_answered_with_all_that_was_asked_for_and_a_goodbye(
             caller.socket.shutdown(socket.SHUT_WR)
         ending = caller.to_the_end()
         assert (ending.served == text, ending.how) == (True, "goodbye")
-        assert scene.goes_on_without(caller.peer) == "closed by peer"
+        assert scene.goes_on_without(caller.peer) == "closed_by_peer"
 
 
 @both_versions
@@ -274,7 +272,7 @@ def test_a_goodbye_without_a_word_is_answered_with_a_goodbye(
         caller.socket.sendall(caller.shake_hands().goodbye())
         ending = caller.to_the_end()
         assert (ending.served, ending.how) == (b"", "goodbye")
-        assert scene.goes_on_without(caller.peer) == "closed by peer"
+        assert scene.goes_on_without(caller.peer) == "closed_by_peer"
 
 
 # ── what only OpenSSL's own program can be asked to do ──────────────────────────────

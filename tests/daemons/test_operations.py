@@ -26,7 +26,7 @@ import click
 import pytest
 
 from socketsuite.clients.command import socketsuite
-from socketsuite.observe.metrics import CLOSED
+from socketsuite.reasons import CLOSED, REFUSED
 from socketsuite.testing import Daemon, read_line
 from tests.daemons.conftest import Start
 from tests.daemons.outside import SECONDS
@@ -209,7 +209,7 @@ def test_the_operators_options_of_status_do_what_the_text_claims(night: Night) -
     assert night.people[0].recv(1) == b""
     night.people[1].sendall(b"still here\n")
     pattern = f"closed .*peer={night.peer(0)} .*reason="
-    assert night.daemon.wait_for_line(pattern).string.endswith('reason="closed by operator"')
+    assert night.daemon.wait_for_line(pattern).string.endswith("reason=closed_by_operator")
 
 
 def test_status_keeps_showing_until_the_daemon_has_ended(night: Night) -> None:
@@ -264,14 +264,16 @@ def test_the_options_that_the_text_names_exist() -> None:
     assert named - known == set()
 
 
-def test_the_reasons_that_the_text_names_are_those_that_are_logged() -> None:
-    section = TEXT.partition("## Why was it closed?")[2].partition("\n## ")[0]
-    cells = re.findall(r"^\| ([^|]+) \|", section, re.M)[2:]
-    named = [one for cell in cells for one in cell.split(", ")]
-    assert len(named) > 10
-    known = tuple(CLOSED)
-    for reason in named:
-        assert reason.startswith(known), reason
+def test_the_reasons_that_the_text_explains_are_those_that_are_declared() -> None:
+    section = TEXT.partition("## Why was it refused, or closed?")[2].partition("\n## ")[0]
+    told = section[section.index("| reason |") :].strip().splitlines()
+    declared = ["| reason | of | meaning |", "|---|---|---|"]
+    for label, meaning in {**REFUSED, **CLOSED}.items():
+        events = {"refused": label in REFUSED, "closed": label in CLOSED}
+        of = ", ".join(event for event, possible in events.items() if possible)
+        declared.append(f"| `{label}` | {of} | {meaning} |")
+    assert sorted(told[2:]) == sorted(declared[2:])
+    assert told[:2] == declared[:2]
 
 
 def test_the_files_and_unit_settings_that_the_text_names_exist() -> None:

@@ -268,7 +268,7 @@ def test_an_active_connection_is_closed_only_once_it_has_been_idle(serve: Start)
             last = time.monotonic()
         assert caller.recv(1) == b""
         assert time.monotonic() - last >= 0.9 * timeout
-    daemon.wait_for_line('closed .*reason="idle timeout"')
+    daemon.wait_for_line("closed .*reason=idle_timeout")
 
 
 def test_an_idle_connection_that_does_not_read_is_closed_too(serve: Start) -> None:
@@ -276,7 +276,7 @@ def test_an_idle_connection_that_does_not_read_is_closed_too(serve: Start) -> No
     with socket.socket() as stalled:
         stalled.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         stalled.connect(("127.0.0.1", chargen.port()))
-        chargen.wait_for_line('closed transport=tcp .*reason="idle timeout"')
+        chargen.wait_for_line("closed transport=tcp .*reason=idle_timeout")
 
 
 # ── words and sources ───────────────────────────────────────────────────────────────────

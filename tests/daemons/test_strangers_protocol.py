@@ -125,7 +125,7 @@ def an_operator_lists_its_connections_and_closes_one(daemon: Daemon, site: Site)
         assert (one["service"], one["bytes_in"], one["bytes_out"]) == (NAME, 6, 6)
         assert asked(admin, "close", id=one["id"]) == {"closed": one["id"]}
         assert second.recv(1) == b""
-        daemon.wait_for_line('reason="closed by operator"')
+        daemon.wait_for_line("reason=closed_by_operator")
         is_served(first)
 
 
@@ -161,7 +161,7 @@ def a_silent_caller_is_closed_and_one_who_has_spoken_is_not(daemon: Daemon, _: S
         is_served(spoken)
         with daemon.connect() as silent:
             is_let_go(silent)
-        line = daemon.wait_for_line('closed .* reason="first byte timeout"').string
+        line = daemon.wait_for_line("closed .* reason=first_byte_timeout").string
         assert "bytes_in=0" in line
         is_served(spoken)
 
@@ -169,7 +169,7 @@ def a_silent_caller_is_closed_and_one_who_has_spoken_is_not(daemon: Daemon, _: S
 def a_deaf_caller_is_dropped(reason: str) -> Callable[[Daemon, Site], None]:
     def check(daemon: Daemon, _: Site) -> None:
         with daemon.connect() as other, deaf_caller(daemon):
-            daemon.wait_for_line(f'closed .* reason="{reason}"')
+            daemon.wait_for_line(f"closed .* reason={reason}")
             is_served(other)
 
     return check
@@ -183,7 +183,7 @@ def of_two_deaf_callers_the_larger_queue_goes(daemon: Daemon, site: Site) -> Non
     with deaf_caller(daemon) as smaller:
         until(queued, any)
         with deaf_caller(daemon, LINE * 1600) as larger:
-            line = daemon.wait_for_line('closed .* reason="total send queue full"').string
+            line = daemon.wait_for_line("closed .* reason=total_send_queue_full").string
             assert " peer={}:{} ".format(*larger.getsockname()) in line
         smaller.shutdown(socket.SHUT_WR)
         assert len(read_all(smaller)) == len(MORE_THAN_THE_KERNEL_TAKES)
@@ -195,7 +195,7 @@ def nobody_takes_for_ever_to_shake_hands(daemon: Daemon, site: Site) -> None:
         is_served(caller)
         is_let_go(slow)
         is_served(caller)
-    daemon.wait_for_line('closed transport=tls .* reason="handshake timeout"')
+    daemon.wait_for_line("closed transport=tls .* reason=handshake_timeout")
 
 
 def only_a_caller_with_a_certificate_is_served(daemon: Daemon, site: Site) -> None:
@@ -205,7 +205,9 @@ def only_a_caller_with_a_certificate_is_served(daemon: Daemon, site: Site) -> No
     with secured(daemon, site.client()) as caller, contextlib.suppress(OSError):
         caller.sendall(b"hello\n")
         assert caller.recv(1) == b""
-    daemon.wait_for_line('closed transport=tls .* reason="handshake failed: peer did not return')
+    daemon.wait_for_line(
+        'closed transport=tls .* reason=handshake_failed detail="peer did not return'
+    )
 
 
 def the_client_behind_a_proxy_is_logged(version: int) -> Callable[[Daemon, Site], None]:
@@ -254,10 +256,10 @@ FEATURES: list[tuple[str, Callable[[Daemon, Site], None]]] = [
 # What the transports themselves do, both of them.
 OF_THE_TRANSPORT: list[tuple[str, Callable[[Daemon, Site], None]]] = [
     ("--first-byte-timeout 0.5", a_silent_caller_is_closed_and_one_who_has_spoken_is_not),
-    (f"--write-timeout 0.3 {QUEUES}", a_deaf_caller_is_dropped("write timeout")),
+    (f"--write-timeout 0.3 {QUEUES}", a_deaf_caller_is_dropped("write_timeout")),
     (
         f"--send-queue-soft 1K --send-queue-seconds 0.3 {QUEUES}",
-        a_deaf_caller_is_dropped("send queue full for 0.3 s"),
+        a_deaf_caller_is_dropped('send_queue_full detail="above the soft limit for 0.3 s"'),
     ),
     (f"--total-send-queue 20M {QUEUES} {ADMIN}", of_two_deaf_callers_the_larger_queue_goes),
     (f"--handshake-timeout 1 {TLS}", nobody_takes_for_ever_to_shake_hands),
@@ -299,7 +301,7 @@ def test_its_log_may_be_json(launch: Start) -> None:
     ours = {one["event"]: one for one in told if one.get("service") == NAME}
     assert set(ours) == {"listening", "notice", "connected", "closed", "draining", "stopped"}
     closed = ours["closed"]
-    assert (closed["peer"], closed["bytes_in"], closed["reason"]) == (peer, 6, "closed by peer")
+    assert (closed["peer"], closed["bytes_in"], closed["reason"]) == (peer, 6, "closed_by_peer")
     assert isinstance(closed["duration"], float)
 
 

@@ -180,7 +180,7 @@ def test_a_datagram_from_a_port_below_1024_is_not_answered(serve: Start) -> None
         with pytest.raises(BlockingIOError):
             low.recv(100)
         number = low.getsockname()[1]
-    daemon.wait_for_line(rf"refused transport=udp peer=127.0.0.1:{number} reason=source-port")
+    daemon.wait_for_line(rf"refused transport=udp peer=127.0.0.1:{number} reason=source_port")
 
 
 def free_low_port() -> int:

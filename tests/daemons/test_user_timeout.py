@@ -30,9 +30,7 @@ def link(daemon: Daemon, state: str) -> None:
     subprocess.run([*enter, *command], check=True)
 
 
-@pytest.mark.parametrize(
-    ("transport", "reason"), [("burst", '"user timeout"'), ("twisted", "lost")]
-)
+@pytest.mark.parametrize(("transport", "reason"), [("burst", "user_timeout"), ("twisted", "lost")])
 def test_a_peer_that_acknowledges_nothing_is_given_up(
     launch: Start, transport: str, reason: str
 ) -> None:

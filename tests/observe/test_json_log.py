@@ -14,7 +14,7 @@ from socketsuite.observe.events import Closed, Notice, Received
 from socketsuite.observe.json_log import JSONLog, Prioritised, is_journal, log_to
 from socketsuite.observe.text_log import TextLog
 
-CLOSED = Closed("echo", "tcp", "127.0.0.1:7", 12, 34, 1.5, "closed by peer")
+CLOSED = Closed("echo", "tcp", "127.0.0.1:7", 12, 34, 1.5, "handshake_failed", "no shared cipher")
 
 
 def raw(**event: Any) -> str:
@@ -43,7 +43,8 @@ def test_the_fields_of_an_event_keep_their_types() -> None:
         "bytes_in": 12,
         "bytes_out": 34,
         "duration": 1.5,
-        "reason": "closed by peer",
+        "reason": "handshake_failed",
+        "detail": "no shared cipher",
     }
 
 

@@ -10,7 +10,8 @@ from twisted.internet.task import Clock
 
 from socketsuite.observe.events import Closed, Connected, Draining, Events, Listening, Refused
 from socketsuite.observe.lag import LoopDelay
-from socketsuite.observe.metrics import CLOSED, Metrics, Subject, closed_label
+from socketsuite.observe.metrics import Metrics, Subject
+from socketsuite.reasons import CLOSED, REFUSED
 
 
 def transport(kind: str, bytes_in: int = 0, bytes_out: int = 0, queued: int = 0) -> Any:
@@ -66,20 +67,23 @@ def test_a_transport_without_connections_is_shown_as_zero() -> None:
     assert found["connections_opened_total", "echo", "tcp"] == 1
 
 
-def test_what_a_peer_causes_makes_no_new_label() -> None:
-    assert closed_label("handshake failed: no shared cipher") == "handshake_failed"
-    assert closed_label("error in protocol: KeyError") == "error_in_protocol"
-    assert closed_label("\x1b[2J anything") == "other"
-    assert len({closed_label(words) for words in CLOSED}) == len(CLOSED)
+def test_every_reason_is_there_from_the_start_at_zero() -> None:
+    found = read(service())
+    for family, labels in (("connections_closed_total", CLOSED), ("refusals_total", REFUSED)):
+        assert {key[2]: count for key, count in found.items() if key[0] == family} == (
+            dict.fromkeys(labels, 0.0)
+        )
 
 
-def test_reasons_for_refusal_are_bounded() -> None:
-    subject = Subject(service())
-    for number in range(1000):
-        subject.tally(Refused("echo", "udp", "p", f"reason-{number}: more"))
-    assert subject.tally.refused["reason_0"] == 1
-    assert len(subject.tally.refused) == 33
-    assert subject.tally.refused["other"] == 968
+def test_a_refusal_counts_by_its_label_and_not_by_its_detail() -> None:
+    one = service()
+    metrics = Metrics([Subject(one)], LoopDelay(Clock()))
+    before = set(samples(metrics))
+    for number in range(100):
+        one.events.emit(Refused("echo", "tcp", "p", "bad_proxy_header", f"detail {number}"))
+    found = samples(metrics)
+    assert found["refusals_total", "echo", "bad_proxy_header"] == 100
+    assert set(found) == before
 
 
 def test_a_service_that_drains_listens_no_more() -> None:

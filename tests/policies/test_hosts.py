@@ -8,9 +8,10 @@ import pytest
 from twisted.internet.task import Clock
 
 from socketsuite.policies.hosts import HostLimits
+from socketsuite.reasons import MAX_CONNECTIONS_PER_HOST as FULL
+from socketsuite.reasons import MAX_RATE_PER_HOST as OFTEN
+from socketsuite.reasons import Reason
 
-FULL = "max-connections-per-host"
-OFTEN = "max-rate-per-host"
 HOST = "192.0.2.1"
 
 
@@ -33,13 +34,13 @@ class Door:
             remembered=self.remembered,
         )
 
-    def knock(self, host: str | None = HOST) -> str | None:
+    def knock(self, host: str | None = HOST) -> Reason | None:
         reason = self.limits.refusal(host)
         if reason is None:
             self.limits.opened(host)
         return reason
 
-    def visit(self, host: str = HOST) -> str | None:
+    def visit(self, host: str = HOST) -> Reason | None:
         """Come and go at once."""
         reason = self.knock(host)
         if reason is None:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from socketsuite.policies.networks import Admission, Networks, host_key, network_word
+from socketsuite.reasons import ALLOW, DENY
 from socketsuite.settings import SettingsError, setting, settings_of
 
 
@@ -186,20 +187,20 @@ def test_an_allow_list_lets_in_only_its_own() -> None:
     admission = Admission(Networks(["10.0.0.0/8"]))
     assert admission
     assert admission.refusal("10.0.0.1") is None
-    assert admission.refusal("192.0.2.1") == "allow"
-    assert admission.refusal("::1") == "allow"
+    assert admission.refusal("192.0.2.1") == ALLOW
+    assert admission.refusal("::1") == ALLOW
 
 
 def test_deny_wins() -> None:
     admission = Admission(Networks(["10.0.0.0/8"]), Networks(["10.1.0.0/16"]))
     assert admission.refusal("10.0.0.1") is None
-    assert admission.refusal("::ffff:10.1.0.1") == "deny"
+    assert admission.refusal("::ffff:10.1.0.1") == DENY
 
 
 def test_an_allow_list_whose_file_is_emptied_lets_nobody_in(list_file: Path) -> None:
     admission = Admission(Networks([f"@{list_file}"]))
     list_file.write_text("")
-    assert admission.reread().refusal("10.0.0.1") == "allow"
+    assert admission.reread().refusal("10.0.0.1") == ALLOW
     list_file.write_text("10.0.0.0/8")
     assert admission.reread().reread().refusal("10.0.0.1") is None
 

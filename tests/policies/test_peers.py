@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 from twisted.internet.task import Clock
 
-from socketsuite.policies.peers import (
-    BROADCAST,
-    MULTICAST,
+from socketsuite.policies.peers import DatagramPolicy
+from socketsuite.reasons import (
+    BROADCAST_SOURCE,
+    MULTICAST_SOURCE,
     RATE,
     SOURCE_PORT,
-    UNSPECIFIED,
-    DatagramPolicy,
+    UNSPECIFIED_SOURCE,
+    Reason,
 )
 
 HOST = "192.0.2.1"
@@ -33,22 +34,22 @@ def answered(policy: DatagramPolicy, datagrams: int, host: str = HOST, port: int
         (HOST, 2050, None),
         (HOST, 65535, None),
         ("223.255.255.255", 5000, None),
-        ("224.0.0.0", 5000, MULTICAST),
-        ("239.255.255.255", 5000, MULTICAST),
-        ("::ffff:224.0.0.1", 5000, MULTICAST),
+        ("224.0.0.0", 5000, MULTICAST_SOURCE),
+        ("239.255.255.255", 5000, MULTICAST_SOURCE),
+        ("::ffff:224.0.0.1", 5000, MULTICAST_SOURCE),
         ("240.0.0.1", 5000, None),
-        ("ff02::1%eth0", 5000, MULTICAST),
+        ("ff02::1%eth0", 5000, MULTICAST_SOURCE),
         ("fe80::1%eth0", 5000, None),
-        ("255.255.255.255", 5000, BROADCAST),
-        ("::ffff:255.255.255.255", 5000, BROADCAST),
+        ("255.255.255.255", 5000, BROADCAST_SOURCE),
+        ("::ffff:255.255.255.255", 5000, BROADCAST_SOURCE),
         ("10.0.0.255", 5000, None),
-        ("0.0.0.0", 5000, UNSPECIFIED),
-        ("::", 5000, UNSPECIFIED),
+        ("0.0.0.0", 5000, UNSPECIFIED_SOURCE),
+        ("::", 5000, UNSPECIFIED_SOURCE),
         ("::1", 5000, None),
     ],
 )
 @pytest.mark.parametrize("rate", [0, 1000])
-def test_who_is_answered(host: str, port: int, reason: str | None, rate: int) -> None:
+def test_who_is_answered(host: str, port: int, reason: Reason | None, rate: int) -> None:
     policy = DatagramPolicy(rate, Clock().seconds)
     # Known or not makes no difference.
     assert [policy.refusal(host, port) for _ in range(3)] == [reason] * 3

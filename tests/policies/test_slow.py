@@ -9,6 +9,7 @@ from twisted.internet.task import Clock
 
 from socketsuite.policies.settings import LimitSettings
 from socketsuite.policies.slow import SlowReaders, TotalQueue
+from socketsuite.reasons import SEND_QUEUE_FULL, TOTAL_SEND_QUEUE_FULL, WRITE_TIMEOUT, Reason
 
 
 class Transport:
@@ -19,7 +20,7 @@ class Transport:
         self.queued = 0
         self.disconnecting = 0
         self.bytes_out = 0
-        self.why: str | None = None
+        self.why: Reason | None = None
 
     def abortConnection(self) -> None:
         self.readers.behind.pop(self, None)  # type: ignore[call-overload]
@@ -61,10 +62,10 @@ def test_who_takes_nothing_is_dropped_after_the_write_timeout(clock: Clock) -> N
     for _ in range(5):
         advance(clock, 0.5)
         slow.bytes_out += 1
-    assert stuck.why == "write timeout"
+    assert stuck.why == WRITE_TIMEOUT
     assert slow.why is None
     advance(clock, 2.5)
-    assert slow.why == "write timeout"
+    assert slow.why == WRITE_TIMEOUT
 
 
 def test_a_write_timeout_of_0_is_never(clock: Clock) -> None:
@@ -84,7 +85,7 @@ def test_a_queue_above_the_soft_limit_is_borne_for_some_seconds(clock: Clock) ->
     advance(clock, 0.5)
     returning.queued = 101
     advance(clock, 1.5)
-    assert above.why == "send queue full for 3 s"
+    assert above.why == SEND_QUEUE_FULL.because("above the soft limit for 3 s")
     assert returning.why is None
 
 
@@ -97,7 +98,7 @@ def test_the_largest_queues_of_all_services_go_first(clock: Clock) -> None:
     middle.queue(19)
     assert (small.why, large.why, middle.why) == (None, None, None)
     middle.queue(30)
-    assert (small.why, large.why, middle.why) == (None, "total send queue full", None)
+    assert (small.why, large.why, middle.why) == (None, TOTAL_SEND_QUEUE_FULL, None)
 
 
 def test_what_peers_have_taken_meanwhile_does_not_count(clock: Clock) -> None:
@@ -115,11 +116,8 @@ def test_equal_queues_of_two_services_are_no_trouble(clock: Clock) -> None:
     transports = [Transport(make(clock, total)) for _ in range(3)]
     for each in transports:
         each.queue(60)
-    assert sorted(each.why or "" for each in transports) == [
-        "",
-        "total send queue full",
-        "total send queue full",
-    ]
+    ended = [each.why for each in transports if each.why is not None]
+    assert ended == [TOTAL_SEND_QUEUE_FULL] * 2
 
 
 def test_a_close_that_hangs_is_dropped_too(clock: Clock) -> None:
@@ -127,7 +125,7 @@ def test_a_close_that_hangs_is_dropped_too(clock: Clock) -> None:
     transport.disconnecting = 1
     transport.readers.grown(transport)  # type: ignore[arg-type]
     advance(clock, 2.5)
-    assert transport.why == "write timeout"
+    assert transport.why == WRITE_TIMEOUT
 
 
 def test_a_process_that_was_held_up_drops_nobody_for_it(clock: Clock) -> None:

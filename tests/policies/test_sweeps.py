@@ -8,6 +8,7 @@ from twisted.internet.task import Clock
 
 from socketsuite.policies.settings import LimitSettings
 from socketsuite.policies.sweeps import Sweeps
+from socketsuite.reasons import FIRST_BYTE_TIMEOUT, IDLE_TIMEOUT, Reason
 
 
 class Connection:
@@ -16,7 +17,7 @@ class Connection:
     def __init__(self, opened_at: float = 0.0) -> None:
         self.opened_at = opened_at
         self.bytes_in = self.bytes_out = self.queued = 0
-        self.why: str | None = None
+        self.why: Reason | None = None
         self.ended: str | None = None
 
     @property
@@ -57,7 +58,7 @@ def test_a_still_connection_is_closed_and_a_moving_one_is_not() -> None:
     for _ in range(5):
         advance(clock, 1)
         moving.bytes_out += 1
-    assert (still.ended, still.why) == ("closed", "idle timeout")
+    assert (still.ended, still.why) == ("closed", IDLE_TIMEOUT)
     assert moving.ended is None
 
 
@@ -74,7 +75,7 @@ def test_who_never_says_anything_is_closed_and_who_has_said_something_stays() ->
     shy.bytes_in = 1
     swept(clock, silent, shy, first_byte_timeout=2.0)
     advance(clock, 3)
-    assert (silent.ended, silent.why) == ("closed", "first byte timeout")
+    assert (silent.ended, silent.why) == ("closed", FIRST_BYTE_TIMEOUT)
     assert shy.ended is None
 
 

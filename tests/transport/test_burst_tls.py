@@ -15,9 +15,10 @@ from twisted.internet.interfaces import IHalfCloseableProtocol, ISSLTransport
 from twisted.internet.protocol import Factory, Protocol
 from zope.interface import implementer
 
+from socketsuite.reasons import HANDSHAKE_TIMEOUT
 from socketsuite.transport import tls
 from socketsuite.transport.burst import accelerate, burst_of
-from socketsuite.transport.tls import HANDSHAKE_LATE, BurstTLSServer
+from socketsuite.transport.tls import BurstTLSServer
 from tests.transport.hand_turned import HandTurned
 
 PATIENCE = 10.0
@@ -196,7 +197,7 @@ def test_a_handshake_has_a_deadline(certificates: Certificates) -> None:
     world.until(lambda: burst_of(world.reactor).members)
     (transport,) = burst_of(world.reactor).members.values()
     world.until(lambda: transport.disconnected)
-    assert transport.why == HANDSHAKE_LATE
+    assert transport.why == HANDSHAKE_TIMEOUT
     assert not world.made[0].connected_once
     assert world.made[0].lost == []
     with pytest.raises(ConnectionResetError):

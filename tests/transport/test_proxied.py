@@ -16,6 +16,15 @@ from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.protocol import Factory, Protocol
 from twisted.python import log
 
+from socketsuite.reasons import (
+    BAD_PROXY_HEADER,
+    DECLINED,
+    DENY,
+    HANDSHAKE_TIMEOUT,
+    PROXY_FROM,
+    PROXY_HEADER_TIMEOUT,
+    Reason,
+)
 from socketsuite.transport.burst import accelerate, burst_of
 from socketsuite.transport.connection import BurstTCPServer
 from socketsuite.transport.proxied import HeaderFirst, Proxied
@@ -65,9 +74,10 @@ class Behind(World):
         self.transports: list[Any] = []
         self.ended: list[Any] = []
         self.asked: list[str] = []
+        self.admitted: list[Any] = []
         self.life: list[str] = []
         self.trusted = True
-        self.refusal: str | None = None
+        self.refusal: Reason | None = None
         self.build: Callable[[Any], Any] = Served
 
     def open(self, base: type = BurstTCPServer, **attributes: Any) -> None:
@@ -103,19 +113,23 @@ class Behind(World):
                 return world.trusted
 
             @staticmethod
-            def admit(_: Any) -> str | None:
+            def refusal(_: Any) -> Reason | None:
                 return world.refusal
+
+            @staticmethod
+            def admit(transport: Any) -> None:
+                world.admitted.append(transport)
 
         for name, value in attributes.items():
             setattr(Server, name, value)
         port = self.reactor.listenTCP(0, HeaderFirst(Service()), 200, "127.0.0.1")
         self.port = accelerate(port, Server)
 
-    def why(self) -> str | None:
+    def why(self) -> Reason | None:
         """Wait for the end of the only connection; return the reason given."""
         self.until(lambda: self.ended)
         (transport,) = self.ended
-        reason: str | None = transport.why
+        reason: Reason | None = transport.why
         return reason
 
 
@@ -224,24 +238,24 @@ def test_a_header_from_anybody_else_is_not_read(world: Behind) -> None:
     world.trusted = False
     world.open()
     world.call().send(LINE + b"hello")
-    assert world.why() == "proxy-from"
+    assert world.why() == PROXY_FROM
     assert world.asked == ["127.0.0.1"]
     assert world.transports[0].header is None
     assert world.served == []
 
 
 @pytest.mark.parametrize(
-    ("data", "reason"),
+    ("data", "detail"),
     [
-        (b"hello", "bad PROXY header: this is something else"),
-        (b"PROXY TCP4 192.0.2.1 192.0.2.2 1 65536\r\n", "bad PROXY header: not a port"),
-        (SIGNATURE + b"\x31\x11\x00\x00", "bad PROXY header: binary, but of version 3"),
+        (b"hello", "this is something else"),
+        (b"PROXY TCP4 192.0.2.1 192.0.2.2 1 65536\r\n", "not a port"),
+        (SIGNATURE + b"\x31\x11\x00\x00", "binary, but of version 3"),
     ],
 )
-def test_without_a_good_header_nobody_is_served(world: Behind, data: bytes, reason: str) -> None:
+def test_without_a_good_header_nobody_is_served(world: Behind, data: bytes, detail: str) -> None:
     world.open()
     world.call().send(data)
-    assert world.why() == reason
+    assert world.why() == BAD_PROXY_HEADER.because(detail)
     assert world.served == []
     assert failures(world) == []
 
@@ -252,14 +266,14 @@ def test_a_caller_that_ends_within_the_header_is_let_go(world: Behind, part: byt
     caller = world.call()
     caller.send(part)
     caller.shutdown(socket.SHUT_WR)
-    assert world.why() == "bad PROXY header: closed before its end"
+    assert world.why() == BAD_PROXY_HEADER.because("closed before its end")
     assert world.served == []
 
 
 def test_a_header_that_does_not_come_in_time_ends_the_connection(world: Behind) -> None:
     world.open(header_seconds=0.05)
     world.call().send(LINE[:-1])
-    assert world.why() == "PROXY header timeout"
+    assert world.why() == PROXY_HEADER_TIMEOUT
 
 
 def test_a_client_that_is_served_has_no_deadline_any_more(world: Behind) -> None:
@@ -274,13 +288,14 @@ def test_a_client_that_is_served_has_no_deadline_any_more(world: Behind) -> None
 def test_admission_is_asked_about_the_real_client(world: Behind) -> None:
     seen: list[Any] = []
 
-    def admit(transport: Any) -> str:
+    def refusal(transport: Any) -> Reason:
         seen.append((transport.getPeer(), transport.getHost()))
-        return "deny"
+        return DENY
 
-    world.open(admit=staticmethod(admit))
+    world.open(refusal=staticmethod(refusal))
     world.call().send(LINE + b"hello")
-    assert world.why() == "deny"
+    assert world.why() == DENY
+    assert world.admitted == []
     assert seen == [ENDS[LINE]]
     assert world.served == []
 
@@ -289,7 +304,8 @@ def test_a_factory_that_makes_no_protocol_ends_the_connection(world: Behind) -> 
     world.build = lambda addr: None
     world.open()
     world.call().send(LINE)
-    assert world.why() == "refused"
+    assert world.why() == DECLINED
+    assert world.admitted == []
     assert failures(world) == []
 
 
@@ -376,7 +392,7 @@ def test_a_handshake_may_follow_in_the_same_segment(
 def test_the_protocol_waits_for_the_handshake_too(world: Behind, authority: trustme.CA) -> None:
     open_tls(world, authority, handshake_seconds=0.05)
     world.call().send(LINE)
-    assert world.why() == "handshake timeout"
+    assert world.why() == HANDSHAKE_TIMEOUT
     assert [one.peer for one in world.served] == [None]
 
 
@@ -386,7 +402,7 @@ def test_a_handshake_without_a_header_is_refused(world: Behind, authority: trust
     with pytest.raises(ssl.SSLWantReadError):
         client.tls.do_handshake()
     client.caller.send(client.outgoing.read())
-    assert world.why() == "bad PROXY header: this is something else"
+    assert world.why() == BAD_PROXY_HEADER.because("this is something else")
     assert world.served == []
 
 
@@ -398,7 +414,7 @@ def test_a_tls_caller_that_ends_within_the_header_is_let_go(
     caller = world.call()
     caller.send(data)
     caller.close()
-    assert world.why() == "bad PROXY header: closed before its end"
+    assert world.why() == BAD_PROXY_HEADER.because("closed before its end")
     assert failures(world) == []
 
 
