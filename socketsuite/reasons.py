@@ -94,7 +94,7 @@ PROXY_HEADER_TIMEOUT = _refused("proxy_header_timeout", "likewise: nothing, or a
 # ── datagrams ───────────────────────────────────────────────────────────────────────────
 
 SOURCE_PORT = _refused(
-    "source_port", "UDP: port 0, below 1024, or 2049: a server's, with which a loop could begin"
+    "source_port", "UDP: `--udp-source-ports`: a server's port, with which a loop could begin; or 0"
 )
 MULTICAST_SOURCE = _refused("multicast_source", "UDP: no host has such an address")
 BROADCAST_SOURCE = _refused("broadcast_source", "UDP: no host has such an address")

@@ -68,6 +68,17 @@ def speaks_datagrams(target: Any) -> bool:
     return hasattr(target, "buildDatagramProtocol")
 
 
+def _source_ports(target: Any) -> str:
+    """Return what *target*, a service's factory, says of UDP source ports by an attribute.
+
+    :raises TypeError: when it is neither ``any`` nor ``unprivileged``.
+    """
+    said = getattr(target, "udp_source_ports", "unprivileged")
+    if said not in ("any", "unprivileged"):
+        raise TypeError(f"{target!r}: udp_source_ports is {said!r}, not 'any' or 'unprivileged'")
+    return str(said)
+
+
 def groups_of(plugin: ServicePlugin, *, alone: bool = True) -> list[SettingsGroup]:
     """Return every group of settings that *plugin*'s daemon takes, the service's own first.
 
@@ -137,6 +148,9 @@ def configure(
         raise SettingsError(f"{name}: --no-tcp and --no-udp together leave nothing to serve")
     if values["proxy_from"] and listen.transport == "twisted":
         raise SettingsError(f"{name}: --proxy-from needs --transport burst")
+    limits = built(LimitSettings)
+    if limits.udp_source_ports is None:
+        limits.udp_source_ports = _source_ports(target)
     own = {item.name: values[item.name] for item in settings_of(target)}
     return Configuration(
         name=name,
@@ -145,7 +159,7 @@ def configure(
         udp=built(DatagramSettings) if datagrams else DatagramSettings(),
         tls=built(TLSSettings),
         admission=built(AdmissionSettings),
-        limits=built(LimitSettings),
+        limits=limits,
         log=built(LogSettings),
         process=built(ProcessSettings) if alone else ProcessSettings(),
         own=own,

@@ -30,6 +30,7 @@ RELOADABLE = frozenset(
         "tls_client_ca",
         "tls_key",
         "udp_rate",
+        "udp_source_ports",
         "write_timeout",
     }
 )

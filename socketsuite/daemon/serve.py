@@ -68,7 +68,9 @@ class ServiceDaemon(Service):
         except SettingsError as error:
             raise StartError(str(error)) from None
         self.connections = Connections(configuration.name, self.events, seconds, door)
-        self.datagrams = DatagramPolicy(configuration.limits.udp_rate, seconds)
+        limits = configuration.limits
+        any_port = limits.udp_source_ports == "any"
+        self.datagrams = DatagramPolicy(limits.udp_rate, seconds, any_port=any_port)
         total = total or TotalQueue(configuration.process.total_send_queue)
         self.connections.slow = SlowReaders(reactor, configuration.limits, total)
         self.sweeps = Sweeps(reactor, self.connections, configuration.limits)
@@ -137,7 +139,8 @@ class ServiceDaemon(Service):
             )
             self.configuration.admission = new.admission
             self.configuration.tls = new.tls
-            self.datagrams.limit(new.limits.udp_rate)
+            any_port = new.limits.udp_source_ports == "any"
+            self.datagrams.limit(new.limits.udp_rate, any_port=any_port)
             self.sweeps.restart()
 
         return apply

@@ -26,9 +26,12 @@ from socketsuite.reasons import (
 )
 
 # Servers below; 2049 is NFS, the one server above that every inetd knows of.  A client's
-# port is neither, and port 0, which cannot be answered, is below too.
-_LOWEST_PORT = 1024
+# port is seldom either: a resolver may ask from 53, an NTP server from 123.
+_LOWEST_UNPRIVILEGED = 1024
 _NFS_PORT = 2049
+# Port 0 cannot be answered.
+_LOWEST_PORT = 1
+_NO_PORT = -1
 _GENERATION = 1 << 13
 
 
@@ -55,15 +58,27 @@ class DatagramPolicy:
 
     :param udp_rate: datagrams a second; 0 is no limit.
     :param seconds: a monotonic clock.
+    :param any_port: whether a datagram may come from a server's port.
     """
 
-    __slots__ = ("_allowance", "_cost", "_generation", "_old", "_seconds", "_young", "udp_rate")
+    __slots__ = (
+        "_allowance",
+        "_cost",
+        "_generation",
+        "_lowest",
+        "_old",
+        "_seconds",
+        "_server",
+        "_young",
+        "udp_rate",
+    )
 
     def __init__(
         self,
         udp_rate: float,
         seconds: Callable[[], float],
         *,
+        any_port: bool = False,
         generation: int = _GENERATION,
     ) -> None:
         self._seconds = seconds
@@ -72,10 +87,12 @@ class DatagramPolicy:
         # share a peer, which is found by the network's bytes, too.
         self._young: dict[str | bytes, _Peer] = {}
         self._old: dict[str | bytes, _Peer] = {}
-        self.limit(udp_rate)
+        self.limit(udp_rate, any_port=any_port)
 
-    def limit(self, udp_rate: float) -> None:
-        """Change the budget; what peers have used of it stays used."""
+    def limit(self, udp_rate: float, *, any_port: bool) -> None:
+        """Change the budget, and the ports; what peers have used of the budget stays used."""
+        self._lowest = _LOWEST_PORT if any_port else _LOWEST_UNPRIVILEGED
+        self._server = _NO_PORT if any_port else _NFS_PORT
         self.udp_rate = udp_rate
         self._cost = 1 / udp_rate if udp_rate else 0.0
         # What may be used of the burst already, when one more comes; and a hair, since sums
@@ -90,7 +107,7 @@ class DatagramPolicy:
 
         Called for each datagram: a known peer costs one look-up and the clock.
         """
-        if port < _LOWEST_PORT or port == _NFS_PORT:
+        if port < self._lowest or port == self._server:
             return SOURCE_PORT
         peer = self._young.get(host)
         if peer is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from socketsuite.policies.networks import network_word
 from socketsuite.settings import byte_size, setting
@@ -92,6 +93,12 @@ class LimitSettings:
         "datagrams a second that one host is answered; 0 is no limit",
         minimum=0,
         metavar="NUMBER",
+    )
+    udp_source_ports: Literal["any", "unprivileged"] | None = setting(
+        None,
+        "whose datagrams are answered: of any port, or not of those below 1024 and 2049, which"
+        " are servers', so that no loop begins with one",
+        show="as the service says, or else unprivileged",
     )
     drain_timeout: float = setting(
         10.0,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import socket
 import subprocess
@@ -164,32 +163,3 @@ def test_the_log_tells_sender_and_size_of_a_datagram_when_asked(serve: Start) ->
     daemon.wait_for_line(rf"received transport=udp peer={peer} bytes=6$")
     daemon.stop()
     assert "secret" not in daemon.log
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may send from a port below 1024")
-def test_a_datagram_from_a_port_below_1024_is_not_answered(serve: Start) -> None:
-    daemon = serve("socketsuite-echo")
-    target = ("127.0.0.1", daemon.port("udp"))
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as low, caller(*target) as high:
-        low.bind(("127.0.0.1", free_low_port()))
-        low.sendto(b"from another server", target)
-        # Datagrams are taken in their order: this answer proves that the first was refused.
-        high.send(b"from a client")
-        assert high.recv(100) == b"from a client"
-        low.setblocking(False)
-        with pytest.raises(BlockingIOError):
-            low.recv(100)
-        number = low.getsockname()[1]
-    daemon.wait_for_line(rf"refused transport=udp peer=127.0.0.1:{number} reason=source_port")
-
-
-def free_low_port() -> int:
-    """Return a UDP port below 1024 that nobody uses."""
-    for port in range(1023, 512, -1):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
-            try:
-                one.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    pytest.skip("no port below 1024 is free")

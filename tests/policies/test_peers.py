@@ -55,6 +55,22 @@ def test_who_is_answered(host: str, port: int, reason: Reason | None, rate: int)
     assert [policy.refusal(host, port) for _ in range(3)] == [reason] * 3
 
 
+def test_any_port_but_0_may_be_let_in_and_what_no_host_sends_from_is_not() -> None:
+    policy = DatagramPolicy(2, Clock().seconds, any_port=True)
+    assert [policy.refusal(HOST, port) for port in (0, 1, 53)] == [SOURCE_PORT, None, None]
+    assert policy.refusal(HOST, 2049) == RATE
+    for host, reason in (
+        ("224.0.0.1", MULTICAST_SOURCE),
+        ("255.255.255.255", BROADCAST_SOURCE),
+        ("::", UNSPECIFIED_SOURCE),
+    ):
+        assert policy.refusal(host, 53) == reason
+    policy.limit(0, any_port=False)
+    assert [policy.refusal(HOST, port) for port in (53, 2049)] == [SOURCE_PORT] * 2
+    policy.limit(0, any_port=True)
+    assert [policy.refusal(HOST, port) for port in (53, 2049)] == [None] * 2
+
+
 @pytest.mark.parametrize("rate", [1, 7, 1000])
 def test_one_seconds_worth_may_come_at_once(rate: int) -> None:
     assert answered(DatagramPolicy(rate, Clock().seconds), 3000) == rate
@@ -168,8 +184,8 @@ def test_a_changed_rate_holds_for_those_who_are_known() -> None:
     clock = Clock()
     policy = DatagramPolicy(1000, clock.seconds)
     answered(policy, 1000)
-    policy.limit(0)
+    policy.limit(0, any_port=False)
     assert answered(policy, 5000) == 5000
-    policy.limit(10)
+    policy.limit(10, any_port=False)
     clock.advance(1.0)
     assert answered(policy, 5000) == 10
