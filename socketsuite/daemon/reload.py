@@ -17,6 +17,7 @@ RELOADABLE = frozenset(
         "deny",
         "drain_timeout",
         "first_byte_timeout",
+        "half_close_timeout",
         "handshake_timeout",
         "idle_timeout",
         "max_connections",

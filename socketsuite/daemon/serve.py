@@ -22,6 +22,7 @@ from socketsuite.daemon.errors import StartError, cause_text
 from socketsuite.daemon.inherited import InheritedSocket, check_served
 from socketsuite.daemon.listen_settings import LOOPBACK
 from socketsuite.daemon.listeners import Listeners
+from socketsuite.daemon.protocols import drain_of, is_busy
 from socketsuite.daemon.reload import RELOADABLE, needs_restart
 from socketsuite.daemon.sockets import BoundSocket, bind_all
 from socketsuite.observe.events import Draining, Events, Notice, Stopped
@@ -71,6 +72,8 @@ class ServiceDaemon(Service):
         limits = configuration.limits
         any_port = limits.udp_source_ports == "any"
         self.datagrams = DatagramPolicy(limits.udp_rate, seconds, any_port=any_port)
+        self.connections.limits = configuration.limits
+        self.connections.is_busy = is_busy
         total = total or TotalQueue(configuration.process.total_send_queue)
         self.connections.slow = SlowReaders(reactor, configuration.limits, total)
         self.sweeps = Sweeps(reactor, self.connections, configuration.limits)
@@ -233,10 +236,7 @@ class ServiceDaemon(Service):
 
     def _ask_to_finish(self, transport: Any) -> None:
         """Call ``drain()`` on the service's protocol, if it offers one."""
-        protocol = transport.protocol
-        while hasattr(protocol, "wrappedProtocol"):
-            protocol = protocol.wrappedProtocol
-        finish = getattr(protocol, "drain", None)
+        finish = drain_of(transport.protocol)
         if finish is None:
             return
         transport.why = transport.why or DRAINED

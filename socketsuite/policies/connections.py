@@ -21,6 +21,7 @@ from twisted.python.failure import Failure
 from socketsuite.observe.addresses import address_text
 from socketsuite.observe.events import Closed, Connected, Events, Received, Refused
 from socketsuite.policies.admission import Doorkeeper
+from socketsuite.policies.settings import LimitSettings
 from socketsuite.policies.slow import SlowReaders
 from socketsuite.reasons import (
     ABORTED_BY_SERVICE,
@@ -61,6 +62,7 @@ class Connections:
     :param seconds: a monotonic clock.
     :ivar admitted: how many of the open ones were let in; the others' headers are awaited.
     :ivar slow: looks after those whose peers are behind, if anybody does.
+    :ivar is_busy: whether a protocol is at work on an answer; ``None`` if that cannot be known.
     """
 
     def __init__(
@@ -71,6 +73,8 @@ class Connections:
         self.seconds = seconds
         self.door = door
         self.slow: SlowReaders | None = None
+        self.limits = LimitSettings()
+        self.is_busy: Callable[[Any], bool | None] = lambda _: None
         self.open: dict[Watched, Connection] = {}
         self.admitted = 0
         self._when_empty: list[Callable[[], None]] = []
@@ -136,6 +140,14 @@ class Connections:
         """Have *transport* looked after, whose peer does not take all that is sent."""
         if self.slow is not None:
             self.slow.grown(transport)
+
+    def busy(self, transport: Watched) -> bool | None:
+        """Whether the service is at work on an answer for *transport*."""
+        return self.is_busy(transport.protocol)
+
+    def half_close_seconds(self) -> float:
+        """Return how long a service has for an answer whose caller has closed its half."""
+        return self.limits.half_close_timeout
 
     def exhausted(self, kind: str, error: OSError) -> None:
         """Tell that callers wait because this process can have no more descriptors."""

@@ -71,16 +71,25 @@ class LimitSettings:
         minimum=0,
         metavar="SECONDS",
     )
+    half_close_timeout: float = setting(
+        3.0,
+        "how long a service that does not know of half-closed connections has for its answer, when"
+        " the caller has closed its half (nc -N) and not been answered yet; 0 closes at once",
+        minimum=0,
+        metavar="SECONDS",
+    )
     send_queue: int = setting(
-        4 << 20,
-        "drop a peer at once that leaves more than this unread; K, M and G are understood",
+        64 << 20,
+        "drop a peer to whom more is written while it has left more than this unread of what was"
+        " written before; K, M and G are understood",
         metavar="BYTES",
         parse=byte_size,
-        show="4M",
+        show="64M",
     )
     send_queue_soft: int = setting(
         1 << 20,
-        "drop a peer that leaves more than this unread for --send-queue-seconds",
+        "drop a peer that leaves more than this unread for --send-queue-seconds, unless it takes"
+        " more than is written to it",
         metavar="BYTES",
         parse=byte_size,
         show="1M",

@@ -18,6 +18,7 @@ from socketsuite.reasons import (
 from socketsuite.transport.watched import Watched
 
 _LOOKS_PER_LIMIT = 8
+_LEAST_PROGRESS = 16 << 10
 _SHORTEST, _LONGEST = 0.02, 0.25
 
 LATE = 0.5
@@ -62,21 +63,24 @@ class TotalQueue:
 class _Mark:
     """What a look at a transport saw."""
 
-    __slots__ = ("known", "moved_at", "out", "soft_since")
+    __slots__ = ("known", "moved_at", "out", "soft_queued", "soft_since")
 
     def __init__(self, transport: Watched, now: float) -> None:
         self.out = transport.bytes_out
         self.moved_at = now
         self.soft_since: float | None = None
+        self.soft_queued = 0
         self.known = 0
 
 
 class SlowReaders:
     """The transports of one service whose peers are behind.
 
-    One that has taken nothing for ``write_timeout`` seconds is dropped, and one whose queue
-    has been above ``send_queue_soft`` for ``send_queue_seconds``; also while it is closing.
-    A look that comes late judges nobody: what peers have taken meanwhile is not seen yet.
+    One that has taken nothing for ``write_timeout`` seconds is dropped, also while it is
+    closing; and one whose queue has been above ``send_queue_soft`` for ``send_queue_seconds``
+    without getting shorter by 16 KiB, so that a large answer may take as long as its reader
+    needs.  A look that comes late judges nobody: what peers have taken meanwhile is not seen
+    yet.  Nor is it the peer's fault if a close waits for the service's own producer.
     """
 
     def __init__(self, reactor: IReactorTime, limits: LimitSettings, total: TotalQueue) -> None:
@@ -126,21 +130,28 @@ class SlowReaders:
 
     def _look_at(self, transport: Watched, mark: _Mark, now: float) -> None:
         queued = mark.known = transport.queued
-        if not queued and not transport.disconnecting:
+        closes = transport.disconnecting and transport.producer is None
+        if not queued and not closes:
             del self.behind[transport]
             return
         if transport.bytes_out != mark.out:
             mark.out, mark.moved_at = transport.bytes_out, now
+        if 0 < self._limits.write_timeout <= now - mark.moved_at:
+            self.drop(transport, WRITE_TIMEOUT)
+        else:
+            self._look_at_length(transport, mark, queued, now)
+
+    def _look_at_length(self, transport: Watched, mark: _Mark, queued: int, now: float) -> None:
         limits = self._limits
         if queued <= limits.send_queue_soft:
             mark.soft_since = None
         elif mark.soft_since is None:
-            mark.soft_since = now
-        if 0 < limits.write_timeout <= now - mark.moved_at:
-            self.drop(transport, WRITE_TIMEOUT)
-        elif mark.soft_since is not None and now - mark.soft_since >= limits.send_queue_seconds:
-            detail = f"above the soft limit for {limits.send_queue_seconds:g} s"
-            self.drop(transport, SEND_QUEUE_FULL.because(detail))
+            mark.soft_since, mark.soft_queued = now, queued
+        elif now - mark.soft_since >= limits.send_queue_seconds:
+            if queued > mark.soft_queued - _LEAST_PROGRESS:
+                detail = f"above the soft limit for {limits.send_queue_seconds:g} s"
+                self.drop(transport, SEND_QUEUE_FULL.because(detail))
+            mark.soft_since, mark.soft_queued = now, queued
 
     def drop(self, transport: Watched, why: Reason) -> None:
         """End a connection, whatever still waits for its peer."""

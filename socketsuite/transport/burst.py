@@ -146,7 +146,9 @@ class Burst:
                 transport = None
                 try:
                     transport = reading.get(descriptor)
-                    if events != IN or transport is None:  # closed or paused meanwhile, or never read
+                    if (
+                        events != IN or transport is None
+                    ):  # closed or paused meanwhile, or never read
                         transport = self._other_events(descriptor, events)
                         if transport is None:
                             continue

@@ -101,8 +101,8 @@ class _Connection:
         protocol: Any
         _tempDataBuffer: list[bytes]
         _tempDataLen: int
-        connected: int
-        disconnected: int
+        connected: Any
+        disconnected: Any
         producer: Any
         streamingProducer: bool
         socket: Any

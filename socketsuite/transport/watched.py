@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from twisted.internet import tcp, unix
-from twisted.internet.interfaces import IHalfCloseableProtocol
+from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol
+from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 
 from socketsuite.reasons import SEND_QUEUE_FULL, USER_TIMEOUT, Reason
@@ -22,6 +23,7 @@ from socketsuite.transport.burst import accelerate
 from socketsuite.transport.connection import BurstTCPServer, BurstUNIXServer
 from socketsuite.transport.proxied import HeaderFirst, Proxied
 from socketsuite.transport.tls import BurstTLSServer
+from socketsuite.transport.turns import Turns
 
 
 class Watched(Protocol):
@@ -39,6 +41,7 @@ class Watched(Protocol):
     peer_finished: bool
     disconnecting: Any
     protocol: Any
+    producer: Any
 
     @property
     def queued(self) -> int: ...  # noqa: D102
@@ -52,7 +55,9 @@ class Watcher(Protocol):
     """Whoever is told of every accepted connection, once when it opens and once at its end.
 
     *behind* is called whenever a peer has left bytes in the queue, and more are written;
-    *exhausted* when a caller cannot be accepted for want of descriptors.
+    *exhausted* when a caller cannot be accepted for want of descriptors; *busy* to learn
+    whether the service is at work on an answer (``None``: it cannot be known), and
+    *half_close_seconds* how long it has for one when that cannot be known.
     """
 
     def opened(self, transport: Watched) -> None: ...  # noqa: D102
@@ -60,6 +65,8 @@ class Watcher(Protocol):
     def received(self, transport: Watched, data: bytes) -> None: ...  # noqa: D102
     def behind(self, transport: Watched) -> None: ...  # noqa: D102
     def exhausted(self, kind: str, error: OSError) -> None: ...  # noqa: D102
+    def busy(self, transport: Watched) -> bool | None: ...  # noqa: D102
+    def half_close_seconds(self) -> float: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -67,7 +74,8 @@ class Watch:
     """Who watches a port's connections, and what each may queue.
 
     :param kind: what these connections are called: ``tcp``, ``tls``, ``unix``.
-    :param send_queue: bytes that may wait for a peer; one more and it is dropped.
+    :param send_queue: bytes that a peer may have left unread when more is written to it in
+        another turn of the reactor; with one more than that it is dropped.
     :param by_proxy: whether connections begin with a proxy's header.
     :param prepare: what each accepted socket is given first, where the listening socket did not
         hand its options on to all of them.
@@ -86,13 +94,26 @@ class _WatchedMixin:
     """What every watched transport adds, whatever it is made of."""
 
     watch: Watch
+    turns: Turns
     why: Reason | None = None
     peer_finished = False
 
+    _judged_in = -1
+    _answer_due: IDelayedCall | None = None
+
     # Twisted's own attributes, which the classes beside this one bring.
+    TLS: bool
+    answered: int
+    bytes_in: int
+    bytes_out: int
     protocol: Any
     producer: Any
+    reactor: Any
+    connected: int
     disconnected: int
+    disconnecting: int
+    queued: Any
+    _aborting: bool
     loseConnection: Any
     abortConnection: Any
     unregisterProducer: Any
@@ -103,28 +124,70 @@ class _WatchedMixin:
             self.watch.prepare(skt)
         self.watch.watcher.opened(self)  # type: ignore[arg-type]
 
-    def overflow(self) -> None:
-        """Drop a peer that leaves too much unread."""
-        if not self.disconnected:
-            self.why = self.why or SEND_QUEUE_FULL
-            self.abortConnection()
+    # ── what a peer leaves unread ───────────────────────────────────────────────────
+
+    def _may_write(self) -> bool:
+        """Whether more may be written; else the peer is dropped, or has been.
+
+        Judged is what was left of earlier turns of the reactor, when the peer and the kernel
+        had their chance to take it: so an answer of any size, in one piece or many, is never
+        too large for a peer who reads.
+        """
+        if self.connected and self.queued:
+            turn = self.turns.current()
+            if turn != self._judged_in:
+                self._judged_in = turn
+                if self.queued > self.watch.send_queue:
+                    self.why = self.why or SEND_QUEUE_FULL
+                    self.abortConnection()
+        return not self._aborting
+
+    # ── callers who close their half ────────────────────────────────────────────────
 
     def readConnectionLost(self, reason: Failure) -> None:
-        """Let a caller who has closed its half read the rest of the answer.
+        """Let a caller who has closed its half have its answer.
 
         Stock Twisted drops unsent bytes at the caller's FIN unless the protocol knows of
-        half-closed connections; here they are flushed first, whatever the protocol.
+        half-closed connections.  Here they are flushed first, whatever the protocol; and where
+        the service may still be at work on an answer, it is given time for it.
         """
-        self.peer_finished = True
-        if IHalfCloseableProtocol.providedBy(self.protocol):
+        again, self.peer_finished = self.peer_finished, True
+        if self.TLS or IHalfCloseableProtocol.providedBy(self.protocol):
             super().readConnectionLost(reason)  # type: ignore[misc]
-            return
-        if self.producer is self:
-            # It would wait for itself to read on, which will not happen any more.
-            self.unregisterProducer()
-        self.loseConnection()
+        elif not again:
+            if self.producer is self:
+                # It would wait for itself to read on, which will not happen any more.
+                self.unregisterProducer()
+            self._await_answer()
+
+    def _await_answer(self) -> None:
+        """Close as soon as the service has nothing more to say, as far as one can know."""
+        busy = self.watch.watcher.busy(self)  # type: ignore[arg-type]
+        if busy is None:
+            silent = self.bytes_in != self.answered and not self.queued
+            busy = silent or self.producer is not None
+        seconds = self.watch.watcher.half_close_seconds()
+        if busy and seconds and not self.disconnecting:
+            self._answer_due = self.reactor.callLater(seconds, self._look_at_answer, self.bytes_out)
+        else:
+            self.loseConnection()
+
+    def _look_at_answer(self, sent: int) -> None:
+        self._answer_due = None
+        if self.bytes_out != sent or self.queued:
+            busy: bool | None = True  # it is on its way
+        else:
+            busy = self.watch.watcher.busy(self)  # type: ignore[arg-type]
+        if busy and not self.disconnecting:
+            seconds = self.watch.watcher.half_close_seconds()
+            self._answer_due = self.reactor.callLater(seconds, self._look_at_answer, self.bytes_out)
+        else:
+            self.loseConnection()
 
     def connectionLost(self, reason: Failure) -> None:
+        if self._answer_due is not None:
+            self._answer_due.cancel()
+            self._answer_due = None
         first = not self.disconnected
         try:
             super().connectionLost(reason)  # type: ignore[misc]
@@ -137,8 +200,6 @@ class _WatchedBurst(_WatchedMixin):
     """On the burst transport, which counts and bounds by itself."""
 
     dataBuffer: bytes
-    disconnecting: int
-    queued: int
 
     @classmethod
     def exhausted(cls, error: OSError) -> None:
@@ -161,6 +222,14 @@ class _WatchedBurst(_WatchedMixin):
         super()._look_after_queue()  # type: ignore[misc]
         if self.dataBuffer and not self.disconnected:
             self.watch.watcher.behind(self)  # type: ignore[arg-type]
+
+    def _write_unusually(self, data: bytes) -> None:
+        if self._may_write():
+            super()._write_unusually(data)  # type: ignore[misc]
+
+    def writeSequence(self, iovec: Any) -> None:
+        if self._may_write():
+            super().writeSequence(iovec)  # type: ignore[misc]
 
 
 class _Telling:
@@ -188,8 +257,16 @@ class _Telling:
 class _WatchedStock(_WatchedMixin):
     """On Twisted's own transport: the counting and bounding that it lacks."""
 
+    def _await_answer(self) -> None:
+        if isinstance(self.protocol, TLSMemoryBIOProtocol):
+            # A FIN without the close alert: it has no half-close, and nothing can be answered.
+            self.loseConnection()
+        else:
+            super()._await_answer()
+
     bytes_in = 0
     bytes_out = 0
+    answered = 0
     offset: int
     dataBuffer: bytes
     _tempDataBuffer: list[bytes]
@@ -206,6 +283,7 @@ class _WatchedStock(_WatchedMixin):
         sent = super().writeSomeData(data)  # type: ignore[misc]
         if isinstance(sent, int):
             self.bytes_out += sent
+            self.answered = self.bytes_in
         return sent
 
     @property
@@ -220,18 +298,18 @@ class _WatchedStock(_WatchedMixin):
             self.watch.watcher.behind(self)  # type: ignore[arg-type]
 
     def write(self, data: bytes) -> None:
-        super().write(data)  # type: ignore[misc]
-        self._bound_queue()
+        if self._may_write():
+            super().write(data)  # type: ignore[misc]
 
     def writeSequence(self, iovec: Any) -> None:
-        super().writeSequence(iovec)  # type: ignore[misc]
-        self._bound_queue()
+        if self._may_write():
+            super().writeSequence(iovec)  # type: ignore[misc]
 
-    def _bound_queue(self) -> None:
-        if self.queued > self.watch.send_queue:
-            self.overflow()
-            self._tempDataBuffer.clear()
-            self.dataBuffer, self.offset, self._tempDataLen = b"", 0, 0
+    def abortConnection(self) -> None:
+        super().abortConnection()
+        # What waits is not to be sent any more.
+        self._tempDataBuffer.clear()
+        self.dataBuffer, self.offset, self._tempDataLen = b"", 0, 0
 
 
 class _BurstTCP(_WatchedBurst, BurstTCPServer):
@@ -291,7 +369,7 @@ def watch_port(
     """
     if not isinstance(port, tcp.Port):
         return port
-    attributes: dict[str, Any] = {"watch": watch, "limit": watch.send_queue}
+    attributes: dict[str, Any] = {"watch": watch, "turns": Turns(port.reactor)}
     local = isinstance(port, unix.Port)
     if not burst:
         stock = _StockUNIX if local else _StockTCP

@@ -19,6 +19,7 @@ class Transport:
         self.readers = readers
         self.queued = 0
         self.disconnecting = 0
+        self.producer: Any = None
         self.bytes_out = 0
         self.why: Reason | None = None
 
@@ -126,6 +127,29 @@ def test_a_close_that_hangs_is_dropped_too(clock: Clock) -> None:
     transport.readers.grown(transport)  # type: ignore[arg-type]
     advance(clock, 2.5)
     assert transport.why == WRITE_TIMEOUT
+
+
+def test_a_close_that_waits_for_the_services_producer_is_not_the_peers_fault(clock: Clock) -> None:
+    transport = Transport(make(clock, write_timeout=2.0))
+    transport.disconnecting, transport.producer = 1, object()
+    transport.readers.grown(transport)  # type: ignore[arg-type]
+    advance(clock, 2.5)
+    assert transport.why is None
+    assert clock.getDelayedCalls() == []
+
+
+def test_a_large_answer_may_take_as_long_as_its_reader_needs(clock: Clock) -> None:
+    readers = make(clock, write_timeout=0.0, send_queue_soft=100, send_queue_seconds=3.0)
+    reading, trickling = Transport(readers), Transport(readers)
+    for each in (reading, trickling):
+        each.queue(10 << 20)
+    for _ in range(10):
+        reading.queued -= 20 << 10
+        trickling.queued -= 1 << 10
+        advance(clock, 3.1)
+    assert reading.why is None
+    assert trickling.why is not None
+    assert trickling.why.label == "send_queue_full"
 
 
 def test_a_process_that_was_held_up_drops_nobody_for_it(clock: Clock) -> None:
