@@ -184,6 +184,7 @@ class BurstTLSServer(BurstTCPServer):
         else:
             if isinstance(error, SSL.Error):
                 self.why = self.why or stream_reason(error)
+                error = OSError(str(self.why))
             super().receive_failed(error)
 
     def _best_reader(self) -> Callable[[int], bytes]:
@@ -239,7 +240,20 @@ class BurstTLSServer(BurstTCPServer):
             pass  # the peer is gone, or the handshake was never completed
         return True
 
+    def readConnectionLost(self, reason: Any) -> None:
+        """Answer the peer's close alert with ours, after what is still to be sent."""
+        if IHalfCloseableProtocol.providedBy(self.protocol):
+            super().readConnectionLost(reason)
+            return
+        if self.producer is self:
+            # It would wait for itself to read on, which will not happen any more.
+            self.unregisterProducer()
+        self.loseConnection()
+
     def _postLoseConnection(self) -> Any:
+        producer: Any = self.producer
+        if producer is not None and not getattr(producer, "disconnected", False):
+            return None  # unregisterProducer() comes back here
         if self._say_goodbye():
             return main.CONNECTION_DONE
         self.arm()
