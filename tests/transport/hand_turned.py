@@ -41,7 +41,7 @@ class HandTurned:
             assert time.monotonic() < deadline, "it never came true"
             self.turn()
 
-    def read(self, caller: socket.socket, count: int) -> bytes:
+    def read(self, caller: Any, count: int) -> bytes:
         """Return at least *count* bytes of what the caller receives."""
         got = b""
 

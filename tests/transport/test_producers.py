@@ -79,7 +79,7 @@ def test_pauses_and_resumes_are_told_in_pairs(
         transport, producer = protocol.transport, Counting()
         transport.registerProducer(producer, True)
 
-        def write(_: bytes = b"") -> None:
+        def write(_asked: bytes = b"") -> None:
             for _ in range(20 if sequence else 40):
                 if sequence:
                     transport.writeSequence([PIECE, PIECE])
