@@ -95,6 +95,28 @@ def test_a_save_of_many_writes_is_one_change(subscriber: socket.socket, file: Pa
     hears(subscriber, file, "touched")
 
 
+def test_a_deploy_that_swaps_a_link_above_the_file_is_told_and_followed(
+    serve: Start, tmp_path: Path
+) -> None:
+    for release in ("42", "43"):
+        folder = tmp_path / "releases" / release
+        folder.mkdir(parents=True)
+        (folder / "f").write_text(release)
+    current = tmp_path / "current"
+    current.symlink_to("releases/42")
+    file = current / "f"
+    watch = serve("socketsuite-watch", "--file", str(file))
+    with at_work(program("nc.openbsd"), "127.0.0.1", str(watch.port())) as terminal:
+        assert read_line(terminal) == f"Now watching {file} for changes...\n".encode()
+        for release in ("43", "42"):
+            command = ["ln", "-sfn", f"releases/{release}", str(current)]
+            subprocess.run(command, timeout=SECONDS, check=True)
+            hears(terminal, file, "replaced")
+            (tmp_path / "releases" / release / "f").write_text("more")
+            hears(terminal, file, "modified")
+    assert "no inotify" not in watch.log
+
+
 def test_what_happens_beside_the_file_is_not_told(
     subscriber: socket.socket, file: Path, tmp_path: Path
 ) -> None:

@@ -82,11 +82,10 @@ class Watcher:
 def start_source(path: Path, reactor: IReactorTime, emit: Emit) -> tuple[Source, bool]:
     """Start the best source there is for *path*; return it, and whether the file exists.
 
-    That is inotify, except where the platform or the reactor has none, and for a symbolic
-    link, whose file changes in another folder than the link itself.
+    That is inotify, except where the platform or the reactor has none.
     """
     source: Source
-    if IReactorFDSet.providedBy(reactor) and not path.is_symlink():
+    if IReactorFDSet.providedBy(reactor):
         try:
             from socketsuite.services.watch.inotify_source import InotifySource
 
