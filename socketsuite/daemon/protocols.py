@@ -96,6 +96,7 @@ def _drain_http2(connection: Any) -> None:
 
     def close_if_done() -> None:
         if finishing and not connection.streams:
+            connection.transport.unregisterProducer()  # itself: TLS would wait for it
             connection.transport.loseConnection()
 
     def done(stream: int) -> None:
