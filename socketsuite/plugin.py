@@ -43,16 +43,22 @@ class ServicePlugin:
         is also served over UDP, on the same port number.
     :param port: the default port, 0–65535; 0 lets the kernel choose.
     :param description: one line for ``twistd --help``.
+    :param udp: whether it is served over UDP.  ``None`` looks at the target: a class that
+        has ``buildDatagramProtocol``, or a function that is declared to return one (``->``).
+        A function that returns such a factory and does not say so beforehand is refused.
     """
 
-    def __init__(self, name: str, target: str, *, port: int, description: str) -> None:
+    def __init__(
+        self, name: str, target: str, *, port: int, description: str, udp: bool | None = None
+    ) -> None:
         self.tapname = name
         self.target = target
         self.port = port
         self.description = description
+        self.udp = udp
 
     def load(self) -> Callable[..., Any]:
-        """Import and return the factory's class.
+        """Import and return the factory's class, or what else makes it.
 
         :raises ImportError: naming the plugin and its target, when there is no such thing.
         """
@@ -62,14 +68,23 @@ class ServicePlugin:
             for part in name.split("."):
                 found = getattr(found, part)
         except (ImportError, AttributeError, ValueError) as error:
-            raise ImportError(f"{self.tapname}: cannot load {self.target}: {error}") from error
+            raise ImportError(self._unloadable(str(error))) from error
+        except Exception as error:
+            raised = f"{type(error).__name__}: {error}; python -c 'import {module}' shows where"
+            raise ImportError(self._unloadable(raised)) from error
+        if not callable(found):
+            raise ImportError(self._unloadable("it is neither a class nor a function"))
         return found  # type: ignore[no-any-return]
+
+    def _unloadable(self, why: str) -> str:
+        return f"plugin {self.tapname} cannot load {self.target}: {why}"
 
     def options(self) -> DaemonOptions:
         """Return the command's options, for twistd to parse the command line with."""
         from socketsuite.daemon.options import DaemonOptions
 
-        return DaemonOptions(self)
+        rivals = plugins_named(self.tapname)
+        return DaemonOptions(rivals[0] if self in rivals else self, rivals)
 
     def makeService(self, options: DaemonOptions) -> IService:
         """Return the service that twistd will start, assembled from *options*."""
@@ -102,11 +117,21 @@ def _assemble(options: DaemonOptions | SuiteOptions) -> IService:
 
 
 def installed_plugins() -> dict[str, ServicePlugin]:
-    """Return every installed :class:`ServicePlugin` by its name, third parties' among them."""
+    """Return every installed :class:`ServicePlugin` by its name, third parties' among them.
+
+    Of several with one name, that whose target comes first in the alphabet: which of them was
+    found first depends on the cache of plugins.
+    """
+    return {plugin.tapname: plugin for plugin in reversed(_all_plugins())}
+
+
+def plugins_named(name: str) -> list[ServicePlugin]:
+    """Return the installed plugins of one name, the one that wins first."""
+    return [plugin for plugin in _all_plugins() if plugin.tapname == name]
+
+
+def _all_plugins() -> list[ServicePlugin]:
     from twisted.plugin import getPlugins
 
-    return {
-        plugin.tapname: plugin
-        for plugin in getPlugins(IServiceMaker)
-        if isinstance(plugin, ServicePlugin)
-    }
+    found = (one for one in getPlugins(IServiceMaker) if isinstance(one, ServicePlugin))
+    return sorted(found, key=lambda plugin: (plugin.tapname, plugin.target))

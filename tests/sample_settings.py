@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import pytest
 
-from socketsuite.settings import SettingsError, byte_size, resolve, setting, settings_of
+from socketsuite.settings import SettingsError, Table, byte_size, resolve, setting, settings_of
 
 
 @dataclass(eq=False)
@@ -46,10 +46,9 @@ def decide(
         flags=flags or {},
         environ=environ or {},
         prefix="ACME",
-        table=table,
-        table_origin="acme.toml",
+        tables=[Table(table, "acme.toml")] if table is not None else (),
         reserved=("config",),
-    )
+    ).values
 
 
 def refusal(**said: Any) -> str:

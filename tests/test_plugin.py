@@ -15,7 +15,7 @@ from twisted.internet.protocol import ServerFactory
 from socketsuite.daemon.configuration import configure, groups_of
 from socketsuite.daemon.options import DaemonOptions
 from socketsuite.plugin import ServicePlugin, installed_plugins
-from socketsuite.settings import setting
+from socketsuite.settings import DeclarationError, setting
 
 LIST_THE_COMMANDS = """
 import json, sys
@@ -99,7 +99,7 @@ def test_a_wrong_target_is_one_line_that_names_command_target_and_cause(
         DaemonOptions(plugin).parseOptions([])
     assert end.value.code == 2
     said = capsys.readouterr().err
-    assert said.startswith(f"acme-test: acme-test: cannot load {target}: ")
+    assert said.startswith(f"acme-test: plugin acme-test cannot load {target}: ")
     assert cause in said
     assert said.count("\n") == 1
 
@@ -107,10 +107,12 @@ def test_a_wrong_target_is_one_line_that_names_command_target_and_cause(
 @pytest.mark.parametrize(
     ("name", "setting_name"), [("GreedyFactory", "backlog"), ("ConfigFactory", "config")]
 )
-def test_a_setting_whose_name_the_daemon_has_taken_is_a_type_error_naming_it(
+def test_a_setting_whose_name_the_daemon_has_taken_is_one_line_naming_it(
     name: str, setting_name: str
 ) -> None:
-    with pytest.raises(TypeError, match=rf"{name} declares '{setting_name}'"):
+    with pytest.raises(
+        DeclarationError, match=rf"{name} declares the setting '{setting_name}', but"
+    ):
         groups_of(plugin_of(name))
 
 

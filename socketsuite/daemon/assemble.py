@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from twisted.application.service import IService
 
+from socketsuite.daemon.check import check_process
 from socketsuite.daemon.configuration import Configuration
 from socketsuite.daemon.errors import StartError, cause_text
 from socketsuite.daemon.inherited import (
@@ -21,6 +22,7 @@ from socketsuite.daemon.inherited import (
 )
 from socketsuite.daemon.notify import Notifier, watchdog_interval
 from socketsuite.daemon.process import DaemonProcess, use_monotonic_clock
+from socketsuite.daemon.process_settings import ProcessSettings
 from socketsuite.daemon.serve import ServiceDaemon
 from socketsuite.daemon.twistd import TwistdOptions
 from socketsuite.observe.destination import Destination
@@ -35,14 +37,15 @@ def make_service(options: TwistdOptions) -> IService:
         _check(options, reactor)
     use_monotonic_clock(reactor)
 
-    def reread() -> list[Configuration]:
+    def reread() -> tuple[list[Configuration], ProcessSettings]:
         options.reread()
-        return options.configurations
+        return options.configurations, options.process
 
     process = DaemonProcess(
         options.name,
         reactor,
         refuse=options.refuse_start,
+        settings=options.process,
         reread=reread,
         log=_log(options),
         notifier=Notifier.from_environment(os.environ),
@@ -104,7 +107,11 @@ def _inherited(configurations: list[Configuration]) -> dict[str, list[InheritedS
 
 
 def _check(options: TwistdOptions, reactor: Any) -> NoReturn:
-    """Look at what the settings name without opening a socket, say so, and exit."""
+    """Look at what the settings name without serving anybody, say so, and exit."""
+    try:
+        check_process(options.process)
+    except StartError as error:
+        options.refuse_start(str(error))
     alone = len(options.configurations) == 1
     for configuration in options.configurations:
         try:

@@ -5,29 +5,39 @@ Joins flags, environment and file for one service; opens nothing and starts noth
 
 from __future__ import annotations
 
-import inspect
-import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+from socketsuite.daemon.consistency import check_service
 from socketsuite.daemon.datagram_options import DatagramSettings
+from socketsuite.daemon.factory import accepts_reactor, speaks_datagrams
 from socketsuite.daemon.listen_settings import ListenSettings, TransportSettings
 from socketsuite.daemon.process_settings import ProcessSettings
 from socketsuite.daemon.tls import TLSSettings
 from socketsuite.observe.log import LogSettings
-from socketsuite.plugin import ServicePlugin
+from socketsuite.plugin import ServicePlugin, installed_plugins
 from socketsuite.policies.settings import AdmissionSettings, LimitSettings
 from socketsuite.settings import (
+    DeclarationError,
     Setting,
     SettingsError,
+    Table,
     environment_prefix,
     resolve,
     settings_of,
 )
 
 _DAEMON_GROUPS = (ListenSettings, TLSSettings, AdmissionSettings, LimitSettings, LogSettings)
+# What a factory is handed, what a table of the suite's file says, and flags of every command.
+_RESERVED = {
+    "reactor": "what a factory is handed",
+    "service": "what a table of the suite's file says of itself",
+    "config": "the flag --config",
+    "check_config": "the flag --check-config",
+    "version": "the flag --version",
+    "help": "the flag --help",
+}
 
 
 @dataclass(eq=False)
@@ -35,10 +45,11 @@ class Configuration:
     """One service's settings, checked.
 
     *own* are those that the service itself declares; *build* makes its factory of them,
-    given the reactor.
+    given the reactor.  *origins* tells where each was said, by its name.
     """
 
     name: str
+    plugin: ServicePlugin
     listen: ListenSettings
     transports: TransportSettings
     udp: DatagramSettings
@@ -50,8 +61,13 @@ class Configuration:
     own: dict[str, Any]
     build: Callable[[Any], Any]
     datagrams: bool
+    origins: Mapping[str, str]
+    # Whether the process is this service's alone; if not, its errors say whose they are.
+    alone: bool = True
     # Nobody has said where to listen: inherited sockets take the place of the default port.
     port_by_default: bool = False
+    # Lines for the operator, to be logged as warnings at the start.
+    notices: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -63,19 +79,16 @@ class SettingsGroup:
     settings: tuple[Setting, ...]
 
 
-def speaks_datagrams(target: Any) -> bool:
-    """Whether the service also answers over UDP."""
-    return hasattr(target, "buildDatagramProtocol")
-
-
 def _source_ports(target: Any) -> str:
     """Return what *target*, a service's factory, says of UDP source ports by an attribute.
 
-    :raises TypeError: when it is neither ``any`` nor ``unprivileged``.
+    :raises DeclarationError: when it is neither ``any`` nor ``unprivileged``.
     """
     said = getattr(target, "udp_source_ports", "unprivileged")
     if said not in ("any", "unprivileged"):
-        raise TypeError(f"{target!r}: udp_source_ports is {said!r}, not 'any' or 'unprivileged'")
+        raise DeclarationError(
+            f"{target!r}: udp_source_ports is {said!r}, not 'any' or 'unprivileged'"
+        )
     return str(said)
 
 
@@ -83,79 +96,95 @@ def groups_of(plugin: ServicePlugin, *, alone: bool = True) -> list[SettingsGrou
     """Return every group of settings that *plugin*'s daemon takes, the service's own first.
 
     :param alone: whether the process is this service's alone, and its settings are too.
-    :raises TypeError: when the service declares a setting whose name the daemon has taken.
+    :raises DeclarationError: when the service declares a setting that cannot be one.
     """
     target = plugin.load()
-    groups = [target] if settings_of(target) else []
-    groups += _DAEMON_GROUPS
-    if speaks_datagrams(target):
+    try:
+        own = settings_of(target)
+    except DeclarationError as error:
+        raise DeclarationError(f"plugin {plugin.tapname}: {error}") from None
+    groups = [*_DAEMON_GROUPS]
+    if speaks_datagrams(plugin):
         groups += [TransportSettings, DatagramSettings]
-    if alone:
-        groups.append(ProcessSettings)
-    found = []
-    taken: dict[str, str] = {"config": "the daemon"}
+    groups.append(ProcessSettings)
+    found = [SettingsGroup(_title(group), group, settings_of(group)) for group in groups]
+    _refuse_taken_names(plugin, own, found)
+    if not alone:
+        found.pop()
+    return [SettingsGroup("This service", target, own), *found] if own else found
+
+
+def _title(group: Any) -> str:
+    return (group.__doc__ or "").strip().rstrip(".")
+
+
+def _refuse_taken_names(
+    plugin: ServicePlugin, own: Sequence[Setting], groups: Sequence[SettingsGroup]
+) -> None:
+    """Refuse settings of a service that could not be told from what the daemon has."""
+    taken = dict(_RESERVED)
     for group in groups:
-        title = "This service" if group is target else (group.__doc__ or "").strip().rstrip(".")
-        for item in settings_of(group):
-            if item.name in taken:
-                raise TypeError(
-                    f"{plugin.target} declares {item.name!r}, which {taken[item.name]} has"
+        for item in group.settings:
+            for name in _flag_names(item):
+                taken[name] = f"a setting of every daemon, under {group.title!r}"
+    for item in own:
+        for name in _flag_names(item):
+            if name in taken:
+                raise DeclarationError(
+                    f"plugin {plugin.tapname}: {plugin.target} declares the setting {item.name!r},"
+                    f" but {name!r} is {taken[name]}; call it otherwise"
                 )
-            taken[item.name] = title
-        found.append(SettingsGroup(title, group, settings_of(group)))
-    return found
+            taken[name] = f"already the setting {item.name!r}"
+
+
+def _flag_names(item: Setting) -> list[str]:
+    """Return the names of its flags: a switch has two."""
+    return [item.name, f"no_{item.name}"] if item.switch else [item.name]
 
 
 def configure(
     plugin: ServicePlugin,
     *,
-    flags: Mapping[str, Any],
+    flags: Mapping[str, Any] | None,
     environ: Mapping[str, str],
-    table: Mapping[str, Any] | None = None,
-    table_origin: str = "",
+    tables: Sequence[Table] = (),
     instance: str | None = None,
     alone: bool = True,
 ) -> Configuration:
     """Resolve every setting of *plugin*: flag, then environment, then file, then default.
 
-    :param instance: the name this instance goes by, where one process runs several.
+    :param flags: ``None`` where the command has no flags for them.
+    :param instance: a name of its own, where one process runs the service twice.  That
+        begins no environment variable: who knows whose ``HOME_…`` or ``PATH_…`` it would be.
     :param alone: as for :func:`groups_of`.
     :raises SettingsError: for what the user got wrong, in one line.
     """
     target = plugin.load()
     groups = groups_of(plugin, alone=alone)
-    name = instance or plugin.tapname
-    values = resolve(
+    prefix = None if instance else environment_prefix(plugin.tapname)
+    if prefix is not None and not alone:
+        _refuse_process_variables(prefix, environ)
+    resolved = resolve(
         (item for group in groups for item in group.settings),
         flags=flags,
         environ=environ,
-        prefix=environment_prefix(name),
-        table=table,
-        table_origin=table_origin,
-        reserved=("config", "check_config"),
+        prefix=prefix,
+        tables=tables,
+        reserved=("config",),
+        others=prefixes_beside(prefix, environ) if prefix else (),
     )
+    values, origins = resolved.values, resolved.origins
 
     def built(group: Any) -> Any:
         return group(**{item.name: values[item.name] for item in settings_of(group)})
 
-    listen = built(ListenSettings)
-    port_by_default = not (listen.port or listen.unix or listen.listen)
-    if port_by_default:
-        listen.port = (plugin.port,)
-    datagrams = speaks_datagrams(target)
-    transports = built(TransportSettings) if datagrams else TransportSettings(udp=False)
-    if not (transports.tcp or transports.udp):
-        raise SettingsError(f"{name}: --no-tcp and --no-udp together leave nothing to serve")
-    if values["proxy_from"] and listen.transport == "twisted":
-        raise SettingsError(f"{name}: --proxy-from needs --transport burst")
-    limits = built(LimitSettings)
-    if limits.udp_source_ports is None:
-        limits.udp_source_ports = _source_ports(target)
     own = {item.name: values[item.name] for item in settings_of(target)}
-    return Configuration(
-        name=name,
-        listen=listen,
-        transports=transports,
+    datagrams = speaks_datagrams(plugin)
+    configuration = Configuration(
+        name=instance or plugin.tapname,
+        plugin=plugin,
+        listen=built(ListenSettings),
+        transports=built(TransportSettings) if datagrams else TransportSettings(udp=False),
         udp=built(DatagramSettings) if datagrams else DatagramSettings(),
         tls=built(TLSSettings),
         admission=built(AdmissionSettings),
@@ -165,48 +194,42 @@ def configure(
         own=own,
         build=_builder(target, own),
         datagrams=datagrams,
-        port_by_default=port_by_default,
+        origins=origins,
+        alone=alone,
     )
+    if configuration.limits.udp_source_ports is None:
+        configuration.limits.udp_source_ports = _source_ports(target)
+    check_service(values, origins)
+    listen = configuration.listen
+    if not (listen.port or listen.unix or listen.listen):
+        configuration.port_by_default = True
+        listen.port = (plugin.port,)
+    return configuration
+
+
+def prefixes_beside(prefix: str, environ: Mapping[str, str]) -> Collection[str]:
+    """Return what other installed services' variables begin with, where that could matter."""
+    if not any(variable.startswith(f"{prefix}_") for variable in environ):
+        return ()
+    return {environment_prefix(name) for name in installed_plugins()}
+
+
+def _refuse_process_variables(prefix: str, environ: Mapping[str, str]) -> None:
+    for item in settings_of(ProcessSettings):
+        variable = item.variable(prefix)
+        if variable in environ:
+            raise SettingsError(
+                f"{variable} would be for the whole process, and several services run in it;"
+                f" write {item.key} = … at the top of the file instead"
+            )
 
 
 def _builder(target: Callable[..., Any], values: dict[str, Any]) -> Callable[[Any], Any]:
     """Return what calls *target* with its settings, and the reactor if it asks for one."""
 
     def build(reactor: Any) -> Any:
-        if "reactor" in inspect.signature(target).parameters:
+        if accepts_reactor(target):
             return target(reactor=reactor, **values)
         return target(**values)
 
     return build
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """Return the tables of a TOML file.
-
-    :raises SettingsError: naming the file and what is wrong, with the line for bad TOML.
-    """
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SettingsError(f"cannot read --config {path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} is not valid TOML: {error}") from None
-
-
-def table_for(plugin: ServicePlugin, document: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
-    """Return the part of *document* that speaks of *plugin*.
-
-    That is the table named after it (``[chat]`` or ``[socketsuite-chat]``) where there is
-    one, so that one file serves the suite and a single daemon alike; else the top level.
-
-    :raises SettingsError: when the file holds nothing but other services' tables.
-    """
-    for name in (plugin.tapname, plugin.tapname.removeprefix("socketsuite-")):
-        table = document.get(name)
-        if isinstance(table, dict):
-            return table
-    if document and all(isinstance(value, dict) for value in document.values()):
-        raise SettingsError(
-            f"{path} has tables for other services only; write one named {name!r} in it"
-        )
-    return document

@@ -20,7 +20,9 @@ from twisted.python.failure import Failure
 
 from socketsuite.daemon.configuration import Configuration
 from socketsuite.daemon.datagrams import DatagramGate
+from socketsuite.daemon.endpoints import in_plain_words
 from socketsuite.daemon.errors import StartError, cause_text
+from socketsuite.daemon.factory import datagram_protocol
 from socketsuite.daemon.handshake_gate import wrap
 from socketsuite.daemon.sockets import BoundSocket, set_accepted_options
 from socketsuite.observe.addresses import address_text, host_text
@@ -60,6 +62,7 @@ class Listeners:
         self._datagrams = datagrams
         self._burst = configuration.listen.transport == "burst" and AVAILABLE
         self._ports: list[IListeningPort] = []
+        self._protocols: list[Any] = []  # of the UDP ports, each with its own
         # Those whose callers, not accepted yet, are lost when they close.
         self._queues: list[tcp.Port] = []
         self.context: CertificateOptions | None = None
@@ -79,8 +82,9 @@ class Listeners:
         self._opened(port, kind, bound.socket.family, lent=bound.inherited)
 
     def _adopt_datagrams(self, bound: BoundSocket, factory: Any) -> Any:
+        protocol = datagram_protocol(factory, self._configuration.plugin, self._protocols)
         gate = DatagramGate(
-            factory.buildDatagramProtocol(),
+            protocol,
             self._events,
             self._configuration.name,
             self._datagrams,
@@ -154,11 +158,7 @@ class Listeners:
         :raises StartError: when it cannot, naming the endpoint.
         """
         gate = Gate(factory, self._connections, "tcp", by_proxy=False)
-        try:
-            listening = serverFromString(self._reactor, description).listen(gate)
-        except Exception as error:  # noqa: BLE001 - any parser's complaint about a user's text
-            words = " ".join(str(error).split()) or type(error).__name__
-            raise StartError(f"--listen {description!r} is no server endpoint: {words}") from None
+        listening = self._endpoint(description).listen(gate)
         outcome: list[Any] = []
         listening.addBoth(outcome.append)
         if outcome and isinstance(outcome[0], Failure):
@@ -169,6 +169,21 @@ class Listeners:
         self._watch(port, "tcp", each=True)
         lent = description.startswith("systemd:")
         self._opened(port, "endpoint", getattr(port, "addressFamily", None), lent=lent)
+
+    def check(self) -> None:
+        """Parse every endpoint, and open none.
+
+        :raises StartError: naming the one that cannot be.
+        """
+        for description in self._configuration.listen.listen:
+            self._endpoint(description)
+
+    def _endpoint(self, description: str) -> Any:
+        try:
+            return serverFromString(self._reactor, description)
+        except Exception as error:  # noqa: BLE001 - any parser's complaint about a user's text
+            words = cause_text(error) if isinstance(error, OSError) else in_plain_words(error)
+            raise StartError(f"--listen {description!r} is no server endpoint: {words}") from None
 
     def _opened(self, port: Any, kind: str, family: Any, *, lent: bool) -> None:
         self._ports.append(port)

@@ -6,40 +6,45 @@ click parses, suggests and prints help; ``configuration`` decides what it comes 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
 
 from socketsuite import __version__
+from socketsuite.daemon.config_file import ConfigFile, is_of_process, read_config
 from socketsuite.daemon.configuration import (
     Configuration,
     SettingsGroup,
     configure,
     groups_of,
-    read_toml,
-    table_for,
+    prefixes_beside,
 )
+from socketsuite.daemon.consistency import check_together
+from socketsuite.daemon.inherited import start_environment
 from socketsuite.daemon.process_settings import ProcessSettings
 from socketsuite.daemon.twistd import TwistdOptions
-from socketsuite.plugin import ServicePlugin, installed_plugins
+from socketsuite.plugin import ServicePlugin, installed_plugins, plugins_named
 from socketsuite.settings import (
     Setting,
     SettingsError,
+    Table,
     environment_prefix,
     nearest,
+    plain,
     resolve,
     settings_of,
+    shown,
 )
 
 
 class DaemonOptions(TwistdOptions):
     """The options of one service's command."""
 
-    def __init__(self, plugin: ServicePlugin) -> None:
+    def __init__(self, plugin: ServicePlugin, rivals: Sequence[ServicePlugin] = ()) -> None:
         super().__init__(plugin.tapname)
         self.plugin = plugin
+        self.rivals = rivals
 
     def command(self) -> click.Command:
         """Return the click command with a flag for every setting."""
@@ -47,15 +52,11 @@ class DaemonOptions(TwistdOptions):
 
     def resolve(self, said: Mapping[str, Any]) -> tuple[list[Configuration], ProcessSettings]:
         """Return the one configuration, from flags, environment and ``--config``."""
-        prefix = environment_prefix(self.plugin.tapname)
-        config = said["config"] or os.environ.get(f"{prefix}_CONFIG")
-        table, origin = None, ""
-        if config:
-            path = Path(config)
-            table, origin = table_for(self.plugin, read_toml(path), path), config
-        found = configure(
-            self.plugin, flags=said, environ=os.environ, table=table, table_origin=origin
-        )
+        path = _config_path(said, environment_prefix(self.plugin.tapname))
+        tables = read_config(path).tables_for(self.plugin) if path is not None else ()
+        found = configure(self.plugin, flags=said, environ=os.environ, tables=tables)
+        found.notices = _rivals_notice(self.plugin, self.rivals)
+        _check_together([found], found.process)
         return [found], found.process
 
 
@@ -81,73 +82,105 @@ class SuiteOptions(TwistdOptions):
     def resolve(self, said: Mapping[str, Any]) -> tuple[list[Configuration], ProcessSettings]:
         """Return one configuration for each table of the file, and the process's own."""
         prefix = environment_prefix(self.name)
-        path = said["config"] or os.environ.get(f"{prefix}_CONFIG")
-        if not path:
+        path = _config_path(said, prefix)
+        if path is None:
             raise SettingsError("--config FILE.toml is needed: it says which services to run")
-        document = read_toml(Path(path))
-        tables = {name: value for name, value in document.items() if isinstance(value, dict)}
-        process = self._process(said, prefix, document, path)
-        if not tables:
-            raise SettingsError(f"{path} names no service; write a table such as [chat]")
+        file = read_config(path)
+        top = file.process_table()
+        if not file.services:
+            raise SettingsError(f"{file.name} names no service; write a table such as [chat]")
+        tables, of_process = _services(file)
+        resolved = resolve(
+            settings_of(ProcessSettings),
+            flags=said,
+            environ=os.environ,
+            prefix=prefix,
+            tables=[top, *of_process],
+            reserved=("config",),
+            others=prefixes_beside(prefix, os.environ),
+        )
+        process = ProcessSettings(**resolved.values)
         plugins = installed_plugins()
-        found = [_from_table(name, table, path, plugins) for name, table in tables.items()]
+        found = [_from_table(wanted, table, plugins) for wanted, table in tables]
         names = [one.name for one in found]
         for name in names:
             if names.count(name) > 1:
                 raise SettingsError(
-                    f"two tables of {path} are {name!r}; give the second one a name of its own"
-                    f' and say service = "{name.removeprefix("socketsuite-")}" in it'
+                    f"two tables of {file.name} are {name!r}; give the second one a name of its"
+                    f' own and say service = "{name.removeprefix("socketsuite-")}" in it'
                 )
+        _check_together(found, process)
         return found, process
 
-    def _process(
-        self, said: Mapping[str, Any], prefix: str, document: Mapping[str, Any], path: str
-    ) -> ProcessSettings:
-        """Return the process's settings: flags, environment, the top of the file."""
-        own = settings_of(ProcessSettings)
-        top = {key: value for key, value in document.items() if not isinstance(value, dict)}
-        known = {item.key for item in own}
-        for key, value in top.items():
-            if key.replace("_", "-") not in known:
-                raise SettingsError(
-                    f"{key!r} = {value!r} ({path}) stands outside of a service's table, such as"
-                    f" [chat]{nearest(key, known)}"
-                )
-        # Every service's variables begin as ours do, so only known names are ours.
-        ours = {item.variable(prefix) for item in own}
-        environ = {name: value for name, value in os.environ.items() if name in ours}
-        values = resolve(
-            own, flags=said, environ=environ, prefix=prefix, table=top, table_origin=path
-        )
-        return ProcessSettings(**values)
+
+def _config_path(said: Mapping[str, Any], prefix: str) -> str | None:
+    """Return the file that was named by flag or variable, if one was."""
+    variable = f"{prefix}_CONFIG"
+    path = said["config"]
+    origin, path = ("--config", path) if path is not None else (variable, os.environ.get(variable))
+    if path == "":
+        raise SettingsError(f"{origin} is empty; say which file, or leave it out")
+    return path
 
 
-def _from_table(
-    name: str, table: Mapping[str, Any], path: str, plugins: dict[str, ServicePlugin]
-) -> Configuration:
-    table = dict(table)
-    wanted = table.pop("service", name)
+def _check_together(configurations: Sequence[Configuration], process: ProcessSettings) -> None:
+    activated = "LISTEN_FDS" in start_environment(dict(os.environ))
+    check_together(configurations, process, activated=activated)
+
+
+def _rivals_notice(plugin: ServicePlugin, rivals: Sequence[ServicePlugin]) -> list[str]:
+    """Return the line for plugins of one name, of which only the first is served."""
+    others = [one.target for one in rivals if one is not plugin]
+    if not others:
+        return []
+    names = ", ".join(others)
+    text = f"also installed under this name, and not served: {names}; uninstall one, or rename it"
+    return [f"{plugin.target} is served; {text}"]
+
+
+def _services(file: ConfigFile) -> tuple[list[tuple[Any, Table]], list[Table]]:
+    """Return each table with the service it is for, and what one says of the process.
+
+    :raises SettingsError: where a service's table sets the process, with several services in it.
+    """
+    services: list[tuple[Any, Table]] = []
+    of_process: list[Table] = []
+    for name in file.services:
+        wanted, table = file.service(name)
+        assert table is not None
+        misplaced = {key: value for key, value in table.entries.items() if is_of_process(key)}
+        if misplaced and len(file.services) > 1:
+            key = next(iter(misplaced))
+            raise SettingsError(
+                f"{key} is a setting of the process, in which several services run"
+                f" ({table.origin(key)}); write it at the top of the file, above the first table"
+            )
+        own = {key: value for key, value in table.entries.items() if key not in misplaced}
+        services.append((wanted, Table(own, table.file, table.name)))
+        of_process.append(Table(misplaced, table.file, table.name))
+    return services, of_process
+
+
+def _from_table(wanted: Any, table: Table, plugins: dict[str, ServicePlugin]) -> Configuration:
     plugin = None
     if isinstance(wanted, str):
         plugin = plugins.get(wanted) or plugins.get(f"socketsuite-{wanted}")
     if plugin is None:
         short = [known.removeprefix("socketsuite-") for known in plugins]
         raise SettingsError(
-            f"no service is called {wanted!r} (table {name!r} in {path})"
-            f"{nearest(str(wanted), short)}"
+            f"no service is called {shown(wanted)} ({table.place}){nearest(str(wanted), short)}"
         )
-    # A name that somebody made up begins no environment variable of ours: who knows whose
-    # HOME_… or PATH_… it would be.
-    own = wanted == name
-    return configure(
+    own = table.name in (plugin.tapname, plugin.tapname.removeprefix("socketsuite-"))
+    found = configure(
         plugin,
-        flags={},
-        environ=os.environ if own else {},
-        table=table,
-        table_origin=f"table {name!r} in {path}",
-        instance=plugin.tapname if own else name,
+        flags=None,
+        environ=os.environ,
+        tables=[table],
+        instance=None if own else plain(table.name or ""),
         alone=False,
     )
+    found.notices = _rivals_notice(plugin, plugins_named(plugin.tapname))
+    return found
 
 
 class _GroupedCommand(click.Command):
@@ -202,7 +235,7 @@ def _option(item: Setting, port: int = 0) -> click.Option:
     if item.name == "port":
         default = str(port)
     note = f"  [default: {default}]" if default else "  [required]" if item.required else ""
-    if item.kind is bool and item.parse is None:
+    if item.switch:
         return click.Option(
             [f"{item.flag}/--no-{item.key}", item.name], default=None, help=item.help + note
         )

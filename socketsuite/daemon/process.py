@@ -19,6 +19,8 @@ from twisted.logger import ILogObserver, Logger
 from socketsuite.daemon.configuration import Configuration
 from socketsuite.daemon.errors import StartError, cause_text
 from socketsuite.daemon.notify import Notifier, StatusReporter
+from socketsuite.daemon.process_settings import ProcessSettings
+from socketsuite.daemon.reload import process_needs_restart, services_need_restart
 from socketsuite.daemon.serve import ServiceDaemon
 from socketsuite.daemon.stall import StallWatch
 from socketsuite.settings import SettingsError
@@ -43,7 +45,8 @@ class DaemonProcess(MultiService):
     A second signal stops the draining.  A start that fails leaves nothing behind.
 
     :param refuse: ends the process when it cannot start, and says why in one line.
-    :param reread: returns the configurations anew, on reload.
+    :param settings: the process's own.
+    :param reread: returns the configurations and the process's settings anew, on reload.
     :param log: the log observer to use; ``None`` leaves that to twistd's own options.
     """
 
@@ -53,7 +56,8 @@ class DaemonProcess(MultiService):
         reactor: Any,
         *,
         refuse: Callable[[str], NoReturn],
-        reread: Callable[[], list[Configuration]],
+        settings: ProcessSettings,
+        reread: Callable[[], tuple[list[Configuration], ProcessSettings]],
         log: Any = None,
         notifier: Notifier,
         watchdog: float | None = None,
@@ -63,6 +67,7 @@ class DaemonProcess(MultiService):
         self.command = name
         self.reactor = reactor
         self._refuse = refuse
+        self._settings = settings
         self._reread = reread
         self.draining = False
         self._notifier = notifier
@@ -148,14 +153,18 @@ class DaemonProcess(MultiService):
 
     def _reload(self) -> None:
         try:
-            configurations = self._reread()
+            configurations, settings = self._reread()
             by_name = {one.name: one for one in configurations}
-            if set(by_name) != {one.configuration.name for one in self.daemons}:
-                raise StartError("another set of services needs a restart")
-            ready = [one.prepare(by_name[one.configuration.name]) for one in self.daemons]
+            running = [one for one in self.daemons if one.configuration.name in by_name]
+            ready = [one.prepare(by_name[one.configuration.name]) for one in running]
         except (SettingsError, StartError) as error:
             _log.error("reload refused, the old settings stay: {error}", error=error)
             return
+        names = [one.configuration.name for one in self.daemons]
+        late = process_needs_restart(self._settings, settings)
+        late += services_need_restart(names, by_name)
+        if late:
+            _log.warn("needs a restart to take effect: {late}", late=", ".join(late))
         for apply in ready:
             apply()
         trouble = None if self._own_log is None else self._own_log.reopen()

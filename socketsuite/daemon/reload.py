@@ -5,9 +5,12 @@ Compares two configurations; opens and changes nothing.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import fields
+from typing import Any
 
 from socketsuite.daemon.configuration import Configuration
+from socketsuite.daemon.process_settings import ProcessSettings
 
 # These are looked at anew for every connection, or swept over; everything else has been
 # built into sockets and factories by the time a reload comes.
@@ -37,12 +40,33 @@ RELOADABLE = frozenset(
 )
 
 
+_GROUPS = ("listen", "transports", "udp", "tls", "admission", "limits", "log")
+
+
 def needs_restart(before: Configuration, after: Configuration) -> list[str]:
     """Return the keys of the settings that changed and cannot take effect by a reload."""
+    if before.plugin.target != after.plugin.target:
+        return ["service"]
     changed = []
-    for group in ("listen", "transports", "udp", "tls", "admission", "limits", "log", "process"):
-        old, new = getattr(before, group), getattr(after, group)
-        names = [field.name for field in fields(old)]
-        changed += [name for name in names if getattr(old, name) != getattr(new, name)]
+    for group in _GROUPS:
+        changed += _changed(getattr(before, group), getattr(after, group))
     changed += [name for name in before.own if before.own[name] != after.own.get(name)]
     return [name.replace("_", "-") for name in changed if name not in RELOADABLE]
+
+
+def process_needs_restart(before: ProcessSettings, after: ProcessSettings) -> list[str]:
+    """Return the keys of the process's settings that changed; none takes effect by a reload."""
+    return [name.replace("_", "-") for name in _changed(before, after)]
+
+
+def services_need_restart(before: Iterable[str], after: Iterable[str]) -> list[str]:
+    """Return, in words, which services a file has that do not run, and the other way round."""
+    running, wanted = list(before), list(after)
+    return [f"{name} (new)" for name in wanted if name not in running] + [
+        f"{name} (removed)" for name in running if name not in wanted
+    ]
+
+
+def _changed(old: Any, new: Any) -> list[str]:
+    names = [field.name for field in fields(old)]
+    return [name for name in names if getattr(old, name) != getattr(new, name)]

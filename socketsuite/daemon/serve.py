@@ -7,7 +7,8 @@ sockets to the reactor.  Knows nothing of the process around it, nor of signals.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -19,12 +20,13 @@ from socketsuite.daemon import tls
 from socketsuite.daemon.configuration import Configuration
 from socketsuite.daemon.datagram_options import set_datagram_options
 from socketsuite.daemon.errors import StartError, cause_text
+from socketsuite.daemon.factory import build_factory, check_factory, told_in_one_line
 from socketsuite.daemon.inherited import InheritedSocket, check_served
 from socketsuite.daemon.listen_settings import LOOPBACK
 from socketsuite.daemon.listeners import Listeners
 from socketsuite.daemon.protocols import drain_of, is_busy
 from socketsuite.daemon.reload import RELOADABLE, needs_restart
-from socketsuite.daemon.sockets import BoundSocket, bind_all
+from socketsuite.daemon.sockets import BoundSocket, bind_all, try_addresses
 from socketsuite.observe.events import Draining, Events, Notice, Stopped
 from socketsuite.observe.log import EventLog
 from socketsuite.policies.admission import Doorkeeper
@@ -92,25 +94,44 @@ class ServiceDaemon(Service):
         return self.listeners.datagram_ports
 
     def check(self) -> None:
-        """Look at what the settings name, without opening a socket.
+        """Look at what the settings name, without listening, and without starting the service.
 
         :raises StartError: for what would make a start fail, or a certificate out of time.
         """
-        context = tls.load_context(self.configuration.tls)
-        untimely = tls.out_of_time(context, self.configuration.tls)
+        configuration = self.configuration
+        context = tls.load_context(configuration.tls, configuration.origins)
+        untimely = tls.out_of_time(context, configuration.tls)
         if untimely is not None:
             raise StartError(untimely)
+        tcp, udp = self._kinds
+        tried = try_addresses(configuration.listen, tcp=tcp, udp=udp)
         try:
-            self.configuration.build(self.reactor)
-        except (OSError, SettingsError) as error:
-            raise StartError(_factory_error(error)) from None
+            datagrams = [one.socket for one in tried if one.datagrams]
+            if datagrams:
+                set_datagram_options(datagrams, configuration.udp)
+        finally:
+            for one in tried:
+                one.close()
+        self.listeners.check()
+        check_factory(self._build())
+
+    @property
+    def _kinds(self) -> tuple[bool, bool]:
+        """Whether TCP is to be served, and UDP."""
+        transports = self.configuration.transports
+        return transports.tcp, self.configuration.datagrams and transports.udp
+
+    def _build(self) -> Any:
+        configuration = self.configuration
+        _, udp = self._kinds
+        return build_factory(configuration.plugin, configuration.build, self.reactor, udp=udp)
 
     def prepare(self, new: Configuration) -> Callable[[], None]:
         """Look at what *new* settings name, and return what takes them over.
 
         :raises StartError: when they are wrong; nothing has changed then.
         """
-        context = tls.load_context(new.tls)
+        context = tls.load_context(new.tls, new.origins)
         untimely = tls.out_of_time(context, new.tls)
         if untimely is not None and not tls.same(context, self.listeners.context):
             raise StartError(untimely)
@@ -155,13 +176,16 @@ class ServiceDaemon(Service):
 
         :raises StartError: when one of them cannot be had.
         """
+        with self._named():
+            self._bind()
+
+    def _bind(self) -> None:
         configuration = self.configuration
-        self.listeners.context = tls.load_context(configuration.tls)
+        self.listeners.context = tls.load_context(configuration.tls, configuration.origins)
         listen = configuration.listen
         if self._inherited and configuration.port_by_default:
             listen = replace(listen, port=())
-        tcp = configuration.transports.tcp
-        udp = configuration.datagrams and configuration.transports.udp
+        tcp, udp = self._kinds
         check_served(self._inherited, tcp=tcp, udp=udp, tls=self.listeners.context is not None)
         self._bound = bind_all(listen, tcp=tcp, udp=udp, inherited=self._inherited)
         datagrams = [one.socket for one in self._bound if one.datagrams]
@@ -173,29 +197,46 @@ class ServiceDaemon(Service):
         :raises StartError: when the service itself or an endpoint cannot start.
         """
         try:
-            self.factory = self.configuration.build(self.reactor)
-            self.factory.noisy = False  # Twisted's own lines; the events say it better
-            self.factory.doStart()
-        except (OSError, SettingsError) as error:
-            self.close()
-            raise StartError(_factory_error(error)) from None
-        tls.offer_protocols(self.listeners.context, self.factory)
-        try:
-            for bound in self._bound:
-                self.listeners.adopt(bound, self.factory)
-            for description in self.configuration.listen.listen:
-                self.listeners.listen(description, self.factory)
+            with self._named():
+                self._start_factory()
+                self._listen()
         except StartError:
             self.close()
             raise
-        except OSError as error:  # Twisted keeps /dev/null open, which a chroot may lack
-            self.close()
-            raise StartError(_factory_error(error)) from None
         self.sweeps.start()
         super().startService()
         self._hint()
 
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Say whose an error is, where several services start together."""
+        try:
+            yield
+        except StartError as error:
+            if self.configuration.alone:
+                raise
+            raise StartError(f"{self.configuration.name}: {error}") from None
+
+    def _start_factory(self) -> None:
+        factory = self._build()
+        with told_in_one_line(f"startFactory() of {self.configuration.plugin.target}"):
+            factory.doStart()
+        self.factory = factory
+
+    def _listen(self) -> None:
+        tls.offer_protocols(self.listeners.context, self.factory)
+        try:
+            for bound in self._bound:
+                self.listeners.adopt(bound, self.factory)
+        except OSError as error:  # Twisted keeps /dev/null open, which a chroot may lack
+            name = f"{os.fsdecode(error.filename)}: " if error.filename else ""
+            raise StartError(name + cause_text(error)) from None
+        for description in self.configuration.listen.listen:
+            self.listeners.listen(description, self.factory)
+
     def _hint(self) -> None:
+        for text in self.configuration.notices:
+            self.events.emit(Notice(self.configuration.name, text, "warn"))
         untimely = tls.out_of_time(self.listeners.context, self.configuration.tls)
         if untimely is not None:
             self.events.emit(Notice(self.configuration.name, untimely, "warn"))
@@ -290,10 +331,3 @@ class ServiceDaemon(Service):
         factory, self.factory = self.factory, None
         if factory is not None:
             factory.doStop()
-
-
-def _factory_error(error: OSError | SettingsError) -> str:
-    if isinstance(error, OSError) and error.errno is not None:
-        name = f"{os.fsdecode(error.filename)}: " if error.filename else ""
-        return name + cause_text(error)
-    return " ".join(str(error).split())

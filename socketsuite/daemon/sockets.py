@@ -22,6 +22,7 @@ from socketsuite.daemon.listen_settings import LOOPBACK, ListenSettings
 from socketsuite.observe.addresses import path_text
 
 _PORT_TRIES = 32
+_LONGEST_PATH = 107  # of bytes in a sockaddr_un, without the zero at its end
 _NO_SUCH_FAMILY = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
@@ -86,6 +87,50 @@ def bind_all(
     return bound
 
 
+def try_addresses(settings: ListenSettings, *, tcp: bool, udp: bool) -> list[BoundSocket]:
+    """Bind a port of the kernel's choice on every interface, and listen on none.
+
+    Whoever has the ports that *settings* name is not disturbed, and nobody can connect.
+
+    :return: the sockets, for the caller to close.
+    :raises StartError: as :func:`bind_all` does, for an address or a path that no start could
+        have.  What is in use now may be so by the very daemon that these settings are for.
+    """
+    kinds = [socket.SOCK_STREAM] * tcp + [socket.SOCK_DGRAM] * udp
+    bound: list[BoundSocket] = []
+    try:
+        for interface in settings.interface if settings.port else ():
+            for kind in kinds:
+                try:
+                    one = _bind_inet(settings, interface, 0, kind, (), listen=False)
+                except OSError as error:
+                    raise _refusal(interface, settings.port[0], kind, error) from None
+                if one is not None:
+                    bound.append(BoundSocket(one))
+        for path in settings.unix:
+            _try_path(path)
+    except BaseException:
+        for made in bound:
+            made.close()
+        raise
+    return bound
+
+
+def _try_path(path: Path) -> None:
+    """Refuse a path on which no Unix socket could be made."""
+    try:
+        if len(os.fsencode(path)) > _LONGEST_PATH:
+            raise _too_long(path)
+        os.close(os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+        if not stat.S_ISSOCK(path.lstat().st_mode):
+            raise _no_socket(path)
+    except FileNotFoundError:
+        if not path.parent.is_dir():
+            raise _no_folder(path, "no such file or directory") from None
+    except OSError as error:
+        raise _no_folder(path, cause_text(error)) from None
+
+
 def _bind_port(
     settings: ListenSettings,
     port: int,
@@ -122,6 +167,8 @@ def _bind_inet(
     port: int,
     kind: socket.SocketKind,
     inherited: Sequence[InheritedSocket],
+    *,
+    listen: bool = True,
 ) -> socket.socket | None:
     try:
         family, address = _resolve(interface, port, kind)
@@ -135,7 +182,7 @@ def _bind_inet(
     try:
         _set_options(made, settings, interface)
         made.bind(address)
-        if kind == socket.SOCK_STREAM:
+        if listen and kind == socket.SOCK_STREAM:
             made.listen(settings.backlog)
     except OSError as error:
         made.close()
@@ -212,20 +259,35 @@ def _refusal(interface: str, port: int, kind: socket.SocketKind, error: OSError)
 
 
 def _bind_unix(path: Path, settings: ListenSettings) -> BoundSocket:
-    shown = path_text(path)
     try:
         with _locked_folder(path.parent):
             _clear_stale(path)
             return _bind_unix_path(path, settings)
     except OSError as error:
         if "too long" in str(error):
-            raise StartError(
-                f"cannot listen on unix socket {shown}: the path is longer than 107 bytes"
-            ) from None
-        raise StartError(
-            f"cannot listen on unix socket {shown}: {cause_text(error)};"
-            " its folder must exist and be writable"
-        ) from None
+            raise _too_long(path) from None
+        raise _no_folder(path, cause_text(error)) from None
+
+
+def _too_long(path: Path) -> StartError:
+    return StartError(
+        f"cannot listen on unix socket {path_text(path)}: the path is longer than"
+        f" {_LONGEST_PATH} bytes"
+    )
+
+
+def _no_folder(path: Path, cause: str) -> StartError:
+    return StartError(
+        f"cannot listen on unix socket {path_text(path)}: {cause};"
+        " its folder must exist and be writable"
+    )
+
+
+def _no_socket(path: Path) -> StartError:
+    return StartError(
+        f"cannot listen on unix socket {path_text(path)}: a file that is not a socket is there;"
+        " say another --unix path, or remove it"
+    )
 
 
 def _bind_unix_path(path: Path, settings: ListenSettings) -> BoundSocket:
@@ -263,10 +325,7 @@ def _clear_stale(path: Path) -> None:
     except FileNotFoundError:
         return
     if not stat.S_ISSOCK(mode):
-        raise StartError(
-            f"cannot listen on unix socket {shown}: a file that is not a socket is there;"
-            " say another --unix path, or remove it"
-        )
+        raise _no_socket(path)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
         caller.setblocking(False)
         try:

@@ -5,10 +5,11 @@ Knows nothing of connections, nor of the transport that will use them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -76,26 +77,29 @@ def offer_protocols(options: CertificateOptions | None, factory: Any) -> None:
         context.choose_among(factory.acceptableProtocols())
 
 
-def load_context(settings: TLSSettings) -> CertificateOptions | None:
+def load_context(
+    settings: TLSSettings, origins: Mapping[str, str] = MappingProxyType({})
+) -> CertificateOptions | None:
     """Return the TLS configuration that *settings* describe, ``None`` for no TLS at all.
 
     TLS 1.2 and up.
 
+    :param origins: where each setting was said, by its name, for errors.
     :raises StartError: naming the file, and what is wrong with it.
     """
     if settings.tls_cert is None:
-        for name, value in (("key", settings.tls_key), ("client-ca", settings.tls_client_ca)):
-            if value is not None:
-                raise StartError(f"--tls-{name} needs --tls-cert FILE beside it")
         return None
-    chain = _certificates(settings.tls_cert, "--tls-cert")
-    key = _private_key(settings.tls_key or settings.tls_cert)
+    said = {name: origins.get(name, f"--{name.replace('_', '-')}") for name in vars(settings)}
+    chain = _certificates(settings.tls_cert, said["tls_cert"])
+    key = _private_key(
+        settings.tls_key or settings.tls_cert, said["tls_key" if settings.tls_key else "tls_cert"]
+    )
     options = _Options(
         privateKey=key,
         certificate=chain[0],
         extraCertChain=chain[1:],
         raiseMinimumTo=TLSVersion.TLSv1_2,
-        **_client_verification(settings.tls_client_ca),
+        **_client_verification(settings.tls_client_ca, said["tls_client_ca"]),
     )
     try:
         options.getContext()
@@ -107,7 +111,7 @@ def load_context(settings: TLSSettings) -> CertificateOptions | None:
                 f" the certificate in {path_text(settings.tls_cert)}"
             ) from None
         raise StartError(
-            f"{path_text(settings.tls_cert)} (--tls-cert) cannot be used: {words}"
+            f"{path_text(settings.tls_cert)} ({said['tls_cert']}) cannot be used: {words}"
         ) from None
     return options
 
@@ -140,43 +144,43 @@ def same(one: CertificateOptions | None, other: CertificateOptions | None) -> bo
     return first == second
 
 
-def _client_verification(authorities: Path | None) -> dict[str, Any]:
+def _client_verification(authorities: Path | None, origin: str) -> dict[str, Any]:
     if authorities is None:
         return {}
     return {
         "verify": True,
         "requireCertificate": True,
-        "caCerts": _certificates(authorities, "--tls-client-ca"),
+        "caCerts": _certificates(authorities, origin),
     }
 
 
-def _read(path: Path, flag: str) -> bytes:
+def _read(path: Path, origin: str) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise StartError(f"cannot read {path_text(path)} ({flag}): {cause_text(error)}") from None
+        raise StartError(f"cannot read {path_text(path)} ({origin}): {cause_text(error)}") from None
 
 
-def _certificates(path: Path, flag: str) -> list[crypto.X509]:
+def _certificates(path: Path, origin: str) -> list[crypto.X509]:
     end = b"-----END CERTIFICATE-----"
-    *blocks, rest = _read(path, flag).split(end)
+    *blocks, rest = _read(path, origin).split(end)
     if b"-----BEGIN CERTIFICATE-----" in rest:
-        raise StartError(f"{path_text(path)} ({flag}) ends in the middle of a certificate")
+        raise StartError(f"{path_text(path)} ({origin}) ends in the middle of a certificate")
     try:
         found = [crypto.load_certificate(crypto.FILETYPE_PEM, block + end) for block in blocks]
     except (crypto.Error, ValueError):
         found = []
     if not found:
-        raise StartError(f"{path_text(path)} ({flag}) holds no certificate in PEM form")
+        raise StartError(f"{path_text(path)} ({origin}) holds no certificate in PEM form")
     return found
 
 
-def _private_key(path: Path) -> crypto.PKey:
+def _private_key(path: Path, origin: str) -> crypto.PKey:
     # Not by crypto.load_privatekey(): what keeps it from a prompt at a terminal is a callback.
     try:
-        key: Any = load_pem_private_key(_read(path, "--tls-key"), password=None)
+        key: Any = load_pem_private_key(_read(path, origin), password=None)
         return crypto.PKey.from_cryptography_key(key)
     except (crypto.Error, ValueError, TypeError, UnsupportedAlgorithm):
         raise StartError(
-            f"{path_text(path)} (--tls-key) holds no unencrypted private key in PEM form"
+            f"{path_text(path)} ({origin}) holds no unencrypted private key in PEM form"
         ) from None

@@ -33,18 +33,21 @@ _CURES = {
 }
 
 
-def open_for_appending(path: Path) -> int:
+def open_for_appending(path: Path, *, create: bool = True) -> int:
     """Open *path* and return its descriptor; create it (0640) if there is none.
 
     Regular files and character devices are taken.
 
+    :param create: whether a file that is not there is made; else that is ``FileNotFoundError``.
     :raises SettingsError: with the path and the cure, for anything else.
     """
     # O_NONBLOCK: opening a FIFO that nobody reads must fail, not hang.
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
     try:
-        descriptor = os.open(path, flags, 0o640)
+        descriptor = os.open(path, flags | os.O_CREAT if create else flags, 0o640)
     except OSError as error:
+        if not create and error.errno == errno.ENOENT:
+            raise
         cure = _CURES.get(error.errno or 0, error.strerror)
         raise SettingsError(f"cannot append to {path}: {cure}") from None
     mode = os.fstat(descriptor).st_mode
@@ -67,6 +70,22 @@ class FileSinkFactory(ServerFactory):
         self._descriptor = -1
         self._holders = 0
         self._failing = False
+
+    def check_start(self) -> None:
+        """See that the file could be opened; one that is not there is not made.
+
+        :raises SettingsError: when it could not.
+        """
+        try:
+            os.close(open_for_appending(self.file, create=False))
+        except FileNotFoundError:
+            folder = self.file.parent
+            if not folder.is_dir():
+                cure = _CURES[errno.ENOENT]
+                raise SettingsError(f"cannot append to {self.file}: {cure}") from None
+            if not os.access(folder, os.W_OK | os.X_OK, effective_ids=True):
+                cure = _CURES[errno.EACCES]
+                raise SettingsError(f"cannot append to {self.file}: {cure}") from None
 
     def startFactory(self) -> None:
         """Open the file.

@@ -13,22 +13,28 @@ turns declarations and raw values into checked values, or into one clear line.
 """
 
 from socketsuite.settings.declaration import (
+    DeclarationError,
     Setting,
     SettingsError,
     nearest,
     setting,
     settings_of,
 )
-from socketsuite.settings.resolution import environment_prefix, resolve
-from socketsuite.settings.values import byte_size
+from socketsuite.settings.resolution import Resolved, Table, environment_prefix, resolve
+from socketsuite.settings.values import byte_size, plain, shown
 
 __all__ = [
+    "DeclarationError",
+    "Resolved",
     "Setting",
     "SettingsError",
+    "Table",
     "byte_size",
     "environment_prefix",
     "nearest",
+    "plain",
     "resolve",
     "setting",
     "settings_of",
+    "shown",
 ]

@@ -8,23 +8,28 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import sys
-import types
-import typing
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any, Literal
 
-from socketsuite.settings.values import READERS
+from socketsuite.settings.kinds import CURE, Kind, UnknownKindError, kind_of
+from socketsuite.settings.values import shown
 
 _METADATA_KEY = "socketsuite"
+
+Source = Literal["flag", "variable", "file"]
 
 
 class SettingsError(ValueError):
     """A setting that a user got wrong; its text is the one line to show them."""
 
 
+class DeclarationError(SettingsError):
+    """A setting that a service's author declared wrongly; its text is the line for them."""
+
+
 @dataclasses.dataclass(frozen=True)
 class _Declaration:
+    default: Any
     help: str
     minimum: float | None
     maximum: float | None
@@ -46,10 +51,13 @@ def setting(
     """Declare one setting as a dataclass field.
 
     The field's annotation is its type: ``int``, ``float``, ``str``, ``bool``, ``Path``,
-    ``Literal["a", "b"]``, any of these ``| None``, or ``tuple[T, ...]`` for a setting
-    that may be given several times.
+    ``Literal["a", 1]``, an ``Enum`` (a member is said by its value where that is text, else
+    by its name, as ``dark-red`` for ``DARK_RED``), any of these ``| None`` or joined by
+    ``|``, or ``tuple[T, ...]`` or ``list[T]`` for a setting that may be given several times.
+    Of ``int | str``, text that reads as a number is one; in TOML a string stays text.
 
-    :param default: used when nobody says otherwise; a setting without one is required.
+    :param default: used when nobody says otherwise; a setting without one is required.  A
+        list is copied for each object.
     :param help: one line for ``--help`` and the documentation, with the unit.
     :param minimum: smallest number allowed; also for the items of a tuple.
     :param maximum: largest number allowed.
@@ -59,8 +67,13 @@ def setting(
         with the words for what is allowed.
     :param show: how the default reads in ``--help``, where its ``str`` would mislead.
     """
-    declaration = _Declaration(help, minimum, maximum, metavar, parse, show)
-    return dataclasses.field(default=default, kw_only=True, metadata={_METADATA_KEY: declaration})
+    declared = _Declaration(default, help, minimum, maximum, metavar, parse, show)
+    metadata = {_METADATA_KEY: declared}
+    if isinstance(default, list):
+        return dataclasses.field(
+            default_factory=lambda: list(default), kw_only=True, metadata=metadata
+        )
+    return dataclasses.field(default=default, kw_only=True, metadata=metadata)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,11 +81,9 @@ class Setting:
     """One setting as the rest of the suite sees it: its names, its type and its limits."""
 
     name: str
-    kind: type
+    kind: Kind
     help: str
     default: Any
-    multiple: bool = False
-    choices: tuple[str, ...] = ()
     minimum: float | None = None
     maximum: float | None = None
     metavar: str = ""
@@ -86,8 +97,23 @@ class Setting:
 
     @property
     def flag(self) -> str:
-        """The command line flag; a boolean also has its opposite, ``--no-…``."""
+        """The command line flag; a switch also has its opposite, ``--no-…``."""
         return f"--{self.key}"
+
+    @property
+    def switch(self) -> bool:
+        """Whether the flag takes no value: it turns the setting on, and ``--no-…`` off."""
+        return self.kind == Kind((bool,)) and self.parse is None
+
+    @property
+    def multiple(self) -> bool:
+        """Whether it may be given several times."""
+        return self.kind.collect is not None
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The words it is said by; none where any value of its types will do."""
+        return tuple(word for word, _ in self.kind.words)
 
     @property
     def required(self) -> bool:
@@ -101,23 +127,26 @@ class Setting:
     @property
     def placeholder(self) -> str:
         """What stands for the value in help texts."""
-        if self.metavar or self.kind is bool:
+        if self.metavar or self.switch:
             return self.metavar
-        if self.choices:
-            return "|".join(self.choices)
-        return {int: "N", float: "NUMBER", Path: "PATH"}.get(self.kind, "TEXT")
+        return self.kind.placeholder
 
     @property
     def default_text(self) -> str:
         """The default as a user would write it; empty when there is none to speak of."""
         if self.show:
             return self.show
-        if self.required or self.default in (None, "", ()):
+        if self.required or self.default in (None, "", (), []):
             return ""
-        if self.kind is bool:
+        if self.switch:
             return "on" if self.default else "off"
-        values = self.default if self.multiple else (self.default,)
-        return ", ".join(_number(v) if isinstance(v, float) else str(v) for v in values)
+        return ", ".join(map(self._text, self.default if self.multiple else (self.default,)))
+
+    def _text(self, value: Any) -> str:
+        word = self.kind.word_of(value)
+        if word is not None:
+            return word
+        return _number(value) if isinstance(value, float) else str(value)
 
     @property
     def allowed(self) -> str:
@@ -127,14 +156,13 @@ class Setting:
                 self.parse(None)
             except ValueError as error:
                 return str(error)
-        if self.choices:
-            return ", ".join(self.choices)
-        noun = {
-            int: "a whole number",
-            float: "a number",
-            bool: "true or false",
-            Path: "a path",
-        }.get(self.kind, "text")
+        words = ", ".join(self.choices)
+        if not self.kind.types:
+            return words
+        return f"{words}, or {self._types_text()}" if words else self._types_text()
+
+    def _types_text(self) -> str:
+        noun = self.kind.nouns
         if self.minimum is not None and self.maximum is not None:
             return f"{noun} from {_number(self.minimum)} to {_number(self.maximum)}"
         if self.minimum is not None:
@@ -143,38 +171,42 @@ class Setting:
             return f"{noun}, {_number(self.maximum)} or less"
         return noun
 
-    def read(self, raw: Any, origin: str) -> Any:
+    def read(self, raw: Any, origin: str, source: Source = "flag") -> Any:
         """Turn a raw value into a checked one.
 
         :param raw: text (or a list of texts) from a flag or the environment, or a
             native value from TOML.
         :param origin: where it was said, for the error: ``--port``, a variable, a file.
+        :param source: what *origin* is.  What a variable says may be a secret, and is shown
+            only where a number or a choice was wanted.
         :raises SettingsError: naming key, value, origin and what is allowed.
         """
-        if self.multiple:
-            items = raw if isinstance(raw, (list, tuple)) else [raw]
-            return tuple(self._read_one(item, origin) for item in items)
-        return self._read_one(raw, origin)
+        if self.kind.collect is None:
+            return self._read_one(raw, origin, source)
+        items = raw if isinstance(raw, (list, tuple)) else [raw]
+        return self.kind.collect(self._read_one(item, origin, source) for item in items)
 
-    def _read_one(self, raw: Any, origin: str) -> Any:
+    def _read_one(self, raw: Any, origin: str, source: Source) -> Any:
         try:
             if self.parse is not None:
                 return self.parse(raw)
-            value = READERS[self.kind](raw)
+            value = self.kind.read(raw, native=source == "file")
         except ValueError as error:
             allowed = str(error) if self.parse is not None else self.allowed
-            raise self._refusal(raw, origin, allowed) from None
-        if self.choices and value not in self.choices:
-            near = nearest(value, self.choices)
-            raise self._refusal(raw, origin, self.allowed + near)
-        below = self.minimum is not None and value < self.minimum
-        above = self.maximum is not None and value > self.maximum
-        if below or above:
-            raise self._refusal(raw, origin, self.allowed)
+            if self.parse is None and isinstance(raw, str):
+                allowed += nearest(raw, self.choices)
+            raise self._refusal(raw, origin, source, allowed) from None
+        if self.kind.word_of(value) is None and isinstance(value, (int, float)):
+            below = self.minimum is not None and value < self.minimum
+            above = self.maximum is not None and value > self.maximum
+            if below or above:
+                raise self._refusal(raw, origin, source, self.allowed)
         return value
 
-    def _refusal(self, raw: Any, origin: str, allowed: str) -> SettingsError:
-        return SettingsError(f"{self.key} = {raw!r} ({origin}) is not valid; allowed: {allowed}")
+    def _refusal(self, raw: Any, origin: str, source: Source, allowed: str) -> SettingsError:
+        secret = source == "variable" and not self.kind.harmless
+        said = self.key if secret else f"{self.key} = {shown(raw)}"
+        return SettingsError(f"{said} ({origin}) is not valid; allowed: {allowed}")
 
 
 def _number(value: float) -> str:
@@ -183,7 +215,12 @@ def _number(value: float) -> str:
 
 
 def settings_of(group: Any) -> tuple[Setting, ...]:
-    """Return the settings that *group* declares; ``()`` for anything but a dataclass."""
+    """Return the settings that *group* declares; ``()`` for what declares none.
+
+    :raises DeclarationError: naming the field, what is wrong with it, and the cure.
+    """
+    if isinstance(group, type):
+        _check_decorated(group)
     if not dataclasses.is_dataclass(group):
         return ()
     found = []
@@ -194,25 +231,27 @@ def settings_of(group: Any) -> tuple[Setting, ...]:
     return tuple(found)
 
 
+def _check_decorated(group: type) -> None:
+    """Refuse a class whose settings nobody would find: the decorator takes such fields away."""
+    for owner in group.__mro__:
+        for name, value in vars(owner).items():
+            if isinstance(value, dataclasses.Field) and _METADATA_KEY in value.metadata:
+                raise DeclarationError(
+                    f"{owner.__qualname__}.{name} is a setting, and {owner.__qualname__} is no"
+                    " dataclass: write @dataclass(eq=False) above it"
+                )
+
+
 def _describe(group: Any, field: dataclasses.Field[Any], declared: _Declaration) -> Setting:
-    kind = _annotation(group, field)
-    if isinstance(kind, types.UnionType) or typing.get_origin(kind) is typing.Union:
-        kind = next(arm for arm in typing.get_args(kind) if arm is not type(None))
-    multiple = typing.get_origin(kind) is tuple
-    if multiple:
-        kind = typing.get_args(kind)[0]
-    choices: tuple[str, ...] = ()
-    if typing.get_origin(kind) is Literal:
-        choices, kind = typing.get_args(kind), str
-    if declared.parse is None and kind not in READERS:
-        raise TypeError(f"{group.__qualname__}.{field.name}: no reader for {kind!r}; pass parse=")
+    try:
+        kind = kind_of(_annotation(group, field), parsed=declared.parse is not None)
+    except UnknownKindError as error:
+        raise DeclarationError(f"{group.__qualname__}.{field.name}: {error}; {CURE}") from None
     return Setting(
         name=field.name,
         kind=kind,
         help=declared.help,
-        default=field.default,
-        multiple=multiple,
-        choices=choices,
+        default=declared.default,
         minimum=declared.minimum,
         maximum=declared.maximum,
         metavar=declared.metavar,
@@ -228,8 +267,15 @@ def _annotation(group: Any, field: dataclasses.Field[Any]) -> Any:
     for owner in group.__mro__:
         if field.name in vars(owner).get("__annotations__", {}):
             scope = vars(sys.modules[owner.__module__])
-            return eval(field.type, scope)  # the package's own source text
-    raise TypeError(f"{group.__qualname__}.{field.name} has no annotation")
+            try:
+                return eval(field.type, scope)  # the package's own source text
+            except Exception as error:  # noqa: BLE001 - whatever that text does
+                raise DeclarationError(
+                    f"{group.__qualname__}.{field.name}: its annotation {field.type} cannot be"
+                    f" read ({error}); import what it names at the top of {owner.__module__},"
+                    " not under TYPE_CHECKING"
+                ) from None
+    raise DeclarationError(f"{group.__qualname__}.{field.name} has no annotation")
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -6,11 +6,13 @@ any setting.
 
 from __future__ import annotations
 
+import datetime
 import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+_LONGEST_SHOWN = 200
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
 
@@ -32,7 +34,7 @@ def _read_float(raw: Any) -> float:
         raise ValueError from None
     if not math.isfinite(value):
         raise ValueError
-    return value
+    return value + 0.0  # no negative zero: nobody means it, and it would be shown
 
 
 def _read_bool(raw: Any) -> bool:
@@ -50,6 +52,7 @@ def _read_bool(raw: Any) -> bool:
 def _read_str(raw: Any) -> str:
     if not isinstance(raw, str):
         raise ValueError
+    raw.encode()  # bytes that are not UTF-8 come as surrogates, which nobody could send
     return raw
 
 
@@ -91,3 +94,22 @@ def byte_size(raw: Any) -> int:
         ):
             return int(digits) * _BYTE_UNITS[text[len(digits) :]]
     raise ValueError("a number of bytes such as 65536, 64K or 1M")
+
+
+def shown(raw: Any) -> str:
+    """Return a raw value as it may have been written, on one line and of bounded length."""
+    if isinstance(raw, bool):
+        return str(raw).lower()
+    if isinstance(raw, (datetime.date, datetime.time)):
+        return raw.isoformat()
+    try:
+        text = repr(raw)
+    except ValueError:  # a whole number of more digits than Python shows
+        text = "a number of thousands of digits"
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+
+
+def plain(text: str) -> str:
+    """Return *text* as it is, but for what a terminal would obey; of bounded length."""
+    safe = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[:_LONGEST_SHOWN])
+    return safe if len(text) <= _LONGEST_SHOWN else f"{safe}…"

@@ -6,6 +6,7 @@ what is wrong with the new file.
 
 from __future__ import annotations
 
+import re
 import signal
 import ssl
 from collections.abc import Callable, Iterator
@@ -213,7 +214,8 @@ MISTAKES: dict[str, tuple[Callable[[Site], object], str]] = {
 
 
 def words(mistake: str, site: Site) -> str:
-    return MISTAKES[mistake][1].format(cert=site.cert, key=site.key, trusted=site.trusted)
+    text = MISTAKES[mistake][1].format(cert=site.cert, key=site.key, trusted=site.trusted)
+    return re.sub(r"\(--([a-z-]+)\)", rf'({site.settings}, key "\1")', text)
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)

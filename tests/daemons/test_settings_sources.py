@@ -10,6 +10,7 @@ from socketsuite.testing import Daemon, read_line
 from tests.daemons.conftest import Start
 
 FREE_PORT = ("--port", "0")
+KEY = 'rot13.toml, key "%s"'
 NOT_VALID = "is not valid; allowed"
 MEANT = " did you mean"
 
@@ -77,15 +78,15 @@ def refusal(daemon: Daemon) -> str:
     [
         (
             "rotat = 1",
-            "unknown key 'rotat' = 1 (rot13.toml); did you mean 'rotate'?",
+            "unknown key 'rotat' (rot13.toml); did you mean 'rotate'?",
         ),
         (
             "rotate = 'x'",
-            "rotate = 'x' (rot13.toml) is not valid; allowed: a whole number from 0 to 25",
+            f"rotate = 'x' ({KEY % 'rotate'}) {NOT_VALID}: a whole number from 0 to 25",
         ),
         (
             "log-data = 'size'",
-            f"log-data = 'size' (rot13.toml) {NOT_VALID}: off, sizes, payload;{MEANT} 'sizes'?",
+            f"log-data = 'size' ({KEY % 'log-data'}) {NOT_VALID}: off, sizes, payload;{MEANT} 'sizes'?",
         ),
         (
             "rotate = 1\nport = none\n",
@@ -109,7 +110,7 @@ def test_a_mistake_in_the_file_is_one_line_and_status_2(
         (("--rotate", "x"), "rotate = 'x' (--rotate) is not valid; allowed: a whole number"),
         (("--rotate",), "Option '--rotate' requires an argument"),
         (("--port", "70000"), "port = '70000' (--port) is not valid; allowed: a whole number from"),
-        (("--config", "none.toml"), "cannot read --config none.toml: No such file or directory"),
+        (("--config", "none.toml"), "cannot read none.toml (--config): no such file or directory"),
         (("stray",), "unexpected extra argument"),
     ],
 )
@@ -125,7 +126,7 @@ def test_a_mistake_on_the_command_line_is_one_line_and_status_2(
         (
             "ACME_ROT13_ROTAT",
             "1",
-            "unknown environment variable 'ACME_ROT13_ROTAT=1'; did you mean 'ACME_ROT13_ROTATE'?",
+            "unknown environment variable 'ACME_ROT13_ROTAT'; did you mean 'ACME_ROT13_ROTATE'?",
         ),
         (
             "ACME_ROT13_ROTATE",

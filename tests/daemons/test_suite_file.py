@@ -111,23 +111,26 @@ def test_the_environment_wins_over_a_services_table(launch: Start, tmp_path: Pat
     [
         (
             "[chatt]\nport = 0",
-            "no service is called 'chatt' (table 'chatt' in suite.toml); did you mean 'chat'?",
+            "no service is called 'chatt' (suite.toml, table [chatt]); did you mean 'chat'?",
         ),
         (
             "[lounge]\nservice = 'caht'",
-            "no service is called 'caht' (table 'lounge' in suite.toml); did you mean 'chat'?",
+            "no service is called 'caht' (suite.toml, table [lounge]); did you mean 'chat'?",
         ),
         (
             "[chat]\nport = 0\n[echo]\nbannner = 'x'",
-            "unknown key 'bannner' = 'x' (table 'echo' in suite.toml); did you mean 'banner'?",
+            "unknown key 'bannner' (suite.toml, table [echo]); did you mean 'banner'?",
         ),
         (
             "[chat]\nport = 'x'",
-            "port = 'x' (table 'chat' in suite.toml) is not valid; allowed: a whole number from 0",
+            "port = 'x' (suite.toml, table [chat], key \"port\") is not valid; allowed: a whole",
         ),
-        ("port = 9000", "'port' = 9000 (suite.toml) stands outside of a service's table"),
+        (
+            "port = 9000",
+            "key 'port' stands outside of a service's table, such as [chat] (suite.toml)",
+        ),
         ("", "suite.toml names no service; write a table such as [chat]"),
-        ("[filesink]\nport = 0", "file is needed: say --file PATH"),
+        ("[filesink]\nport = 0", "file is needed: write file = … in suite.toml, table [filesink]"),
     ],
 )
 def test_a_wrong_file_is_one_line_and_status_2(suite: LoadSuite, text: str, line: str) -> None:

@@ -142,16 +142,23 @@ class WatchFactory(ServerFactory):
         self._watcher = Watcher(self.file, self.reactor, self._tell)
         self._watching = False
 
-    def startFactory(self) -> None:
-        """Begin to watch.
+    def check_start(self) -> None:
+        """See that the file could be watched.
 
-        :raises SettingsError: when the file is a folder, or its folder does not exist.
+        :raises SettingsError: when it is a folder, or its folder does not exist.
         """
         folder = self.file.parent
         if not folder.is_dir():
             raise SettingsError(f"cannot watch {self.file}: create its folder {folder} first")
         if self.file.is_dir():
             raise SettingsError(f"cannot watch {self.file}: it is a folder; name a file")
+
+    def startFactory(self) -> None:
+        """Begin to watch.
+
+        :raises SettingsError: as :meth:`check_start`.
+        """
+        self.check_start()
         self._listening = True
         self._watch_if_needed()
 
