@@ -1,4 +1,4 @@
-"""``--check-config`` of the process's own settings; ``ServiceDaemon.check`` has the services'.
+"""What ``--check-config`` looks at: what settings name, apart from the service's own code.
 
 Finds what would be wrong whoever runs now: opens no port, makes no file, and takes no notice of
 what is in use, since that may be so by the daemon whose settings these are.
@@ -10,12 +10,35 @@ import os
 import stat
 from pathlib import Path
 
+from socketsuite.daemon import tls
+from socketsuite.daemon.configuration import Configuration
+from socketsuite.daemon.datagram_options import set_datagram_options
 from socketsuite.daemon.errors import StartError, cause_text
 from socketsuite.daemon.listen_settings import ListenSettings
 from socketsuite.daemon.process_settings import ProcessSettings
 from socketsuite.daemon.sockets import try_addresses
 
 _STANDARD = ("stdout", "stderr", "journal")
+
+
+def check_service(configuration: Configuration) -> None:
+    """Look at what one service's settings name: certificates, addresses, paths.
+
+    :raises StartError: for what would make a start fail, or a certificate out of time.
+    """
+    context = tls.load_context(configuration.tls, configuration.origins)
+    untimely = tls.out_of_time(context, configuration.tls)
+    if untimely is not None:
+        raise StartError(untimely)
+    tcp, udp = configuration.kinds
+    tried = try_addresses(configuration.listen, tcp=tcp, udp=udp)
+    try:
+        datagrams = [one.socket for one in tried if one.datagrams]
+        if datagrams:
+            set_datagram_options(datagrams, configuration.udp)
+    finally:
+        for one in tried:
+            one.close()
 
 
 def check_process(settings: ProcessSettings) -> None:

@@ -69,6 +69,11 @@ class Configuration:
     # Lines for the operator, to be logged as warnings at the start.
     notices: list[str] = field(default_factory=list)
 
+    @property
+    def kinds(self) -> tuple[bool, bool]:
+        """Whether TCP is to be served, and UDP."""
+        return self.transports.tcp, self.datagrams and self.transports.udp
+
 
 @dataclass(frozen=True)
 class SettingsGroup:

@@ -146,8 +146,8 @@ def check_together(
 
 
 def _claims(configuration: Configuration) -> Iterator[_Claim]:
-    listen, transports = configuration.listen, configuration.transports
-    kinds = ["TCP"] * transports.tcp + ["UDP"] * (configuration.datagrams and transports.udp)
+    listen, (tcp, udp) = configuration.listen, configuration.kinds
+    kinds = ["TCP"] * tcp + ["UDP"] * udp
     for port in filter(None, listen.port):
         for host in listen.interface:
             dual = _is_dual(host, listen.interface)

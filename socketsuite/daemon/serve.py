@@ -17,6 +17,7 @@ from twisted.internet import defer
 from twisted.logger import Logger
 
 from socketsuite.daemon import tls
+from socketsuite.daemon.check import check_service
 from socketsuite.daemon.configuration import Configuration
 from socketsuite.daemon.datagram_options import set_datagram_options
 from socketsuite.daemon.errors import StartError, cause_text
@@ -26,7 +27,7 @@ from socketsuite.daemon.listen_settings import LOOPBACK
 from socketsuite.daemon.listeners import Listeners
 from socketsuite.daemon.protocols import drain_of, is_busy
 from socketsuite.daemon.reload import RELOADABLE, needs_restart
-from socketsuite.daemon.sockets import BoundSocket, bind_all, try_addresses
+from socketsuite.daemon.sockets import BoundSocket, bind_all
 from socketsuite.observe.events import Draining, Events, Notice, Stopped
 from socketsuite.observe.log import EventLog
 from socketsuite.policies.admission import Doorkeeper
@@ -98,33 +99,14 @@ class ServiceDaemon(Service):
 
         :raises StartError: for what would make a start fail, or a certificate out of time.
         """
-        configuration = self.configuration
-        context = tls.load_context(configuration.tls, configuration.origins)
-        untimely = tls.out_of_time(context, configuration.tls)
-        if untimely is not None:
-            raise StartError(untimely)
-        tcp, udp = self._kinds
-        tried = try_addresses(configuration.listen, tcp=tcp, udp=udp)
-        try:
-            datagrams = [one.socket for one in tried if one.datagrams]
-            if datagrams:
-                set_datagram_options(datagrams, configuration.udp)
-        finally:
-            for one in tried:
-                one.close()
+        check_service(self.configuration)
         self.listeners.check()
         check_factory(self._build())
 
-    @property
-    def _kinds(self) -> tuple[bool, bool]:
-        """Whether TCP is to be served, and UDP."""
-        transports = self.configuration.transports
-        return transports.tcp, self.configuration.datagrams and transports.udp
-
     def _build(self) -> Any:
-        configuration = self.configuration
-        _, udp = self._kinds
-        return build_factory(configuration.plugin, configuration.build, self.reactor, udp=udp)
+        _, udp = self.configuration.kinds
+        build = self.configuration.build
+        return build_factory(self.configuration.plugin, build, self.reactor, udp=udp)
 
     def prepare(self, new: Configuration) -> Callable[[], None]:
         """Look at what *new* settings name, and return what takes them over.
@@ -185,7 +167,7 @@ class ServiceDaemon(Service):
         listen = configuration.listen
         if self._inherited and configuration.port_by_default:
             listen = replace(listen, port=())
-        tcp, udp = self._kinds
+        tcp, udp = configuration.kinds
         check_served(self._inherited, tcp=tcp, udp=udp, tls=self.listeners.context is not None)
         self._bound = bind_all(listen, tcp=tcp, udp=udp, inherited=self._inherited)
         datagrams = [one.socket for one in self._bound if one.datagrams]

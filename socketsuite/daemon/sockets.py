@@ -6,12 +6,8 @@ Makes plain kernel sockets from settings; knows nothing of Twisted, factories or
 from __future__ import annotations
 
 import errno
-import fcntl
-import os
 import socket
-import stat
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,10 +15,9 @@ from typing import Any
 from socketsuite.daemon.errors import StartError, cause_text
 from socketsuite.daemon.inherited import InheritedSocket, is_covered, is_covered_path
 from socketsuite.daemon.listen_settings import LOOPBACK, ListenSettings
-from socketsuite.observe.addresses import path_text
+from socketsuite.daemon.unix_sockets import bind_path, inode_of, try_path
 
 _PORT_TRIES = 32
-_LONGEST_PATH = 107  # of bytes in a sockaddr_un, without the zero at its end
 _NO_SUCH_FAMILY = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
@@ -54,7 +49,7 @@ class BoundSocket:
         if self.path is None or self.inode is None:
             return
         try:
-            if _inode(self.path) == self.inode:
+            if inode_of(self.path) == self.inode:
                 self.path.unlink()
         except OSError:
             pass  # gone already, or its folder is no longer ours to write
@@ -79,7 +74,8 @@ def bind_all(
             bound += _bind_port(settings, port, kinds, inherited)
         for path in settings.unix:
             if not is_covered_path(inherited, path):
-                bound.append(_bind_unix(path, settings))
+                made = bind_path(path, settings.unix_mode, settings.backlog)
+                bound.append(BoundSocket(made, path, inode_of(path)))
     except BaseException:
         for one in bound:
             one.close()
@@ -108,27 +104,12 @@ def try_addresses(settings: ListenSettings, *, tcp: bool, udp: bool) -> list[Bou
                 if one is not None:
                     bound.append(BoundSocket(one))
         for path in settings.unix:
-            _try_path(path)
+            try_path(path)
     except BaseException:
         for made in bound:
             made.close()
         raise
     return bound
-
-
-def _try_path(path: Path) -> None:
-    """Refuse a path on which no Unix socket could be made."""
-    try:
-        if len(os.fsencode(path)) > _LONGEST_PATH:
-            raise _too_long(path)
-        os.close(os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
-        if not stat.S_ISSOCK(path.lstat().st_mode):
-            raise _no_socket(path)
-    except FileNotFoundError:
-        if not path.parent.is_dir():
-            raise _no_folder(path, "no such file or directory") from None
-    except OSError as error:
-        raise _no_folder(path, cause_text(error)) from None
 
 
 def _bind_port(
@@ -256,93 +237,3 @@ def _refusal(interface: str, port: int, kind: socket.SocketKind, error: OSError)
         ),
     }
     return StartError(where + cures.get(error.errno or 0, ""))
-
-
-def _bind_unix(path: Path, settings: ListenSettings) -> BoundSocket:
-    try:
-        with _locked_folder(path.parent):
-            _clear_stale(path)
-            return _bind_unix_path(path, settings)
-    except OSError as error:
-        if "too long" in str(error):
-            raise _too_long(path) from None
-        raise _no_folder(path, cause_text(error)) from None
-
-
-def _too_long(path: Path) -> StartError:
-    return StartError(
-        f"cannot listen on unix socket {path_text(path)}: the path is longer than"
-        f" {_LONGEST_PATH} bytes"
-    )
-
-
-def _no_folder(path: Path, cause: str) -> StartError:
-    return StartError(
-        f"cannot listen on unix socket {path_text(path)}: {cause};"
-        " its folder must exist and be writable"
-    )
-
-
-def _no_socket(path: Path) -> StartError:
-    return StartError(
-        f"cannot listen on unix socket {path_text(path)}: a file that is not a socket is there;"
-        " say another --unix path, or remove it"
-    )
-
-
-def _bind_unix_path(path: Path, settings: ListenSettings) -> BoundSocket:
-    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    # The file must not be open to others for even a moment, so the mask, not a chmod after.
-    mask = os.umask(0o777 & ~settings.unix_mode)
-    try:
-        made.bind(os.fspath(path))
-    except BaseException:
-        made.close()
-        raise
-    finally:
-        os.umask(mask)
-    made.listen(settings.backlog)
-    made.setblocking(False)
-    return BoundSocket(made, path, _inode(path))
-
-
-@contextmanager
-def _locked_folder(folder: Path) -> Iterator[None]:
-    """Hold other daemons off while a stale socket file there is looked at and replaced."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _clear_stale(path: Path) -> None:
-    """Remove the socket file of a dead server; refuse to touch a live one's or a real file."""
-    shown = path_text(path)
-    try:
-        mode = path.lstat().st_mode
-    except FileNotFoundError:
-        return
-    if not stat.S_ISSOCK(mode):
-        raise _no_socket(path)
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
-        caller.setblocking(False)
-        try:
-            caller.connect(os.fspath(path))
-        except ConnectionRefusedError:
-            path.unlink()
-            return
-        except FileNotFoundError:
-            return
-        except OSError:
-            pass  # EAGAIN: its backlog is full; whatever it is, somebody lives there
-    raise StartError(
-        f"cannot listen on unix socket {shown}: another server is using it;"
-        " say another --unix path, or stop that server"
-    )
-
-
-def _inode(path: Path) -> tuple[int, int]:
-    status = path.lstat()
-    return status.st_dev, status.st_ino

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from socketsuite.testing import Daemon
 from tests.daemons.outside import SECONDS
+from tests.daemons.strangers import install
 
 Start = Callable[..., Daemon]
 
@@ -37,6 +39,18 @@ def serve(launch: Start) -> Start:
         where = ("--port", "--unix", "--listen")
         free = () if any(a in where for a in arguments) else ("--port", "0")
         return launch(name, *free, *arguments, **more).wait_until_ready()
+
+    return start
+
+
+@pytest.fixture
+def stranger(launch: Start, tmp_path: Path) -> Start:
+    """Start a stranger's ``acme-odd`` from its source; *more* is what its plugin says further."""
+
+    def start(source: str, *arguments: str, more: str = "", **variables: str) -> Daemon:
+        install(tmp_path, "acme-odd", source, more=more)
+        path = f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"
+        return launch("acme-odd", *arguments, env={"PYTHONPATH": path, **variables})
 
     return start
 

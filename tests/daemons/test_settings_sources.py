@@ -12,7 +12,7 @@ from tests.daemons.conftest import Start
 FREE_PORT = ("--port", "0")
 KEY = 'rot13.toml, key "%s"'
 NOT_VALID = "is not valid; allowed"
-MEANT = " did you mean"
+NEAR = "; did you mean 'sizes'?"
 
 
 def rotated(daemon: Daemon) -> bytes:
@@ -86,7 +86,7 @@ def refusal(daemon: Daemon) -> str:
         ),
         (
             "log-data = 'size'",
-            f"log-data = 'size' ({KEY % 'log-data'}) {NOT_VALID}: off, sizes, payload;{MEANT} 'sizes'?",
+            f"log-data = 'size' ({KEY % 'log-data'}) {NOT_VALID}: off, sizes, payload{NEAR}",
         ),
         (
             "rotate = 1\nport = none\n",
