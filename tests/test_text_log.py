@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import io
-
 from twisted.logger import LogLevel
 from twisted.python.failure import Failure
 
-from socketsuite.observe.text_log import TextLog
+from socketsuite.observe.text_log import TextForm
 
 
 def logged(**event: object) -> str:
-    stream = io.StringIO()
-    TextLog(stream)(
+    return TextForm()(
         {"log_time": 0.25, "log_namespace": "echo", "log_level": LogLevel.info, **event}
     )
-    return stream.getvalue()
 
 
 def test_a_line_has_the_time_in_milliseconds_the_name_and_the_text() -> None:
@@ -52,11 +48,3 @@ def test_a_traceback_is_indented_below_its_line() -> None:
 def test_twisteds_own_words_about_ports_are_left_out() -> None:
     assert logged(log_format="(TCP Port 7 Closed)") == ""
     assert logged(log_format="{text}", text="(TCP Port 7 Closed)") != ""
-
-
-def test_a_log_that_cannot_be_written_stops_nobody() -> None:
-    class Full(io.StringIO):
-        def write(self, text: str) -> int:
-            raise OSError(28, "No space left on device")
-
-    TextLog(Full())({"log_time": 0.0, "log_format": "x", "log_namespace": "echo"})

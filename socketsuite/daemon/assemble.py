@@ -5,6 +5,7 @@ The only module of the daemon that imports the reactor; everybody else is handed
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 from typing import Any, NoReturn
@@ -64,14 +65,17 @@ def make_service(options: TwistdOptions) -> IService:
 
 
 def _log(options: TwistdOptions) -> Destination | None:
-    """Return our own log, unless one of twistd's options says how it is to be."""
-    if not options.logs_to_stdout:
+    """Return our own log, unless it is to be as one of twistd's options says."""
+    where = options.log_to()
+    if where is None:
         return None
-    where = options.process.log_to
     try:
-        return Destination(where, options.process.log_format, os.environ)
+        log = Destination(where, options.process.log_format or "text", os.environ)
     except OSError as error:
         options.refuse_start(f"cannot write the log to {where}: {cause_text(error)}")
+    atexit.register(log.close)
+    options.hand_to_twist(log)
+    return log
 
 
 def _add_windows(process: DaemonProcess, options: TwistdOptions, reactor: Any) -> None:

@@ -32,6 +32,8 @@ LIFETIME = 15.0
 MOST_CONNECTIONS = 32
 _SEND_QUEUE = 16 << 20
 _METRICS_TYPE = "text/plain; version=1.0.0; charset=utf-8"
+_PLAIN = "text/plain; charset=utf-8"
+_METHODS = (b"GET", b"HEAD")
 
 _log = Logger(namespace="socketsuite")
 
@@ -148,21 +150,35 @@ class _BodilessRequest(Request):
         pass
 
 
-class _Page(Resource):
-    """A page that is made anew for each reader: *make* returns status, type and body."""
+# Status, type and body of a page of this moment.
+_Make = Callable[[], tuple[int, str, bytes]]
+
+
+class _Pages(Resource):
+    """Every page by its path, made anew for each reader; to be read, and no more than that."""
 
     isLeaf = True
 
-    def __init__(self, make: Callable[[], tuple[int, str, bytes]]) -> None:
+    def __init__(self, pages: Mapping[bytes, _Make]) -> None:
         super().__init__()
-        self._make = make
+        self._pages = pages
 
-    def render_GET(self, request: Request) -> bytes:
-        code, content_type, body = self._make()
+    def render(self, request: Request) -> bytes:
+        make = self._pages.get(request.path.rstrip(b"/"))
+        if make is None:
+            code, content_type, body = 404, _PLAIN, b"there are /metrics and /health here\n"
+        elif request.method in _METHODS:
+            code, content_type, body = make()
+        else:
+            code, content_type, body = 405, _PLAIN, b"this page can only be read\n"
+            request.setHeader("Allow", b", ".join(_METHODS))
         request.setResponseCode(code)
         request.setHeader("Content-Type", content_type)
         request.setHeader("Cache-Control", "no-store")
         request.setHeader("X-Content-Type-Options", "nosniff")
+        if request.method == b"HEAD":
+            request.setHeader("Content-Length", str(len(body)))
+            return b""
         return body
 
 
@@ -172,7 +188,4 @@ def _root(page: Callable[[], bytes], health: Health) -> Resource:
         code = 200 if said["status"] == "ok" else 503
         return code, "application/json", json.dumps(said).encode() + b"\n"
 
-    root = Resource()
-    root.putChild(b"metrics", _Page(lambda: (200, _METRICS_TYPE, page())))
-    root.putChild(b"health", _Page(told))
-    return root
+    return _Pages({b"/metrics": lambda: (200, _METRICS_TYPE, page()), b"/health": told})

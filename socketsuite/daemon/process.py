@@ -70,6 +70,7 @@ class DaemonProcess(MultiService):
         self._settings = settings
         self._reread = reread
         self.draining = False
+        self._privileged_start_was_called = False
         self._notifier = notifier
         self._reporter = StatusReporter(reactor, notifier, self._status, watchdog=watchdog)
         # Twisted's log takes lines from any thread, and this one must not wait for the reactor.
@@ -88,7 +89,10 @@ class DaemonProcess(MultiService):
 
     def privilegedStartService(self) -> None:
         """Bind every service's sockets, with whatever privilege the process began."""
-        signal.signal(signal.SIGTERM, _leave_early)
+        self._privileged_start_was_called = True
+        if self._own_log is not None:
+            self._own_log.start()
+        signal.signal(signal.SIGTERM, self._leave_early)
         try:
             super().privilegedStartService()
         except StartError as error:
@@ -96,6 +100,8 @@ class DaemonProcess(MultiService):
 
     def startService(self) -> None:
         """Start every service, then listen for signals."""
+        if not self._privileged_start_was_called:  # ``twist`` knows of no privilege
+            self.privilegedStartService()
         try:
             super().startService()
         except StartError as error:
@@ -182,7 +188,8 @@ class DaemonProcess(MultiService):
         drained = defer.DeferredList([one.drain() for one in self.daemons])
         drained.addCallback(lambda _: self.reactor.stop())
 
-
-def _leave_early(_number: int, _frame: Any) -> None:
-    """SIGTERM before the reactor runs: nobody has been served yet, so just go."""
-    os._exit(0)
+    def _leave_early(self, _number: int, _frame: Any) -> None:
+        """SIGTERM before the reactor runs: nobody has been served yet, so just go."""
+        if self._own_log is not None:
+            self._own_log.close()
+        os._exit(0)

@@ -13,13 +13,14 @@ from socketsuite.settings import byte_size, setting
 class ProcessSettings:
     """The process."""
 
-    log_format: Literal["text", "json"] = setting(
-        "text", "one line of text an event, or one JSON object"
+    log_format: Literal["text", "json"] | None = setting(
+        None, "one line of text an event, or one JSON object", show="text"
     )
-    log_to: str = setting(
-        "stdout",
+    log_to: str | None = setting(
+        None,
         "stdout, stderr, journal, or the path of a file, opened anew on reload",
         metavar="WHERE",
+        show="stdout; in the background twistd.log",
     )
     metrics_port: int | None = setting(
         None,

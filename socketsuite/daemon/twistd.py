@@ -1,7 +1,8 @@
 """What twistd needs of a command's options, around one click command.
 
-Knows twistd's own options (pid file, log file, the pipe to a waiting parent); must not know
-any setting of ours.  A mistake is one line on standard error and exit status 2.
+Knows the options of twistd and of twist (pid file, log file, the pipe to a waiting parent); must
+not know any setting of ours but where the log goes.  A mistake is one line on standard error and
+exit status 2.
 """
 
 from __future__ import annotations
@@ -18,9 +19,13 @@ from twisted.python.usage import Options
 
 from socketsuite.daemon.configuration import Configuration
 from socketsuite.daemon.process_settings import ProcessSettings
+from socketsuite.observe.destination import STANDARD
 from socketsuite.settings import SettingsError
 
 _TWISTD_PIDFILE = "twistd.pid"
+_TWISTD_LOG = "twistd.log"
+# twistd's first process reads 100 bytes, of which the first two are not shown.
+_STATUS_BYTES = 98
 
 
 class TwistdOptions(Options):
@@ -40,7 +45,7 @@ class TwistdOptions(Options):
         try:
             command = self.command()
             said: dict[str, Any] = command.main(
-                arguments, prog_name=f"twistd {self.name}", standalone_mode=False
+                arguments, prog_name=self._typed, standalone_mode=False
             )
             if not isinstance(said, dict):
                 sys.exit(0)  # --help or --version has spoken
@@ -72,24 +77,24 @@ class TwistdOptions(Options):
 
     def _refuse(self, message: str) -> NoReturn:
         line = " ".join(message.split())
-        sys.stderr.write(f"{self.name}: {line}; see twistd {self.name} --help\n")
+        sys.stderr.write(f"{self.name}: {line}; see {self._typed} --help\n")
         sys.exit(2)
 
     def _unshare_pidfile(self) -> None:
-        """Write no pid file unless one was asked for.
+        """Write no pid file in the foreground, unless one was asked for.
 
         twistd writes ``twistd.pid`` into the current folder, and a second daemon started
-        there would refuse to run.
+        there would refuse to run.  In the background it is how the daemon is found again.
         """
-        parent: Any = getattr(self, "parent", None)
-        if parent is None or parent.get("pidfile") != _TWISTD_PIDFILE:
+        parent = self._parent
+        if parent.get("pidfile") != _TWISTD_PIDFILE or self._in_background:
             return
         if not any(argument.startswith("--pidfile") for argument in sys.argv):
             parent["pidfile"] = ""
 
     def refuse_start(self, message: str) -> NoReturn:
         """End with exit status 1, and say why in one line to whoever started us."""
-        parent: Any = getattr(self, "parent", None) or {}
+        parent = self._parent
         waiting = parent.get("statusPipe")
         if waiting is None:
             # Not sys.stderr, which twistd has given to its log by now.
@@ -98,17 +103,73 @@ class TwistdOptions(Options):
             # Our terminal is gone; twistd's first process waits here for two characters
             # and a word of at most 98 bytes, prints it and exits 1.
             Logger(namespace=self.name).error("{message}", message=message)
-            os.write(waiting, b"1 " + message.encode()[:98])
+            os.write(waiting, b"1 " + _shortened(message, _STATUS_BYTES))
         if parent.get("pidfile"):
             with contextlib.suppress(OSError):
                 os.unlink(parent["pidfile"])
         sys.exit(1)
 
+    def log_to(self) -> str | None:
+        """Return where our own log goes; ``None`` leaves it to twistd or twist.
+
+        Their own options come first.  Without any, and without ours, a daemon in the
+        background has twistd's log.
+        """
+        parent, process = self._parent, self.process
+        if not parent or self._logs_otherwise:
+            return None
+        if not self._in_background:
+            return process.log_to or "stdout"
+        if process.log_to in STANDARD:
+            self._refuse(
+                f"the log cannot go to {process.log_to} in the background; name a file by"
+                " --log-to, or stay in the foreground by twistd -n"
+            )
+        return process.log_to or (process.log_format and _TWISTD_LOG)
+
+    def hand_to_twist(self, log: Any) -> None:
+        """Let twist, which asks no application for its log, use *log*."""
+        if self._by_twist:
+            self._parent["fileLogObserverFactory"] = lambda _file: log
+
     @property
-    def logs_to_stdout(self) -> bool:
-        """Whether twistd would write its log to standard output, and no option says how."""
-        parent: Any = getattr(self, "parent", None)
-        if parent is None or not parent["nodaemon"]:
-            return False
-        said = any(parent.get(option) for option in ("logger", "syslog"))
-        return not said and parent.get("logfile") in (None, "", "-")
+    def _parent(self) -> dict[str, Any]:
+        """The options of twistd or twist."""
+        return getattr(self, "parent", None) or {}
+
+    @property
+    def _by_twist(self) -> bool:
+        return "fileLogObserverFactory" in self._parent
+
+    @property
+    def _typed(self) -> str:
+        return f"{'twist' if self._by_twist else 'twistd'} {self.name}"
+
+    @property
+    def _in_background(self) -> bool:
+        parent = self._parent
+        return not (self._by_twist or parent.get("nodaemon") or parent.get("debug"))
+
+    @property
+    def _logs_otherwise(self) -> bool:
+        """Whether an option of twistd's or twist's says how to log."""
+        if self._by_twist:
+            theirs = sys.argv[: sys.argv.index(self.name)] if self.name in sys.argv else []
+            return any(argument.startswith("--log-f") for argument in theirs)
+        parent = self._parent
+        if any(parent.get(option) for option in ("logger", "syslog")):
+            return True
+        return parent.get("logfile") not in (None, "", "-")
+
+
+def _shortened(message: str, most: int) -> bytes:
+    """Return *message* in at most *most* bytes: whole, or its first words, the cause's."""
+    whole = message.encode()
+    if len(whole) <= most:
+        return whole
+    cause = message.partition("; ")[0].encode()
+    if len(cause) <= most:
+        return cause
+    kept = cause[: most - 3]
+    words = kept.rpartition(b" ")[0] if b" " in kept[most // 2 :] else kept
+    return words.decode(errors="ignore").encode() + b"..."

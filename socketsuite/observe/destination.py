@@ -1,66 +1,151 @@
 """Where the log goes: standard output or error, the journal, or a file that can be opened anew.
 
-Must not know what is written.
+Must not know what is written, nor wait for whoever reads it.
 """
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
+import select
+import stat
 import sys
-from collections.abc import Callable, Mapping
-from typing import Any, TextIO
+import time
+from collections.abc import Mapping
+from typing import Any
 
-from twisted.logger import ILogObserver
+from twisted.logger import ILogObserver, LogLevel
 from zope.interface import implementer
 
-from socketsuite.observe.json_log import JSONLog, Prioritised, is_journal
-from socketsuite.observe.text_log import TextLog
+from socketsuite.observe.json_log import Form, is_journal, json_form, prioritised
+from socketsuite.observe.text_log import TextForm
+from socketsuite.observe.writer import Writer
 
-_MAKERS: dict[str, Callable[[TextIO], ILogObserver]] = {"text": TextLog, "json": JSONLog}
+STANDARD = {"stdout": 1, "stderr": 2, "journal": 2}
+# What the end of a process waits at most for the last lines to leave.
+_FINISH_SECONDS = 1.0
 
 
 @implementer(ILogObserver)
 class Destination:
     """A log observer that writes in *form* (``text`` or ``json``) to *where*.
 
+    Nothing is written before :meth:`start`.  What has been logged just before the end leaves by
+    :meth:`close`.
+
     :param where: ``stdout``, ``stderr``, ``journal`` (standard error, with priorities), or
-        a file's path; it is appended to, and made with mode 0640.
-    :raises OSError: when the file cannot be opened.
+        a path.  A file is appended to, and made with mode 0640.  A FIFO must be readable as
+        well: it is opened for both, which needs no reader to be there, and one that comes
+        later finds what it has missed, as far as that has found room.
+    :raises OSError: when it cannot be opened.
     """
 
     def __init__(self, where: str, form: str, environ: Mapping[str, str]) -> None:
-        self._where = where
-        self._make = _MAKERS[form]
-        self._environ = environ
-        self._stream: TextIO | None = None
-        self._observer: Any = self._open()
+        self._form: Form = json_form if form == "json" else TextForm()
+        self._path = None if where in STANDARD else os.path.abspath(where)
+        self._descriptor = _standard(where) if self._path is None else _open(self._path)
+        if where == "journal" or is_journal(self._descriptor, environ):
+            self._form = prioritised(self._form)
+        self._writer = self._make_writer()
+        self._former: list[Writer] = []
+        self._process: int | None = None
 
-    def _open(self) -> Any:
-        standard = {"stdout": sys.stdout, "stderr": sys.stderr, "journal": sys.stderr}
-        if self._where not in standard:
-            descriptor = os.open(self._where, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
-            self._stream = open(descriptor, "a", encoding="utf-8")  # noqa: SIM115
-            return self._make(self._stream)
-        stream = standard[self._where]
-        if self._where == "journal" or is_journal(stream, self._environ):
-            return Prioritised(stream, self._make)
-        return self._make(stream)
+    def _make_writer(self) -> Writer:
+        return Writer(self._descriptor, self._notice, close=self._path is not None)
 
     def __call__(self, event: dict[str, Any]) -> None:
-        """Write one event."""
-        self._observer(event)
+        """Queue one event's line."""
+        line = self._form(event)
+        if line:
+            self._writer.write(line)
+
+    def start(self) -> None:
+        """Begin to write; to be called after the process has gone into the background."""
+        self._process = os.getpid()
+        os.register_at_fork(after_in_child=self._forked)
+        self._writer.start()
+
+    def _forked(self) -> None:
+        """What is queued is the parent's to write; a child that logs has its own thread."""
+        self._process = os.getpid()
+        self._writer = self._make_writer()
+        self._former = []
+        self._writer.start()
 
     def reopen(self) -> OSError | None:
-        """Open the file anew, after it has been moved away.
+        """Open the file anew, if the path leads to another one by now.
+
+        What has been logged goes to the old one, in its own time.
 
         :return: the trouble there was; the old file is kept then.
         """
-        former = self._stream
-        if former is None:
+        if self._path is None:
             return None
         try:
-            self._observer = self._open()
+            descriptor = _open(self._path)
         except OSError as error:
             return error
-        former.close()
+        if os.path.sameopenfile(descriptor, self._descriptor):
+            os.close(descriptor)
+            return None
+        former = self._writer
+        self._descriptor = descriptor
+        self._writer = self._make_writer()
+        self._writer.start()
+        former.end()
+        self._former = [one for one in self._former if not one.finished] + [former]
         return None
+
+    def close(self) -> None:
+        """Let the last lines leave, within a second; tell on standard error what could not."""
+        if self._process not in (None, os.getpid()):
+            return
+        deadline = time.monotonic() + _FINISH_SECONDS
+        for writer in (self._writer, *self._former):
+            left, why = writer.finish(max(0.0, deadline - time.monotonic()))
+            if left:
+                _say_at_the_end(f"{left} lines of the log could not be written: {why}\n")
+
+    def _notice(self, count: int, why: str) -> str:
+        return self._form(
+            {
+                "log_time": time.time(),
+                "log_level": LogLevel.warn,
+                "log_namespace": "socketsuite",
+                "log_format": "{count} lines of the log dropped: {why}",
+                "count": count,
+                "why": why,
+            }
+        )
+
+
+def _standard(name: str) -> int:
+    """Return the descriptor of standard output or error.
+
+    :raises OSError: when the process began without it, and its number may be another file's.
+    """
+    descriptor = STANDARD[name]
+    if (sys.__stdout__ if descriptor == 1 else sys.__stderr__) is None:
+        raise OSError(errno.EBADF, "it is closed")
+    return descriptor
+
+
+def _open(path: str) -> int:
+    """Open *path* for the log, without waiting for anybody."""
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+    with contextlib.suppress(OSError):
+        if stat.S_ISFIFO(os.stat(path).st_mode):
+            flags = os.O_RDWR
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY, 0o640)
+
+
+def _say_at_the_end(text: str) -> None:
+    """Write to standard error, unless there is none or that could take time."""
+    if sys.__stderr__ is None:
+        return
+    poll = select.poll()
+    poll.register(2, select.POLLOUT)
+    with contextlib.suppress(OSError):
+        if any(events & select.POLLOUT for _, events in poll.poll(0)):
+            os.write(2, text.encode())

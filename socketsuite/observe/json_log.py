@@ -1,21 +1,20 @@
 """The log for machines: one JSON object a line; and priorities for the journal.
 
-An event's fields keep their types.  This module must not know what an event means.
+An event's fields keep their types.  This module must not know what an event means, nor where
+its line goes.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from functools import cache
-from typing import Any, TextIO, cast
+from typing import Any, cast
 
-from twisted.logger import ILogObserver, LogLevel, formatEvent
-from zope.interface import implementer
+from twisted.logger import LogLevel, formatEvent
 
 from socketsuite.observe.events import Notice, Received
 from socketsuite.observe.text_log import NOISE
@@ -32,35 +31,28 @@ _PRIORITIES = {
 _INFO = 6
 
 
-@implementer(ILogObserver)
-class JSONLog:
-    """Writes each log event to *stream* as one JSON object on one line, in plain ASCII.
+# Returns the line for an event, with its newline; nothing for what is better left out.
+Form = Callable[[dict[str, Any]], str]
+
+
+def json_form(event: dict[str, Any]) -> str:
+    """Return *event* as one JSON object on one line, in plain ASCII.
 
     Every object has ``time`` and ``level``.  An event of a service has ``service``,
     ``event`` and its own fields; anything else has ``logger`` and ``message``.  A failure
     adds ``traceback``.
     """
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def __call__(self, event: dict[str, Any]) -> None:
-        """Write one event."""
-        told = _told(event)
-        if told is None:
-            return
-        level = event.get("log_level")
-        line = {"time": _time(event["log_time"]), "level": level.name if level else "info", **told}
-        failure = event.get("log_failure")
-        if failure is not None:
-            line["traceback"] = failure.getTraceback()
-        text = json.dumps(_clean(line), separators=(",", ":"), default=str)
-        # The one control character that JSON lets through.
-        text = text.replace("\x7f", "\\u007f")
-        # Whoever read the log is gone, or its disk is full: serving goes on without it.
-        with contextlib.suppress(OSError):
-            self._stream.write(text + "\n")
-            self._stream.flush()
+    told = _told(event)
+    if told is None:
+        return ""
+    level = event.get("log_level")
+    line = {"time": _time(event["log_time"]), "level": level.name if level else "info", **told}
+    failure = event.get("log_failure")
+    if failure is not None:
+        line["traceback"] = failure.getTraceback()
+    text = json.dumps(_clean(line), separators=(",", ":"), default=str)
+    # The one control character that JSON lets through.
+    return text.replace("\x7f", "\\u007f") + "\n"
 
 
 def _told(event: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -122,45 +114,24 @@ def _time(moment: float) -> str:
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(second))}.{milliseconds:03}Z"
 
 
-def is_journal(stream: TextIO, environ: Mapping[str, str]) -> bool:
-    """Whether systemd's journal reads *stream*, as ``JOURNAL_STREAM`` tells."""
+def is_journal(descriptor: int, environ: Mapping[str, str]) -> bool:
+    """Whether systemd's journal reads *descriptor*, as ``JOURNAL_STREAM`` tells."""
     try:
-        status = os.fstat(stream.fileno())
-    except (OSError, ValueError):
+        status = os.fstat(descriptor)
+    except OSError:
         return False
     return environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
 
 
-@implementer(ILogObserver)
-class Prioritised:
-    """Puts each line's priority before it, as the journal wants: ``<6>``, ``<4>``, ``<3>``.
+def prioritised(form: Form) -> Form:
+    """Return *form* with each line's priority before it, as the journal wants: ``<6>``, ``<4>``.
 
-    :param make: makes the observer that writes the lines, given the stream to write to.
+    Each line becomes one entry of the journal.
     """
 
-    def __init__(self, stream: TextIO, make: Callable[[TextIO], ILogObserver]) -> None:
-        self._stream = stream
-        self._priority = _INFO
-        self._observer: Any = make(cast(TextIO, self))
-
-    def __call__(self, event: dict[str, Any]) -> None:
-        """Hand one event on."""
+    def line(event: dict[str, Any]) -> str:
         level: Any = event.get("log_level")
-        self._priority = _PRIORITIES.get(level, _INFO)
-        self._observer(event)
+        priority = _PRIORITIES.get(level, _INFO)
+        return "".join(f"<{priority}>{one}" for one in form(event).splitlines(keepends=True))
 
-    def write(self, text: str) -> int:
-        """Write *text*, each line of which becomes one entry of the journal."""
-        lines = text.splitlines(keepends=True)
-        return self._stream.write("".join(f"<{self._priority}>{line}" for line in lines))
-
-    def flush(self) -> None:
-        """Flush the stream."""
-        self._stream.flush()
-
-
-def log_to(
-    stream: TextIO, make: Callable[[TextIO], ILogObserver], environ: Mapping[str, str]
-) -> ILogObserver:
-    """Return the observer *make* makes, with priorities if the journal reads *stream*."""
-    return Prioritised(stream, make) if is_journal(stream, environ) else make(stream)
+    return line

@@ -1,49 +1,45 @@
-"""The log on a terminal or a pipe: one line an event, nothing that a terminal would obey.
+"""The log for people: one line an event, nothing that a terminal would obey.
 
 Twisted's own text log lets control characters through, and is slow: a connection, with its
 two lines, costs less than half with this one (``make bench``).  This module must not know
-what an event means.
+what an event means, nor where its line goes.
 """
 
 from __future__ import annotations
 
-import contextlib
 import re
 import time
-from typing import Any, TextIO
+from typing import Any
 
-from twisted.logger import ILogObserver, LogLevel, formatEvent
-from zope.interface import implementer
+from twisted.logger import LogLevel, formatEvent
 
 from socketsuite.framing.printable import printable
 
 # What Twisted says of ports and of itself, and our own events say better.
 NOISE = re.compile(
     r"\((?:TCP|UDP|UNIX) Port .* Closed\)|(?:Gate|DatagramGate) starting on .*"
-    r"|reactor class: .*|Main loop terminated\.|Server Shut Down\."
+    r"|reactor class: .*|Starting reactor\.\.\.|Main loop terminated\.|Server Shut Down\."
 )
 
 
-@implementer(ILogObserver)
-class TextLog:
-    """Writes each event to *stream* as ``2026-11-21T06:54:24.123Z name text``.
+class TextForm:
+    """Makes of each event a line ``2026-11-21T06:54:24.123Z name text``.
 
     The name is followed by the level where that is not ``info``.  Further lines, such as a
     traceback's, are indented, so that nobody can forge a line of the log.
     """
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self._second = -1
-        self._moment = ""
+    def __init__(self) -> None:
+        # Replaced as a whole, since every thread may log.
+        self._moment = (-1, "")
 
-    def __call__(self, event: dict[str, Any]) -> None:
-        """Write one event."""
+    def __call__(self, event: dict[str, Any]) -> str:
+        """Return the line, with its newline; nothing for what is better left out."""
         text = event.get("text") if event.get("log_format") == "{text}" else None
         if text is None:
             text = formatEvent(event)
             if NOISE.fullmatch(text):
-                return
+                return ""
         failure = event.get("log_failure")
         if failure is not None:
             text = f"{text}\n{failure.getTraceback()}"
@@ -53,21 +49,19 @@ class TextLog:
         level = event.get("log_level")
         if level is not LogLevel.info and level is not None:
             name = f"{name} {level.name}"
-        self._write(f"{self._time(event['log_time'])} {name} {text}")
-
-    def _write(self, text: str) -> None:
-        if not (text.isascii() and text.isprintable()):
-            lines = text.rstrip("\n").split("\n")
-            safe = (printable(line.encode("utf-8", "surrogateescape")) for line in lines)
-            text = "\n    ".join(line.decode() for line in safe)
-        # Whoever read the log is gone, or its disk is full: serving goes on without it.
-        with contextlib.suppress(OSError):
-            self._stream.write(text + "\n")
-            self._stream.flush()
+        line = f"{self._time(event['log_time'])} {name} {text}"
+        return (line if line.isascii() and line.isprintable() else _safe(line)) + "\n"
 
     def _time(self, moment: float) -> str:
         second = int(moment)
-        if second != self._second:
-            self._second = second
-            self._moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-        return f"{self._moment}.{int((moment - second) * 1000):03}Z"
+        known, text = self._moment
+        if second != known:
+            text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+            self._moment = (second, text)
+        return f"{text}.{int((moment - second) * 1000):03}Z"
+
+
+def _safe(text: str) -> str:
+    lines = text.rstrip("\n").split("\n")
+    safe = (printable(line.encode("utf-8", "surrogateescape")) for line in lines)
+    return "\n    ".join(line.decode() for line in safe)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 from typing import Any, cast
@@ -11,18 +10,16 @@ from twisted.logger import LogLevel
 from twisted.python.failure import Failure
 
 from socketsuite.observe.events import Closed, Notice, Received
-from socketsuite.observe.json_log import JSONLog, Prioritised, is_journal, log_to
-from socketsuite.observe.text_log import TextLog
+from socketsuite.observe.json_log import is_journal, json_form, prioritised
+from socketsuite.observe.text_log import TextForm
 
 CLOSED = Closed("echo", "tcp", "127.0.0.1:7", 12, 34, 1.5, "handshake_failed", "no shared cipher")
 
 
 def raw(**event: Any) -> str:
-    stream = io.StringIO()
-    JSONLog(stream)(
+    return json_form(
         {"log_time": 0.25, "log_namespace": "echo", "log_level": LogLevel.info, **event}
     )
-    return stream.getvalue()
 
 
 def logged(**event: Any) -> dict[str, Any]:
@@ -82,11 +79,12 @@ def test_a_failure_brings_its_traceback() -> None:
 
 
 def test_every_line_for_the_journal_has_its_priority() -> None:
-    stream = io.StringIO()
-    log = Prioritised(stream, TextLog)
-    for level in (LogLevel.info, LogLevel.warn, LogLevel.critical):
-        log({"log_time": 0.0, "log_format": "a\nb", "log_level": level, "log_namespace": "x"})
-    assert [line[:3] for line in stream.getvalue().splitlines()] == [
+    form = prioritised(TextForm())
+    text = "".join(
+        form({"log_time": 0.0, "log_format": "a\nb", "log_level": level, "log_namespace": "x"})
+        for level in (LogLevel.info, LogLevel.warn, LogLevel.critical)
+    )
+    assert [line[:3] for line in text.splitlines()] == [
         *("<6>", "<6>"),
         *("<4>", "<4>"),
         *("<2>", "<2>"),
@@ -95,11 +93,10 @@ def test_every_line_for_the_journal_has_its_priority() -> None:
 
 def test_the_journal_is_known_by_its_device_and_inode() -> None:
     reading, writing = os.pipe()
-    with os.fdopen(reading), os.fdopen(writing, "w") as stream:
+    with os.fdopen(reading), os.fdopen(writing, "w"):
         status = os.fstat(writing)
         ours = {"JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}"}
-        assert is_journal(stream, ours)
-        assert isinstance(log_to(stream, JSONLog, ours), Prioritised)
-        assert not is_journal(stream, {"JOURNAL_STREAM": "1:2"})
-        assert isinstance(log_to(stream, JSONLog, {}), JSONLog)
-    assert not is_journal(io.StringIO(), ours)
+        assert is_journal(writing, ours)
+        assert not is_journal(writing, {"JOURNAL_STREAM": "1:2"})
+        assert not is_journal(writing, {})
+    assert not is_journal(writing, ours)
