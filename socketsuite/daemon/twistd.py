@@ -95,6 +95,9 @@ class TwistdOptions(Options):
     def refuse_start(self, message: str) -> NoReturn:
         """End with exit status 1, and say why in one line to whoever started us."""
         parent = self._parent
+        if parent.get("pidfile"):
+            with contextlib.suppress(OSError):
+                os.unlink(parent["pidfile"])
         waiting = parent.get("statusPipe")
         if waiting is None:
             # Not sys.stderr, which twistd has given to its log by now.
@@ -104,9 +107,6 @@ class TwistdOptions(Options):
             # and a word of at most 98 bytes, prints it and exits 1.
             Logger(namespace=self.name).error("{message}", message=message)
             os.write(waiting, b"1 " + _shortened(message, _STATUS_BYTES))
-        if parent.get("pidfile"):
-            with contextlib.suppress(OSError):
-                os.unlink(parent["pidfile"])
         sys.exit(1)
 
     def log_to(self) -> str | None:
