@@ -30,6 +30,7 @@ from socketsuite.reasons import CLOSED, REFUSED
 from socketsuite.testing import Daemon, read_line
 from tests.daemons.conftest import Start
 from tests.daemons.outside import SECONDS
+from tests.daemons.started import BIN, in_background, is_alive
 from tests.daemons.windows import asked, figures, page, until
 from tests.peers import program
 
@@ -173,6 +174,14 @@ def systemctl_has_the_verb_and_the_units_obey_it(_night: Night, command: str) ->
         assert obeyed == "/bin/kill -HUP $MAINPID"
 
 
+def kill_ends_a_daemon_in_the_background(night: Night, command: str) -> None:
+    folder = night.admin.parent
+    with in_background(folder, "socketsuite-echo", "--unix", "door") as pid:
+        assert night.shell(f"cd {shlex.quote(str(folder))} && {command}").returncode == 0
+        until(lambda: is_alive(pid), lambda alive: not alive)
+    assert "stopped aborted=0" in (folder / "twistd.log").read_text()
+
+
 COMMANDS: dict[str, Callable[[Night, str], None]] = {
     "socketsuite probe localhost 9000": probe_tells_whether_the_port_is_open,
     "socketsuite ports": ports_shows_our_own,
@@ -182,6 +191,7 @@ COMMANDS: dict[str, Callable[[Night, str], None]] = {
     "twistd socketsuite-chat --check-config": the_settings_are_checked_and_nothing_is_opened,
     "socketsuite ports --all": ports_shows_who_else_has_a_port,
     "systemctl reload": systemctl_has_the_verb_and_the_units_obey_it,
+    "kill $(cat twistd.pid)": kill_ends_a_daemon_in_the_background,
 }
 
 
@@ -256,6 +266,9 @@ def test_the_figures_that_the_text_names_are_on_the_page(serve: Start) -> None:
 def test_the_options_that_the_text_names_exist() -> None:
     settings = (ROOT / "docs" / "settings.md").read_text()
     known = set(re.findall(r"`(--[a-z-]+)", settings)) | {"--check-config"}
+    for theirs in ("twistd", "twist"):
+        help_text = subprocess.run([BIN / theirs, "--help"], capture_output=True, text=True)
+        known.update(re.findall(r" (--[a-z][a-z-]+)", help_text.stdout))
     for name in ("status", "ports"):
         client = socketsuite.get_command(click.Context(socketsuite), name)
         assert client is not None

@@ -126,6 +126,27 @@ def test_under_twist_what_was_said_wrongly_is_one_line_and_status_2(tmp_path: Pa
     assert errors.endswith(b"see twist socketsuite-echo --help\n")
 
 
+# ── warnings ─────────────────────────────────────────────────────────────────────────────
+
+
+def test_where_warnings_are_errors_there_is_only_that_of_twisteds_reserved_descriptor(
+    tmp_path: Path, door: Path
+) -> None:
+    command = (BIN / "twistd", "-n", *ECHO, "--log-to", "log", "--metrics-port", "0")
+    env = {**os.environ, "PYTHONWARNINGS": "error"}
+    with running(tmp_path, *command, **PIPES, env=env) as process:
+        is_echoed(door)
+        (tmp_path / "log").rename(tmp_path / "log.1")
+        process.send_signal(signal.SIGHUP)
+        until((tmp_path / "log").exists, bool)
+        process.send_signal(signal.SIGTERM)
+        out, errors = process.communicate(timeout=SECONDS)
+    assert (process.returncode, out) == (0, b"")
+    told = [line for line in errors.decode().splitlines() if "/dev/null" not in line]
+    assert told == []
+    assert " warn " not in (tmp_path / "log.1").read_text() + (tmp_path / "log").read_text()
+
+
 # ── in the background ───────────────────────────────────────────────────────────────────
 
 
