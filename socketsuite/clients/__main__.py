@@ -1,5 +1,5 @@
 """``python -m socketsuite.clients``: the same as the ``socketsuite`` command."""
 
-from socketsuite.clients.command import main
+from socketsuite.clients.entry import main
 
 main()

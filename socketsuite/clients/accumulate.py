@@ -5,24 +5,28 @@ This module must not know the wire; see :mod:`socketsuite.clients.summing`.
 
 from __future__ import annotations
 
-import json
-import sys
+import os
+import re
 from collections.abc import Sequence
 from typing import Any
 
 import click
 
-from socketsuite.clients.failed import Failed
+from socketsuite.clients.failed import Failed, os_cause
 from socketsuite.clients.options import (
     SECONDS,
     Route,
     address_argument,
     epilog,
+    pass_output,
     stream_options,
 )
-from socketsuite.framing.integers import IntegerOverflow, Width, encode
+from socketsuite.clients.output import Output
+from socketsuite.framing.integers import Width
 
 _DEFAULT_PORT = 40000
+_INTEGER = re.compile(r"[+-]?[0-9]{1,30}")
+_LONGEST_INPUT = 16 << 20
 
 
 @click.command(
@@ -70,16 +74,17 @@ _DEFAULT_PORT = 40000
     help="End after this many sums [default: 1 with --values, else with the last integer].",
 )
 @stream_options
+@pass_output
 def accumulate(
+    output: Output,
     address: Sequence[str],
     width: str,
     every: float,
     count: int,
     values: str | None,
     sums: int | None,
-    as_json: bool,
     route: Route,
-) -> int:
+) -> None:
     """Send integers to an accumulator, show the sums it pushes, one per line.
 
     As it comes: 0, 1, 2, ... one a second, for thirty seconds.
@@ -88,41 +93,62 @@ def accumulate(
     from socketsuite.clients.summing import Plan, accumulate_with
 
     target = route.to(address, _DEFAULT_PORT)
+    output.peer = target.peer
     bits: Width = 32 if width == "32" else 64
     numbers: Sequence[int] = range(count) if values is None else _integers(values)
+    for number in numbers if values is not None else numbers[-1:]:
+        _check(number, bits)
     plan = Plan(
         width=bits,
-        integers=[_encoded(number, bits) for number in numbers],
+        integers=numbers,
         every=every if values is None else 0.0,
         sums=sums if values is None else sums or 1,
     )
+    output.totals |= {"sums": 0}
 
     def show(value: int, at: float) -> None:
-        line = json.dumps({"event": "sum", "value": value, "at": round(at, 6)})
-        click.echo(line if as_json else value)
+        output.totals["sums"] += 1
+        if output.as_json:
+            output.row("sum", peer=output.peer, duration=at, value=value)
+        else:
+            output.line(str(value))
 
-    async def work(reactor: Any) -> int:
-        seen = await accumulate_with(reactor, target, plan, show)
+    async def work(reactor: Any) -> None:
+        seen = await accumulate_with(reactor, target, plan, output, show)
         if plan.sums is not None and seen < plan.sums:
-            raise Failed(f"the server closed after {seen} of {plan.sums} sums")
-        return 0
+            raise Failed(f"the server closed after {seen} of {plan.sums} sums", "closed")
 
-    return run(work)
+    run(work, output)
 
 
 def _integers(values: str) -> list[int]:
-    text = sys.stdin.read() if values == "-" else values
+    text = _standard_input() if values == "-" else values
     words = text.replace(",", " ").split()
     if not words:
         raise click.UsageError("--values holds no integer.")
-    try:
-        return [int(word) for word in words]
-    except ValueError as error:
-        raise click.UsageError(f"--values: {error}.") from None
+    for word in words:
+        if not _INTEGER.fullmatch(word):
+            raise click.UsageError(
+                f"--values: {word[:40]!r} is not an integer; allowed are whole numbers in"
+                " decimal, such as 5,7,-3, between commas or blanks."
+            )
+    return [int(word) for word in words]
 
 
-def _encoded(number: int, width: Width) -> bytes:
+def _standard_input() -> str:
+    parts, size = [], 0
     try:
-        return encode(number, width, "close")
-    except IntegerOverflow:
-        raise click.UsageError(f"{number} does not fit {width} bits.") from None
+        while data := os.read(0, 1 << 16):
+            size += len(data)
+            if size > _LONGEST_INPUT:
+                raise click.UsageError(f"--values -: more than {_LONGEST_INPUT:,} bytes.")
+            parts.append(data)
+    except OSError as error:
+        raise Failed(f"cannot read standard input: {os_cause(error)}", "input") from None
+    return b"".join(parts).decode("ascii", "backslashreplace")
+
+
+def _check(number: int, width: Width) -> None:
+    least, most = -(1 << width - 1), (1 << width - 1) - 1
+    if not least <= number <= most:
+        raise click.UsageError(f"{number} does not fit {width} bits: {least} to {most}.")

@@ -7,17 +7,20 @@ module must not know what any subcommand does, and must not import Twisted.
 from __future__ import annotations
 
 import importlib
-import json
 import os
+import signal
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
+from io import StringIO
 from typing import NoReturn
 
 import click
 
 from socketsuite import __version__
-from socketsuite.clients.failed import Failed
-from socketsuite.framing.printable import printable
+from socketsuite.clients.failed import Failed, os_cause, os_code
+from socketsuite.clients.output import Output
+from socketsuite.clients.stopping import Stopped, catch
 
 # The name and what --help says of it; the command is NAME in socketsuite.clients.NAME.
 _COMMANDS = {
@@ -58,24 +61,28 @@ def socketsuite() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command and exit: 0 success, 1 failed, 2 usage error, 130 Ctrl-C.
+    """Run the command and exit: 0 success, 1 failed, 2 usage error, 130 Ctrl-C, 143 SIGTERM.
 
-    Whatever a user can cause is one line on standard error; with ``--json``, one JSON
-    object on standard output (for ``connect``, whose standard output belongs to the
-    server, on standard error).
+    Whatever a user can cause is one line on standard error; with ``--json``, the result
+    that docs/clients.md describes.
     """
-    _occupy_standard_descriptors()
     words = list(sys.argv[1:] if arguments is None else arguments)
+    output = Output()
+    output.command = next((word for word in words if word in _COMMANDS), None)
     try:
-        status = _run(words)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Nobody reads what we say.  Python would complain about that once more on exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        status = 1
-    except KeyboardInterrupt:
-        status = 130
+        catch()
+        _occupy_standard_descriptors()
+        status = _run(words, output)
+    except Stopped as stopped:
+        status = 128 + stopped.number
+        output.finish(status, _stopped(stopped.number))
     sys.exit(status)
+
+
+def _stopped(number: int) -> Failed:
+    if number == signal.SIGINT:
+        return Failed("Interrupted.", "interrupted", silent=True)
+    return Failed("Ended by SIGTERM.", "terminated", silent=True)
 
 
 def _occupy_standard_descriptors() -> None:
@@ -85,27 +92,39 @@ def _occupy_standard_descriptors() -> None:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, os.O_RDWR)
-    # Python made None of what it found closed; click and json need something to write to.
+    # Python made None of what it found closed; click needs something to write to.
     sys.stdin = sys.stdin or open(0, closefd=False)  # noqa: SIM115
     sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115
     sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
 
 
-def _run(words: list[str]) -> int:
+def _run(words: list[str], output: Output) -> int:
+    status, failed = 1, None
     try:
-        # click returns what the command returns, or the status it exits with.
-        return int(socketsuite.main(words, "socketsuite", standalone_mode=False) or 0)
-    except click.Abort:
-        return 130
+        with redirect_stdout(StringIO()) as help_:  # nobody else writes there
+            ended = socketsuite.main(words, "socketsuite", standalone_mode=False, obj=output)
+        output.write(help_.getvalue().encode())
+        if ended is not None:  # click's own end, after --help
+            return int(ended)
+        status = 0
     except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
+        for line in error.format_message().splitlines():
+            output.complain(line)
         return 2
     except click.ClickException as error:
-        _complain(_usage_line(error), words)
-        return error.exit_code
+        output.as_json = output.as_json or "--json" in words
+        status, failed = error.exit_code, Failed(_usage_line(error), "usage")
     except Failed as error:
-        _complain(str(error), words)
-        return 1
+        failed = error
+    except OSError as error:
+        failed = _refused(error)
+    return output.finish(status, failed)
+
+
+def _refused(error: OSError) -> Failed:
+    """Return the failure for an ``OSError`` that nobody expected, as for want of descriptors."""
+    name = f" ({os.fsdecode(error.filename)})" if isinstance(error.filename, (str, bytes)) else ""
+    return Failed(f"Error: {os_cause(error)}{name}", os_code(error))
 
 
 def _usage_line(error: click.ClickException) -> str:
@@ -114,13 +133,3 @@ def _usage_line(error: click.ClickException) -> str:
     if context is None:
         return text
     return f"{context.command_path}: {text} See '{context.command_path} --help'."
-
-
-def _complain(message: str, words: list[str]) -> None:
-    # A message may quote a file name or a certificate: one line, and harmless.
-    line = printable(message.encode("utf-8", "surrogateescape")).decode()
-    if "--json" not in words:
-        click.echo(line, err=True)
-    else:
-        stdout_is_data = words[:1] == ["connect"]
-        click.echo(json.dumps({"event": "error", "message": line}), err=stdout_is_data)

@@ -5,14 +5,20 @@ This module must not know how the bytes travel; see :mod:`socketsuite.clients.co
 
 from __future__ import annotations
 
-import json
+import os
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 import click
 
-from socketsuite.clients.options import Route, address_argument, epilog, stream_options
+from socketsuite.clients.options import (
+    Route,
+    address_argument,
+    epilog,
+    pass_output,
+    stream_options,
+)
+from socketsuite.clients.output import Output
 
 _DEFAULT_PORT = 9000
 
@@ -31,25 +37,24 @@ _DEFAULT_PORT = 9000
 @address_argument(_DEFAULT_PORT)
 @click.option("--exit-word", metavar="WORD", help="A typed line equal to it ends the client.")
 @stream_options
-def connect(address: Sequence[str], exit_word: str | None, as_json: bool, route: Route) -> int:
+@pass_output
+def connect(output: Output, address: Sequence[str], exit_word: str | None, route: Route) -> None:
     """Join your terminal, or a pipe, to a server.
 
     Standard input goes to the server as it is, and what comes back goes to standard
     output, byte for byte.  The end of the input half-closes the connection (over TLS by
     the close_notify alert) and waits for the rest of the answer.
 
-    With --json a summary follows on standard error: standard output is the server's.
+    With --json the result follows on standard error: standard output is the server's.
     """
     from socketsuite.clients.conversation import converse
     from socketsuite.clients.run import run
 
     target = route.to(address, _DEFAULT_PORT)
-    word = exit_word.encode() if exit_word is not None else None
+    output.peer = target.peer
+    word = os.fsencode(exit_word) if exit_word is not None else None
 
-    async def work(reactor: Any) -> int:
-        summary = await converse(reactor, target, word)
-        if as_json:
-            click.echo(json.dumps({"event": "closed", **asdict(summary)}), err=True)
-        return 0
+    async def work(reactor: Any) -> None:
+        await converse(reactor, target, word, output)
 
-    return run(work)
+    run(work, output)

@@ -6,7 +6,6 @@ must not know of the command line, nor how the result is shown.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from socketsuite.clients.descriptors import InputDescriptor, OutputDescriptor
@@ -14,34 +13,23 @@ from socketsuite.clients.dialing import StreamClient, check_end, dial
 from socketsuite.clients.exit_word import ExitWord
 from socketsuite.clients.failed import Failed, os_cause
 from socketsuite.clients.options import Target
-from socketsuite.observe.addresses import address_text
-
-
-@dataclass
-class Summary:
-    """What a conversation came to; *duration* in seconds since the connect."""
-
-    peer: str
-    bytes_in: int
-    bytes_out: int
-    duration: float
+from socketsuite.clients.output import Output
 
 
 class _Talker(StreamClient):
-    """The connection's end of it."""
+    """The connection's end of it; counts into *totals*."""
 
-    def __init__(self, output: OutputDescriptor) -> None:
+    def __init__(self, output: OutputDescriptor, totals: dict[str, int]) -> None:
         super().__init__()
         self.output = output
-        self.bytes_in = 0
-        self.bytes_out = 0
+        self._totals = totals
 
     def dataReceived(self, data: bytes) -> None:
-        self.bytes_in += len(data)
+        self._totals["bytes_in"] += len(data)
         self.output.write(data)
 
     def send(self, data: bytes) -> None:
-        self.bytes_out += len(data)
+        self._totals["bytes_out"] += len(data)
         self.transport.write(data)
 
     def output_ended(self, error: OSError | None) -> OSError | None:
@@ -92,21 +80,20 @@ class _Typist:
         self._talker.transport.loseConnection()
 
 
-async def converse(reactor: Any, target: Target, exit_word: bytes | None) -> Summary:
-    """Talk to *target* until it closes or the exit word is typed; return the summary.
+async def converse(reactor: Any, target: Target, exit_word: bytes | None, report: Output) -> None:
+    """Talk to *target* until it closes or the exit word is typed.
 
     The end of standard input half-closes the connection: what the server still has to say
     is shown.  Over TLS the half-close is a ``close_notify`` alert.
 
+    :param report: is told who the peer is, and how many bytes went which way.
     :raises NoServer: when there is no server, or the connection is lost.
     :raises Failed: when standard input or output cannot be used.
-    :raises BrokenPipeError: when nobody reads standard output any more.
     """
+    report.totals |= {"bytes_in": 0, "bytes_out": 0}
     output = OutputDescriptor(reactor, 1)
-    talker = _Talker(output)
-    await dial(reactor, target, talker)
-    began = reactor.seconds()
-    peer = address_text(talker.transport.getPeer())
+    talker = _Talker(output, report.totals)
+    report.peer = await dial(reactor, target, talker)
     typist = _Typist(reactor, talker, exit_word)
     output.registerProducer(talker.transport, True)
     output.gone.addCallback(talker.output_ended)
@@ -115,12 +102,10 @@ async def converse(reactor: Any, target: Target, exit_word: bytes | None) -> Sum
     output.unregisterProducer()
     output.loseConnection()
     output_error = await output.gone
-    if isinstance(output_error, BrokenPipeError):
-        raise output_error
     if output_error is not None:
-        raise Failed(f"cannot write standard output: {os_cause(output_error)}")
+        cause = f"cannot write standard output: {os_cause(output_error)}"
+        raise Failed(cause, "output", silent=isinstance(output_error, BrokenPipeError))
     if typist.error is not None:
-        raise Failed(f"cannot read standard input: {os_cause(typist.error)}")
+        raise Failed(f"cannot read standard input: {os_cause(typist.error)}", "input")
     if not typist.left:
         check_end(target, talker, reason)
-    return Summary(peer, talker.bytes_in, talker.bytes_out, reactor.seconds() - began)

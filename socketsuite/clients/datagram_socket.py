@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
-from socketsuite.clients.failed import Failed, os_cause
+from socketsuite.clients.failed import Failed, os_cause, os_code
 
 # Python names it from 3.12 on; this is Linux's <netinet/in.h>.
 _IP_ADD_SOURCE_MEMBERSHIP = getattr(socket, "IP_ADD_SOURCE_MEMBERSHIP", 39)
@@ -55,7 +55,8 @@ def open_socket(choice: SocketChoice, family: int, peer: Address) -> socket.sock
 
     :raises Failed: naming the option that the system refuses, and why.
     """
-    made = socket.socket(family, socket.SOCK_DGRAM)
+    with _refusal("Cannot open a socket"):
+        made = socket.socket(family, socket.SOCK_DGRAM)
     made.setblocking(False)
     try:
         for name, level, option, value in _options(choice, family):
@@ -83,7 +84,7 @@ def _refusal(name: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise Failed(f"{name}: {os_cause(error)}") from None
+        raise Failed(f"{name}: {os_cause(error)}", os_code(error)) from None
     except ValueError as error:
         raise Failed(f"{name}: {error}") from None
 

@@ -13,13 +13,13 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReadDescriptor
-from twisted.internet.threads import deferToThreadPool
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from socketsuite.clients.connecting import resolve
 from socketsuite.clients.datagram_socket import Address, SocketChoice, open_socket
 from socketsuite.clients.descriptors import InputDescriptor
-from socketsuite.clients.failed import Failed, os_cause
+from socketsuite.clients.failed import Code, Failed, os_cause, os_code
 from socketsuite.framing.lines import LineFramer, LineTooLong
 from socketsuite.observe.addresses import endpoint_text
 
@@ -51,24 +51,34 @@ class Exchange:
     wait: float
     count: int | None
 
-    def failed(self, cause: str) -> Failed:
+    @property
+    def peer(self) -> str:
+        """Who the datagrams are for."""
+        return endpoint_text(self.host, self.port)
+
+    def failed(self, cause: str, code: Code) -> Failed:
         """Return the failure of this exchange."""
-        return Failed(f"Error: {endpoint_text(self.host, self.port)}: {cause}")
+        return Failed(f"Error: {self.peer}: {cause}", code)
+
+    def refused(self, error: OSError) -> Failed:
+        """Return the failure that the system tells of."""
+        return self.failed(os_cause(error), os_code(error))
 
 
 Show = Callable[[bytes, str], None]
 
 
-async def exchange(reactor: Any, plan: Exchange, show: Show) -> None:
+async def exchange(reactor: Any, plan: Exchange, show: Show, totals: dict[str, int]) -> None:
     """Carry out *plan*.
 
     :param show: called with each answer and its sender, as text.
+    :param totals: ``sent`` and ``answers`` are counted there.
     :raises Failed: for an unknown host, an option or a datagram that the system refuses, a
         refusing peer (if connected), or fewer answers than ``plan.count``.
     """
     family, address = await _resolve(reactor, plan)
     sock = open_socket(plan.choice, family, address)
-    talk = _Talk(reactor, plan, sock, None if plan.choice.connect else address, show)
+    talk = _Talk(reactor, plan, sock, None if plan.choice.connect else address, show, totals)
     reactor.addReader(talk)
     try:
         talk.start()
@@ -81,20 +91,11 @@ async def exchange(reactor: Any, plan: Exchange, show: Show) -> None:
 
 
 async def _resolve(reactor: Any, plan: Exchange) -> tuple[int, Address]:
-    looking: Deferred[Any] = deferToThreadPool(
-        reactor,
-        reactor.getThreadPool(),
-        socket.getaddrinfo,
-        plan.host,
-        plan.port,
-        plan.family,
-        socket.SOCK_DGRAM,
-    )
     try:
-        found = await looking
-    except (socket.gaierror, UnicodeError):
-        raise plan.failed("unknown host") from None
-    return found[0][0], found[0][4]
+        found = await resolve(reactor, plan.host, socket.SOCK_DGRAM, plan.family)
+    except Failed as error:
+        raise plan.failed(str(error), error.code) from None
+    return found[0].family, found[0].at(plan.port).where
 
 
 @implementer(IReadDescriptor)
@@ -106,6 +107,7 @@ class _Talk:
         sock: socket.socket,
         address: Address | None,
         show: Show,
+        totals: dict[str, int],
     ) -> None:
         self.over: Deferred[Failed | None] = Deferred()
         self._reactor = reactor
@@ -113,7 +115,7 @@ class _Talk:
         self._socket = sock
         self._address = address
         self._show = show
-        self._answers = 0
+        self._totals = totals
         self._framer = LineFramer(_LONGEST)
         self._queue: deque[Sequence[bytes]] = deque()
         self._input = InputDescriptor(reactor, 0, self._typed, self._typing_ended)
@@ -132,14 +134,15 @@ class _Talk:
         try:
             self._queue.extend([line] for line in self._framer.feed(data))
         except LineTooLong:
-            self._end(self._plan.failed(f"a line is too long: {_LONGEST:,} bytes are the most"))
+            text = f"a line is too long: {_LONGEST:,} bytes are the most"
+            self._end(self._plan.failed(text, "too-long"))
             return
         self._send()
 
     def _typing_ended(self, error: OSError | None) -> None:
         self._complete = True
         if error is not None:
-            self._end(Failed(f"cannot read standard input: {os_cause(error)}"))
+            self._end(Failed(f"cannot read standard input: {os_cause(error)}", "input"))
             return
         if self._framer.pending:
             self._queue.append([self._framer.feed(b"\n")[0]])
@@ -152,10 +155,11 @@ class _Talk:
             for _ in range(min(_BATCH, len(self._queue))):
                 self._send_one(self._queue[0])
                 self._queue.popleft()
+                self._totals["sent"] += 1
         except BlockingIOError:
             again = _BUSY_SECONDS
         except OSError as error:
-            self._end(self._plan.failed(os_cause(error)))
+            self._end(self._plan.refused(error))
         if self.over.called:
             return
         if self._queue:
@@ -178,22 +182,20 @@ class _Talk:
             except BlockingIOError:
                 return
             except OSError as error:
-                self._end(self._plan.failed(os_cause(error)))
+                self._end(self._plan.refused(error))
                 return
             if self.over.called:
                 return
-            self._answers += 1
+            self._totals["answers"] += 1
             self._show(answer, endpoint_text(sender[0], sender[1]))
-            if self._answers == self._plan.count:
+            if self._totals["answers"] == self._plan.count:
                 self._end(None)
 
     def _waited(self) -> None:
-        missing = self._plan.count is not None and self._answers < self._plan.count
-        self._end(
-            self._plan.failed(f"{self._answers} of {self._plan.count} answers came")
-            if missing
-            else None
-        )
+        wanted, came = self._plan.count, self._totals["answers"]
+        missing = wanted is not None and came < wanted
+        text = f"{came} of {wanted} answers came"
+        self._end(self._plan.failed(text, "too-few-answers") if missing else None)
 
     def _end(self, error: Failed | None) -> None:
         self._input.stopProducing()
@@ -209,4 +211,4 @@ class _Talk:
     def connectionLost(self, reason: Failure) -> None:
         # epoll reports an ICMP error without data as a hang-up; the socket knows which.
         number = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        self._end(self._plan.failed(os_cause(OSError(number, ""))))
+        self._end(self._plan.refused(OSError(number, "")))

@@ -5,32 +5,21 @@ This module must not know what is said over the connection, nor how a failure is
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint
-from twisted.internet.error import (
-    ConnectError,
-    ConnectingCancelledError,
-    ConnectionClosed,
-    ConnectionDone,
-    ConnectionLost,
-    DNSLookupError,
-    TCPTimedOutError,
-    TimeoutError,
-)
+from twisted.internet.error import ConnectionClosed, ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IHandshakeListener, ITCPTransport
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from socketsuite.clients.failed import Failed, os_cause
+from socketsuite.clients.connecting import Address, connect, is_ours, resolve
+from socketsuite.clients.failed import Code, Failed, os_cause, os_code
 from socketsuite.clients.options import Target
 from socketsuite.clients.tls import ClientTLS
-
-# RFC 8305 wants 100 ms or more between two addresses of one name; Twisted would take 300,
-# which every user of an IPv4-only server on "localhost" would wait for.
-_NEXT_ADDRESS_AFTER = 0.1
+from socketsuite.observe.addresses import address_text
 
 
 class NoServer(Failed):
@@ -40,10 +29,10 @@ class NoServer(Failed):
     :ivar timed_out: whether nothing answered at all.
     """
 
-    def __init__(self, target: Target, cause: str, *, timed_out: bool = False) -> None:
-        super().__init__(f"No server at {target}: {cause}")
+    def __init__(self, target: Target, cause: str, code: Code) -> None:
+        super().__init__(f"No server at {target}: {cause}", code)
         self.cause = cause
-        self.timed_out = timed_out
+        self.timed_out = code == "timeout"
 
 
 @implementer(IHandshakeListener)
@@ -56,10 +45,10 @@ class StreamClient(Protocol):
         ``ConnectionDone`` for a clean end, anything else for a loss.
     """
 
-    transport: Any
+    transport: Any = None
+    tls: ClientTLS | None = None
 
-    def __init__(self, tls: ClientTLS | None = None) -> None:
-        self.tls = tls
+    def __init__(self) -> None:
         self.ready: Deferred[None] = Deferred()
         self.gone: Deferred[BaseException] = Deferred()
 
@@ -93,45 +82,68 @@ class _Once(Factory):
         return self._protocol
 
 
-async def dial(reactor: Any, target: Target, protocol: StreamClient) -> None:
-    """Connect *protocol*; return when it is ready, over TLS when the server is verified.
+async def dial(
+    reactor: Any,
+    target: Target,
+    protocol: StreamClient,
+    addresses: list[Address] | None = None,
+) -> str:
+    """Connect *protocol*; return its peer when it is ready, over TLS when that is verified.
 
     A name with several addresses is tried at all of them, IPv6 and IPv4.
 
+    :param addresses: where the target is, if that is known already.
     :raises NoServer: with the cause; after ``target.timeout`` seconds at the latest.
-    :raises Failed: when a file of ``target.tls`` cannot be used.
+    :raises Failed: when a file of ``target.tls`` cannot be used, or the system refuses.
     """
     factory: Any = _Once(protocol)
     if target.tls is not None:
         protocol.tls = ClientTLS(target.tls)
         factory = protocol.tls.wrap(factory, reactor)
-    attempt: Deferred[None] = _endpoint(reactor, target).connect(factory)
-    attempt.addCallback(lambda _: protocol.ready)
-    patience = reactor.callLater(target.timeout, attempt.cancel)
+    attempt = Deferred.fromCoroutine(_connected(reactor, target, factory, protocol, addresses))
+    deadline = reactor.callLater(target.timeout, attempt.cancel)
     try:
         await attempt
-    except Exception as error:  # noqa: BLE001 - every way not to connect ends in NoServer
+    except Exception as error:
         if protocol.transport is not None:
             protocol.transport.abortConnection()
-        timed_out = not patience.active() or isinstance(error, (TimeoutError, TCPTimedOutError))
-        if timed_out:
-            raise NoServer(target, _no_answer(target), timed_out=True) from None
-        raise NoServer(target, cause_text(error, protocol)) from None
+        if not deadline.active():
+            raise NoServer(target, f"no answer within {target.timeout:g} s", "timeout") from None
+        if isinstance(error, OSError) and is_ours(error):
+            raise Failed(f"Cannot connect: {os_cause(error)}", os_code(error)) from None
+        if isinstance(error, CancelledError):
+            raise
+        raise NoServer(target, *cause_of(error, protocol)) from None
     finally:
-        if patience.active():
-            patience.cancel()
+        if deadline.active():
+            deadline.cancel()
+    return address_text(protocol.transport.getPeer())
 
 
-def _endpoint(reactor: Any, target: Target) -> Any:
+async def _connected(
+    reactor: Any,
+    target: Target,
+    factory: Factory,
+    protocol: StreamClient,
+    addresses: list[Address] | None,
+) -> None:
+    where = addresses or await find(reactor, target)
+    if target.unix is None:
+        where = [one.at(target.port) for one in where]
+    with await connect(reactor, where) as connected:
+        family = connected.family
+        reactor.adoptStreamConnection(connected.fileno(), family, factory)
+    await protocol.ready
+
+
+async def find(reactor: Any, target: Target) -> list[Address]:
+    """Return where *target* may be, without its port.
+
+    :raises Failed: when there is no such host.
+    """
     if target.unix is not None:
-        return UNIXClientEndpoint(reactor, target.unix, target.timeout)
-    return HostnameEndpoint(
-        reactor, target.host, target.port, target.timeout, attemptDelay=_NEXT_ADDRESS_AFTER
-    )
-
-
-def _no_answer(target: Target) -> str:
-    return f"no answer within {target.timeout:g} s"
+        return [Address(socket.AF_UNIX, target.unix)]
+    return await resolve(reactor, target.host)
 
 
 def check_end(target: Target, protocol: StreamClient, reason: BaseException) -> None:
@@ -140,26 +152,26 @@ def check_end(target: Target, protocol: StreamClient, reason: BaseException) -> 
     :raises NoServer: if the connection was lost.
     """
     if not isinstance(reason, ConnectionDone):
-        raise NoServer(target, cause_text(reason, protocol))
+        raise NoServer(target, *cause_of(reason, protocol))
 
 
-def cause_text(error: BaseException, protocol: StreamClient) -> str:
-    """Return why a connection could not be made, or was lost, in plain words."""
+def cause_of(error: BaseException, protocol: StreamClient) -> tuple[str, Code]:
+    """Return why a connection could not be made, or was lost: in plain words, and as a code."""
     of_tls = protocol.tls.cause(error) if protocol.tls is not None else None
     if of_tls is not None:
         return of_tls
-    if isinstance(error, DNSLookupError):
-        return "unknown host"
-    if isinstance(error, (CancelledError, ConnectingCancelledError)):
-        return "cancelled"
-    if isinstance(error, ConnectError) and error.osError:
-        return os_cause(OSError(error.osError, ""))
-    if isinstance(error, ConnectionLost) and protocol.tls is not None:
-        return "the connection was lost without TLS's goodbye; what came may be cut short"
+    if isinstance(error, Failed):
+        return str(error), error.code
+    if isinstance(error, ConnectionClosed) and protocol.tls is not None:
+        if not protocol.ready.called:
+            return "TLS: it closed the connection during the handshake", "tls"
+        if isinstance(error, ConnectionLost):
+            text = "the connection was lost without TLS's goodbye; what came may be cut short"
+            return text, "lost"
     if isinstance(error, ConnectionDone):
-        return "it closed the connection"
+        return "it closed the connection", "closed"
     if isinstance(error, ConnectionClosed):
-        return "connection lost"
-    if isinstance(error, (ValueError, UnicodeError)):
-        return "not a host name"
-    return os_cause(error) if isinstance(error, OSError) else str(error)
+        return "connection lost", "lost"
+    if isinstance(error, OSError):
+        return os_cause(error), os_code(error)
+    return str(error), "system"

@@ -6,6 +6,9 @@ This module must not import Twisted, which takes longer than ``--help`` may.
 from __future__ import annotations
 
 import functools
+import math
+import re
+import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +16,54 @@ from typing import Any, TypeVar
 
 import click
 
+from socketsuite.clients.output import Output
+
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 _FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
-SECONDS = click.FloatRange(min=0, min_open=True)
+# HOST:PORT, or [HOST]:PORT; an IPv6 address without brackets has more colons, and no port.
+_BOTH = re.compile(r"(\[[^][]+\]|[^][:]+):([^:]*)")
+_LONGEST_WAIT = 366 * 24 * 3600.0
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Machine-readable results.")
+
+class Seconds(click.FloatRange):
+    """A time that a clock can wait for: neither infinite nor no number at all."""
+
+    def __init__(self, *, or_none: bool = False) -> None:
+        super().__init__(min=0, min_open=not or_none, max=_LONGEST_WAIT)
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """Return the number; see click."""
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a number.", param, ctx)
+        return number
+
+
+SECONDS = Seconds()
+
+
+def _note_json(context: click.Context, _option: Any, chosen: bool) -> bool:
+    output(context).as_json = chosen
+    return chosen
+
+
+def output(context: click.Context) -> Output:
+    """Return the running command's output."""
+    found = context.ensure_object(Output)
+    found.command = context.info_name
+    return found
+
+
+json_option = click.option(
+    "--json",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_note_json,
+    help="JSON, one object a line (docs/clients.md).",
+)
+pass_output = click.make_pass_decorator(Output, ensure=True)
 
 
 @dataclass(frozen=True)
@@ -53,6 +98,14 @@ class Target:
     def __str__(self) -> str:
         return self.unix or f"{self.host} {self.port}"
 
+    @property
+    def peer(self) -> str:
+        """Who that is, before an address is known: ``localhost:9000``, ``unix:/run/x``."""
+        if self.unix is not None:
+            return f"unix:{self.unix}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
 
 @dataclass(frozen=True)
 class Route:
@@ -75,10 +128,7 @@ class Route:
             if address:
                 raise click.UsageError("Give --unix PATH or HOST PORT, not both.")
             return Target("", 0, self.unix, self._tls(None), self.timeout)
-        if len(address) > 2:
-            raise click.UsageError(f"Got an unexpected argument: {address[2]}.")
-        host = bare_host(address[0]) if address else "localhost"
-        port = port_number(address[1]) if len(address) > 1 else default_port
+        host, port = host_and_port(address, default_port)
         return Target(host, port, None, self._tls(host), self.timeout)
 
     def _tls(self, host: str | None) -> TLSChoice | None:
@@ -95,14 +145,40 @@ class Route:
         return TLSChoice(name, self.cafile, self.cert, self.key)
 
 
-def port_number(text: str) -> int:
-    """Return *text* as a port, 1–65535.
+def host_and_port(
+    address: Sequence[str], default_port: int, protocol: str = "tcp"
+) -> tuple[str, int]:
+    """Return what *address* (``[HOST [PORT]]``, or ``HOST:PORT``) names.
+
+    :raises click.UsageError: when that is nothing, or too much.
+    """
+    words = [part for word in address[:1] for part in split_host(word) if part is not None]
+    words += address[1:]
+    if len(words) > 2:
+        raise click.UsageError(f"Got an unexpected argument: {words[2]}.")
+    host = bare_host(words[0]) if words else "localhost"
+    return host, port_number(words[1], protocol) if len(words) > 1 else default_port
+
+
+def split_host(word: str) -> tuple[str, str | None]:
+    """Return the parts of ``HOST:PORT``; without a port, ``None`` for it."""
+    both = _BOTH.fullmatch(word)
+    return (both[1], both[2]) if both is not None else (word, None)
+
+
+def port_number(text: str, protocol: str = "tcp") -> int:
+    """Return *text* as a port: 1–65535, or the name of a service.
 
     :raises click.UsageError: when it is none.
     """
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65535):
-        raise click.UsageError(f"{text!r} is not a port (1-65535).")
-    return int(text)
+    if text.isascii() and text.isdigit() and len(text) <= 5 and 1 <= int(text) <= 65535:
+        return int(text)
+    if text.isascii() and text[:1].isalnum() and not text.isdigit():
+        try:
+            return socket.getservbyname(text, protocol)
+        except OSError:
+            pass
+    raise click.UsageError(f"{text!r} is not a port (1-65535), nor a service's name.")
 
 
 def bare_host(text: str) -> str:
@@ -135,7 +211,7 @@ _STREAM_OPTIONS = [
 ]
 
 
-def stream_options(command: Callable[..., int]) -> Callable[..., int]:
+def stream_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a click command the options of :class:`Route`, as its parameter ``route``."""
 
     @functools.wraps(command)
@@ -148,8 +224,8 @@ def stream_options(command: Callable[..., int]) -> Callable[..., int]:
         key: Path | None,
         timeout: float,
         **others: Any,
-    ) -> int:
-        return command(route=Route(unix, tls, tls_name, cafile, cert, key, timeout), **others)
+    ) -> None:
+        command(route=Route(unix, tls, tls_name, cafile, cert, key, timeout), **others)
 
     for option in reversed(_STREAM_OPTIONS):
         wrapped = option(wrapped)
@@ -157,7 +233,7 @@ def stream_options(command: Callable[..., int]) -> Callable[..., int]:
 
 
 def address_argument(default_port: int) -> Callable[[_Command], _Command]:
-    """Give a click command ``[HOST [PORT]]`` as its parameter ``address``."""
+    """Give a click command ``[HOST [PORT]]``, or ``HOST:PORT``, as its parameter ``address``."""
     metavar = f"[HOST (localhost) [PORT ({default_port})]]"
     return click.argument("address", nargs=-1, metavar=metavar)
 
@@ -165,5 +241,6 @@ def address_argument(default_port: int) -> Callable[[_Command], _Command]:
 def epilog(examples: Sequence[str], failed: str, success: str = "success") -> str:
     """Return the end of a ``--help``: examples, and what each exit status means."""
     lines = ["\b", "Examples:", *(f"  {example}" for example in examples)]
-    statuses = [f"  0    {success}", f"  1    {failed}", "  2    usage error", "  130  Ctrl-C"]
+    statuses = [f"  0    {success}", f"  1    {failed}", "  2    usage error"]
+    statuses += ["  130  Ctrl-C", "  143  SIGTERM"]
     return "\n".join([*lines, "", "\b", "Exit status:", *statuses])

@@ -5,21 +5,24 @@ This module must not know where the rows come from.
 
 from __future__ import annotations
 
-import json
-import sys
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
-from socketsuite.clients.options import epilog, json_option
+from socketsuite.clients.options import epilog, json_option, pass_output
+from socketsuite.clients.output import Output
+from socketsuite.clients.terminal import is_capable, size
 
 if TYPE_CHECKING:
     from socketsuite.clients.socket_table import Row
 
 _HEADINGS = ("PROTO", "LOCAL", "REMOTE", "STATE", "PID", "SERVICE")
 _STYLES = {"LISTEN": "green", "ESTABLISHED": "cyan"}
+# The order in which columns go when a terminal is too narrow: the highest first.
+_RANKS = (3, 0, 1, 5, 4, 2)
 
 
 @click.command(
@@ -27,7 +30,7 @@ _STYLES = {"LISTEN": "green", "ESTABLISHED": "cyan"}
         [
             "socketsuite ports",
             "socketsuite ports --listening --tcp",
-            "socketsuite ports --all --json | jq '.[] | select(.state == \"LISTEN\")'",
+            "socketsuite ports --all --json | jq 'select(.state == \"LISTEN\")'",
         ],
         "the system does not tell",
     )
@@ -38,13 +41,14 @@ _STYLES = {"LISTEN": "green", "ESTABLISHED": "cyan"}
 @click.option("--udp", is_flag=True, help="UDP only.")
 @click.option("--unix-sockets", is_flag=True, help="Unix sockets only.")
 @json_option
+@pass_output
 def ports(
-    everybody: bool, listening: bool, tcp: bool, udp: bool, unix_sockets: bool, as_json: bool
-) -> int:
+    output: Output, everybody: bool, listening: bool, tcp: bool, udp: bool, unix_sockets: bool
+) -> None:
     """Show the suite's listeners and connections.
 
     Every twistd process whose service is a socketsuite plugin counts, third parties'
-    plugins too. With --json, one array.
+    plugins too.
     """
     import psutil
 
@@ -54,17 +58,18 @@ def ports(
     services = suite_processes(installed_plugins())
     wanted = _wanted(listening, tcp, udp, unix_sockets)
     rows = [row for row in sockets(services, everybody=everybody) if wanted(row)]
-    if as_json:
-        click.echo(json.dumps([asdict(row) for row in rows]))
-    elif sys.stdout.isatty():
-        _show_table(rows)
+    if output.as_json:
+        for row in rows:
+            known = asdict(row)
+            output.row("socket", peer=known.pop("remote") or None, **known)
+    elif os.isatty(1):
+        _show_table(rows, output)
     else:
-        _show_columns(rows)
+        _show_columns(rows, output)
     hidden = hidden_processes(psutil.pids() if everybody else services)
+    output.totals |= {"sockets": len(rows), "hidden": hidden}
     if hidden:
-        text = f"hidden from you, ask as root: the sockets of {hidden} process(es)"
-        click.echo(text, err=True)
-    return 0
+        output.note(f"hidden from you, ask as root: the sockets of {hidden} process(es)")
 
 
 def _wanted(listening: bool, tcp: bool, udp: bool, unix: bool) -> Callable[[Row], bool]:
@@ -82,22 +87,25 @@ def _cells(row: Row) -> tuple[str, ...]:
     return row.protocol, row.local, row.remote, row.state, pid, row.service
 
 
-def _show_columns(rows: Sequence[Row]) -> None:
+def _show_columns(rows: Sequence[Row], output: Output) -> None:
     table = [_HEADINGS, *(_cells(row) for row in rows)]
     cells = [[cell or "-" for cell in line] for line in table]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for line in cells:
         padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        click.echo("  ".join(padded).rstrip())
+        output.line("  ".join(padded).rstrip())
 
 
-def _show_table(rows: Sequence[Row]) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
+def _show_table(rows: Sequence[Row], output: Output) -> None:
     from rich.text import Text
 
-    table = Table(*_HEADINGS, box=box.SIMPLE_HEAD, header_style="bold")
-    for row in rows:
-        table.add_row(*map(Text, _cells(row)), style=_STYLES.get(row.state))
-    Console().print(table)
+    from socketsuite.clients.columns import Column, rendered, table
+
+    columns = [
+        Column(heading, rank, cut=heading == "SERVICE")
+        for heading, rank in zip(_HEADINGS, _RANKS, strict=True)
+    ]
+    cells = [[Text(cell, style=_STYLES.get(row.state, "")) for cell in _cells(row)] for row in rows]
+    headings, lines = table(columns, cells, size(1)[0])
+    for line in (headings, *lines):
+        output.line(rendered(line, colour=is_capable(1)))

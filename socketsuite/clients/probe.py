@@ -5,35 +5,36 @@ This module must not know how a connection is made.
 
 from __future__ import annotations
 
-import json
-import os
-import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from socketsuite.clients.options import Route, Target, epilog, port_number, stream_options
+from socketsuite.clients.failed import Failed
+from socketsuite.clients.options import (
+    Route,
+    Target,
+    epilog,
+    pass_output,
+    port_number,
+    split_host,
+    stream_options,
+)
+from socketsuite.clients.output import Output
+from socketsuite.clients.terminal import is_capable
 
-_AT_ONCE = 64
+if TYPE_CHECKING:
+    from socketsuite.clients.probing import Finding
+
 _COLOURS = {"open": "green", "closed": "red", "filtered": "yellow"}
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What became of one port: *reason* is empty for an open one."""
-
-    where: str
-    state: Literal["open", "closed", "filtered"]
-    reason: str
-    seconds: float
 
 
 @click.command(
     epilog=epilog(
         [
             "socketsuite probe localhost 9000 40000-40001",
+            "socketsuite probe example.net:http,https [::1]:8000-8010",
             "socketsuite probe --tls --cafile ca.pem chat.example.net 9000",
             "socketsuite probe --unix /run/socketsuite/chat.sock",
         ],
@@ -41,82 +42,90 @@ class Finding:
         "all are open",
     )
 )
-@click.argument("words", nargs=-1, metavar="HOST PORT...")
+@click.argument("words", nargs=-1, metavar="HOST PORT... | HOST:PORT...")
 @stream_options
-def probe(words: Sequence[str], as_json: bool, route: Route) -> int:
+@pass_output
+def probe(output: Output, words: Sequence[str], route: Route) -> None:
     """Tell which ports are open, one line for each, in the order given.
 
-    PORT is a port or a range, 8000-8010.  open: a connection was made (with --tls, and
-    the certificate verified). closed: it was refused, or cannot be. filtered: nothing
+    PORT is a port, a service's name (http), a range (8000-8010), or several of them
+    between commas.
+
+    open: a connection was made. closed: it was refused, or cannot be. filtered: nothing
     answered within --timeout.
 
-    With --json, one object per line.
+    With --tls, open also means that the certificate is verified, and that the server does
+    without ours if none is given. One that asks for a certificate tells its verdict only
+    after the handshake of TLS 1.3: the first thing that it says then is waited for, up to a
+    second; if it says nothing, the port is open.
     """
+    from socketsuite.clients.probing import probe_all
     from socketsuite.clients.run import run
 
-    targets = list(_targets(words, route))
+    ranges = list(_ranges(words, route))
+    output.totals |= {"open": 0, "closed": 0, "filtered": 0}
 
-    async def work(reactor: Any) -> int:
-        return await _probe_all(reactor, targets, as_json)
+    def show(found: Finding) -> None:
+        output.totals[found.state] += 1
+        _show(found, output)
 
-    return run(work)
+    async def work(reactor: Any) -> None:
+        await probe_all(reactor, _targets(ranges), show)
+        others = output.totals["closed"] + output.totals["filtered"]
+        if others:
+            count = others + output.totals["open"]
+            raise Failed(f"{others} of {count} ports are not open", "not-open", silent=True)
+
+    run(work, output)
 
 
-def _targets(words: Sequence[str], route: Route) -> Iterator[Target]:
+def _ranges(words: Sequence[str], route: Route) -> Iterator[tuple[Target, range]]:
     if route.unix is not None:
-        yield route.to(words, 0)
+        yield route.to(words, 0), range(1)
         return
-    if len(words) < 2:
+    target: Target | None = None
+    some = False
+    for word in words:
+        host, listed = split_host(word)
+        if listed is not None or target is None:
+            if target is not None and not some:
+                break
+            target, some = route.to([host], 0), False
+        if listed is None:
+            if host is words[0]:
+                continue  # the HOST of HOST PORT...
+            listed = word
+        for part in listed.split(","):
+            yield target, _ports(part)
+            some = True
+    if not some:
         raise click.UsageError("Give HOST and at least one PORT.")
-    first = route.to([words[0]], 0)
-    for word in words[1:]:
-        for port in _ports(word):
-            yield replace(first, port=port)
+
+
+def _targets(ranges: Sequence[tuple[Target, range]]) -> Iterator[Target]:
+    for target, ports in ranges:
+        for port in ports:
+            yield replace(target, port=port)
 
 
 def _ports(word: str) -> range:
+    """Return the ports that *word* names: ``80``, ``http``, ``8000-8010``."""
     low, dash, high = word.partition("-")
-    first, last = port_number(low), port_number(high if dash else low)
+    if not dash or not low.isdigit():
+        port = port_number(word)  # a service's name may have a dash in it
+        return range(port, port + 1)
+    first, last = port_number(low), port_number(high)
     if first > last:
         raise click.UsageError(f"{word!r} is an empty range.")
     return range(first, last + 1)
 
 
-async def _probe_all(reactor: Any, targets: list[Target], as_json: bool) -> int:
-    from twisted.internet.defer import DeferredSemaphore
-
-    turns = DeferredSemaphore(_AT_ONCE)
-    findings = [turns.run(_probe_one, reactor, target) for target in targets]
-    all_open = True
-    for finding in findings:
-        found = await finding
-        all_open = all_open and found.state == "open"
-        _show(found, as_json)
-    return 0 if all_open else 1
-
-
-async def _probe_one(reactor: Any, target: Target) -> Finding:
-    from socketsuite.clients.dialing import NoServer, StreamClient, dial
-    from socketsuite.observe.addresses import endpoint_text
-
-    where = target.unix or endpoint_text(target.host, target.port)
-    began = reactor.seconds()
-    client = StreamClient()
-    try:
-        await dial(reactor, target, client)
-    except NoServer as error:
-        state: Literal["closed", "filtered"] = "filtered" if error.timed_out else "closed"
-        return Finding(where, state, error.cause, reactor.seconds() - began)
-    seconds = reactor.seconds() - began
-    client.transport.loseConnection()
-    return Finding(where, "open", "", seconds)
-
-
-def _show(found: Finding, as_json: bool) -> None:
-    if as_json:
-        click.echo(json.dumps({"event": "probed", **asdict(found)}))
+def _show(found: Finding, output: Output) -> None:
+    where, state = found.target.unix or found.target.peer, found.state
+    if output.as_json:
+        output.row(
+            "port", peer=found.target.peer, duration=found.seconds, error=found.error, state=state
+        )
         return
-    state: str = found.state
-    if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
-        state = click.style(state, fg=_COLOURS[state])
-    click.echo(f"{found.where} {state}" + (f" ({found.reason})" if found.reason else ""))
+    shown = click.style(state, fg=_COLOURS[state]) if is_capable(1) else state
+    output.line(f"{where} {shown}" + (f" ({found.error.cause})" if found.error else ""))

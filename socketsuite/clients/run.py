@@ -5,10 +5,6 @@ This module must not know what the coroutine does.
 
 from __future__ import annotations
 
-import functools
-import os
-import signal
-import threading
 import time
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -16,59 +12,66 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-Work = Callable[[Any], Coroutine["Deferred[Any]", Any, int]]
+from socketsuite.clients.output import Output
+from socketsuite.clients.stopping import Stopped, catch
+
+Work = Callable[[Any], Coroutine["Deferred[Any]", Any, None]]
 
 
-def run(work: Work) -> int:
-    """Run ``work(reactor)`` to its end; return its result, an exit status.
+def run(work: Work, output: Output) -> None:
+    """Run ``work(reactor)`` to its end; what it raises is raised here.
 
-    On SIGINT and SIGTERM the work is cancelled, so that it can put the terminal right,
-    and the status is 128 and the signal's number; a second signal ends the process at
-    once.  What the work raises is raised here.
+    On SIGINT and SIGTERM, and when *output* cannot be written, the work is cancelled, so
+    that it can put the terminal right.
+
+    :raises Stopped: after a signal.
+    :raises OutputBroken: after a failed write.
     """
     from twisted.internet import reactor
 
-    return _Run(reactor, work).status()
+    _Run(reactor, work, output).to_its_end()
 
 
 class _Run:
-    def __init__(self, reactor: Any, work: Work) -> None:
+    def __init__(self, reactor: Any, work: Work, output: Output) -> None:
         self._reactor = reactor
         self._work = work
+        self._output = output
+        self._running: Deferred[None] | None = None
         self._signal: int | None = None
         self._result: Any = None
 
-    def status(self) -> int:
+    def to_its_end(self) -> None:
         # The wall clock may be set while we wait; Twisted's timers would follow it.
         self._reactor.seconds = time.monotonic
-        # Names are looked up in threads; daemonic ones do not hold up an exit while some
-        # name server takes its time.
-        threads = self._reactor.getThreadPool()
-        threads.threadFactory = functools.partial(threading.Thread, daemon=True)
+        catch(self._signalled)
+        self._output.on_broken = lambda: self._reactor.callLater(0, self._cancel)
         self._reactor.callWhenRunning(self._begin)
-        self._reactor.run()
+        self._reactor.run(installSignalHandlers=False)
+        self._output.on_broken = None
         if self._signal is not None:
-            return 128 + self._signal
+            raise Stopped(self._signal)
+        catch()
+        if self._output.broken is not None:
+            raise self._output.broken
         if isinstance(self._result, Failure):
             self._result.raiseException()
-        if self._result is None:
-            raise KeyboardInterrupt  # before the signals were ours
-        return int(self._result)
 
     def _begin(self) -> None:
+        if self._signal is not None:
+            self._reactor.stop()
+            return
         self._running = Deferred.fromCoroutine(self._work(self._reactor))
-        # Only now: when it starts, the reactor takes the signals for itself.
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._signalled)
         self._running.addBoth(self._finish)
 
-    def _signalled(self, number: int, _frame: Any) -> None:
-        if self._signal is not None:
-            os._exit(128 + number)
+    def _signalled(self, number: int) -> None:
         self._signal = number
-        self._reactor.callFromThread(self._running.cancel)
+        self._reactor.callFromThread(self._cancel)
+
+    def _cancel(self) -> None:
+        if self._running is not None:
+            self._running.cancel()
 
     def _finish(self, result: Any) -> None:
         self._result = result
-        # Not stop(), which would wait for those threads; there is nothing to shut down.
-        self._reactor.crash()
+        self._reactor.stop()

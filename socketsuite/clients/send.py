@@ -5,17 +5,17 @@ This module must not know what the server does with it.
 
 from __future__ import annotations
 
-import json
 import os
 import stat
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from socketsuite.clients.failed import Failed, os_cause
-from socketsuite.clients.options import SECONDS, Route, epilog, stream_options
+from socketsuite.clients.options import SECONDS, Route, epilog, pass_output, stream_options
+from socketsuite.clients.output import Output
+from socketsuite.clients.terminal import is_capable
 
 if TYPE_CHECKING:
     from socketsuite.clients.upload import Sent
@@ -43,7 +43,8 @@ _DEFAULT_PORT = 40001
     help="How long the server may take to close after the end.",
 )
 @stream_options
-def send(words: Sequence[str], close_timeout: float, as_json: bool, route: Route) -> int:
+@pass_output
+def send(output: Output, words: Sequence[str], close_timeout: float, route: Route) -> None:
     """Pipe FILE, or standard input for "-", into a server.
 
     At the end our half of the connection is closed, and the server's closing is the
@@ -55,23 +56,24 @@ def send(words: Sequence[str], close_timeout: float, as_json: bool, route: Route
     if not words:
         raise click.UsageError("Missing argument FILE.")
     target = route.to(words[:-1], _DEFAULT_PORT)
+    output.peer = target.peer
     descriptor = _open(words[-1])
     status = os.fstat(descriptor)
     size = status.st_size if stat.S_ISREG(status.st_mode) else None
 
-    async def work(reactor: Any) -> int:
+    async def work(reactor: Any) -> None:
         sent = await upload(
             reactor,
             target,
             descriptor,
             size,
+            output,
             close_timeout=close_timeout,
-            show_progress=sys.stderr.isatty() and not as_json,
+            show_progress=is_capable(2) and not output.as_json,
         )
-        _report(sent, as_json)
-        return 0
+        _report(sent, output)
 
-    return run(work)
+    run(work, output)
 
 
 def _open(name: str) -> int:
@@ -86,23 +88,13 @@ def _open(name: str) -> int:
     return descriptor
 
 
-def _report(sent: Sent, as_json: bool) -> None:
+def _report(sent: Sent, output: Output) -> None:
     rate = sent.bytes / sent.seconds if sent.seconds else 0.0
-    if as_json:
-        row = {
-            "event": "sent",
-            "peer": sent.peer,
-            "bytes": sent.bytes,
-            "seconds": sent.seconds,
-            "bytes_per_second": rate,
-            "confirmed": sent.confirmed,
-        }
-        click.echo(json.dumps(row))
-    else:
-        text = f"sent {sent.bytes:,} bytes in {sent.seconds:.2f} s ({rate / 1e6:.1f} MB/s)"
-        click.echo(text, err=True)
+    output.totals |= {"bytes_per_second": round(rate), "confirmed": sent.confirmed}
+    output.note(f"sent {sent.bytes:,} bytes in {sent.seconds:.2f} s ({rate / 1e6:.1f} MB/s)")
     if not sent.confirmed:
         raise Failed(
             "the server has not confirmed: it did not close within --close-timeout, and may"
-            " not have read everything"
+            " not have read everything",
+            "unconfirmed",
         )

@@ -5,32 +5,33 @@ This module must not know how a status looks; see :mod:`socketsuite.clients.stat
 
 from __future__ import annotations
 
-import json
 import os
-import sys
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from socketsuite.clients import terminal
 from socketsuite.clients.failed import Failed
-from socketsuite.clients.options import SECONDS, Target, epilog, json_option
+from socketsuite.clients.options import SECONDS, Target, epilog, json_option, pass_output
+from socketsuite.clients.output import Output
+
+if TYPE_CHECKING:
+    from socketsuite.clients.admin_talk import Show
 
 VARIABLE = "SOCKETSUITE_ADMIN"
-RUN = Path("/run/socketsuite")
-_PATTERNS = ("*.sock", "*/*.sock")
-_LONGEST_ANSWER = 64 << 20
-
-Show = Callable[[Mapping[str, Any]], None]
+RUN = Path("/run")
+# Not every *.sock: what is said to a chat's own socket is heard by people.
+_PATTERNS = ("socketsuite*/*admin.sock", "socketsuite*/*/*admin.sock")
 
 
 @click.command(
     epilog=epilog(
         [
-            "socketsuite status --admin /run/socketsuite/chat.sock",
-            "socketsuite status --watch",
-            "socketsuite status --json | jq '.connections[].peer'",
+            "socketsuite status",
+            "socketsuite status --admin /run/socketsuite/admin.sock --watch",
+            "socketsuite status --json | jq '.connections[]?.peer'",
             "socketsuite status --close 7",
         ],
         "no daemon answers there, or it refuses",
@@ -42,7 +43,8 @@ Show = Callable[[Mapping[str, Any]], None]
     "paths",
     multiple=True,
     metavar="PATH",
-    help=f"The daemon's admin socket; may be repeated. Else {VARIABLE}, else {RUN}/*.sock.",
+    help=f"The daemon's admin socket; may be repeated. Else {VARIABLE}, else"
+    f" {RUN}/socketsuite*/*admin.sock.",
 )
 @click.option(
     "--watch",
@@ -70,18 +72,23 @@ Show = Callable[[Mapping[str, Any]], None]
     help="How long connecting, and an answer, may take.",
 )
 @json_option
+@pass_output
 def status(
+    output: Output,
     paths: Sequence[str],
     watch: float | None,
     number: int | None,
     drain: bool,
     limit: int,
     timeout: float,
-    as_json: bool,
-) -> int:
+) -> None:
     """Show a daemon's listeners and connections; close one, or let the daemon finish.
 
-    The daemon was started with --admin PATH. With --json, one object a line.
+    The daemon was started with --admin PATH. Without a path, those in
+    /run/socketsuite*/ and $XDG_RUNTIME_DIR/socketsuite*/ are found.
+
+    Keys of --watch: q quits, s sorts by the next column, r reverses the order, the arrows,
+    PgUp, PgDn, Home and End scroll.
     """
     from socketsuite.clients.run import run
 
@@ -92,189 +99,124 @@ def status(
         names = ", ".join(found)
         raise click.UsageError(f"Several daemons are there: say which by --admin: {names}.")
     targets = [Target("", 0, path, None, timeout) for path in found]
+    output.peer = targets[0].peer if len(targets) == 1 else None
     if watch is not None:
         request = {"command": "watch", "interval": min(max(watch, 0.1), 60.0), "limit": limit}
-        return run(lambda reactor: _watch(reactor, targets[0], request, as_json))
-    if number is not None:
+        run(lambda reactor: _watch(reactor, targets[0], request, output), output)
+    elif number is not None:
         request = {"command": "close", "id": number}
-        return run(lambda reactor: _order(reactor, targets[0], request, as_json))
-    if drain:
-        return run(lambda reactor: _order(reactor, targets[0], {"command": "drain"}, as_json))
-    request = {"command": "status", "limit": limit}
-    return run(lambda reactor: _status(reactor, targets, request, as_json))
+        run(lambda reactor: _order(reactor, targets[0], request, output), output)
+    elif drain:
+        request = {"command": "drain"}
+        run(lambda reactor: _order(reactor, targets[0], request, output), output)
+    else:
+        request = {"command": "status", "limit": limit}
+        run(lambda reactor: _status(reactor, targets, request, output), output)
 
 
 def find(paths: Sequence[str], environ: Mapping[str, str], folder: Path) -> list[str]:
-    """Return the admin sockets: those said, else the variable's, else those in *folder*.
+    """Return the admin sockets: those said, else the variable's, else those that are found.
 
-    :raises click.UsageError: when there is none.
+    :param folder: ``/run``, where systemd makes each unit's RuntimeDirectory.
+    :raises Failed: when there is none.
     """
-    found = list(paths) or [one for one in environ.get(VARIABLE, "").split(":") if one]
+    said = list(paths) or [one for one in environ.get(VARIABLE, "").split(":") if one]
+    folders = [folder, *(Path(one) for one in [environ.get("XDG_RUNTIME_DIR", "")] if one)]
+    found = said or sorted({str(path) for each in folders for path in _sockets(each)})
     if not found:
-        found = sorted(str(one) for pattern in _PATTERNS for one in folder.glob(pattern))
-    if not found:
-        raise click.UsageError(
-            f"No admin socket: say --admin PATH or set {VARIABLE}; there is none in {folder}."
+        raise Failed(
+            f"No daemon's admin socket in {folder}/socketsuite*/: start the daemon with"
+            f" --admin PATH, and say the same --admin PATH here or in {VARIABLE}.",
+            "no-daemon",
         )
     return found
 
 
-class Answers:
-    """Cuts what the daemon sends into its objects, and hands each to *tell*."""
-
-    def __init__(self, tell: Show) -> None:
-        self._tell = tell
-        self._parts: list[bytes] = []
-        self._size = 0
-
-    def feed(self, data: bytes) -> None:
-        """Take the next chunk.
-
-        :raises ValueError: when this is no daemon's answer.
-        """
-        *ends, rest = data.split(b"\n")
-        for end in ends:
-            line, self._parts, self._size = b"".join([*self._parts, end]), [], 0
-            answer = json.loads(line)
-            if not isinstance(answer, dict):
-                raise ValueError("not an object")
-            self._tell(answer)
-        self._parts.append(rest)
-        self._size += len(rest)
-        if self._size > _LONGEST_ANSWER:
-            raise ValueError("too long")
-
-
-async def _talk(
-    reactor: Any, target: Target, request: Mapping[str, Any], tell: Show, *, go_on: bool
-) -> None:
-    """Send *request*, and hand every answer to *tell*; return after the first, or the end.
-
-    What *tell* raises is raised here.
-    """
-    from twisted.internet.defer import CancelledError, Deferred
-    from twisted.python.failure import Failure
-
-    from socketsuite.clients.dialing import StreamClient, check_end, dial
-    from socketsuite.clients.waiting import first_of
-
-    over: Deferred[Any] = Deferred()
-
-    def end(outcome: Any) -> None:
-        if not over.called:
-            over.callback(outcome)
-
-    def told(answer: Mapping[str, Any]) -> None:
-        if over.called:
-            return
-        if "error" in answer:
-            raise Failed(f"The daemon refuses: {answer['error']}")
-        tell(answer)
-        if patience.active():
-            patience.cancel()
-        if not go_on:
-            end(None)
-
-    def feed(data: bytes) -> None:
-        try:
-            answers.feed(data)
-        except ValueError:
-            end(Failure(Failed(f"{target} is no admin socket: its answer is not JSON")))
-        except Exception:  # noqa: BLE001 - raised again where it is awaited
-            end(Failure())
-
-    answers = Answers(told)
-    client: Any = StreamClient()
-    client.dataReceived = feed
-    await dial(reactor, target, client)
-    late = Failed(f"{target} does not answer within {target.timeout:g} s")
-    patience = reactor.callLater(target.timeout, lambda: end(Failure(late)))
-    try:
-        client.transport.write(json.dumps(request).encode() + b"\n")
-        # Cancelled by Ctrl-C, both end in a value: there is nobody left to tell.
-        ends = (each.addErrback(lambda failure: failure.value) for each in (client.gone, over))
-        reason, which = await first_of(*ends)
-        if which == 1:
-            if reason is not None:
-                raise reason
-            return
-        if isinstance(reason, CancelledError):
-            raise reason
-        check_end(target, client, reason)
-        if not go_on or patience.active():
-            raise Failed(f"{target} closed the connection without an answer")
-    finally:
-        if patience.active():
-            patience.cancel()
-        client.transport.abortConnection()
+def _sockets(folder: Path) -> Iterator[Path]:
+    for pattern in _PATTERNS:
+        for path in folder.glob(pattern):
+            try:
+                if path.is_socket():
+                    yield path
+            except OSError:  # not for us to look at; connecting says why
+                yield path
 
 
 async def _status(
-    reactor: Any, targets: Sequence[Target], request: Mapping[str, Any], as_json: bool
-) -> int:
-    """Show every daemon; those that cannot be asked are told of, and make the status 1."""
-    result = 0
+    reactor: Any, targets: Sequence[Target], request: Mapping[str, Any], output: Output
+) -> None:
+    """Show every daemon; those that cannot be asked are told of, and make it fail."""
+    from socketsuite.clients.admin_talk import talk
+
+    failed = 0
     for target in targets:
         try:
-            await _talk(reactor, target, request, _shower(as_json), go_on=False)
+            await talk(reactor, target, request, _shower(target, output))
         except Failed as error:
             if len(targets) == 1:
                 raise
-            click.echo(str(error), err=True)
-            result = 1
-    return result
+            failed += 1
+            if output.as_json:
+                output.row("status", peer=target.peer, error=error)
+            output.note(str(error))
+    if failed:
+        text = f"{failed} of {len(targets)} daemons could not be asked"
+        raise Failed(text, "no-daemon", silent=True)
 
 
-def _shower(as_json: bool) -> Show:
+def _shower(target: Target, output: Output) -> Show:
     """Return what shows one status on standard output, whatever that is."""
 
     def show(answer: Mapping[str, Any]) -> None:
+        if output.as_json:
+            output.row("status", peer=target.peer, **answer)
+            return
         from socketsuite.clients import status_view
 
-        if as_json:
-            click.echo(json.dumps(answer))
-        elif sys.stdout.isatty():
-            from rich.console import Console
+        if os.isatty(1):
+            from socketsuite.clients.columns import rendered
 
-            Console().print(status_view.tables(answer))
+            colour = terminal.is_capable(1)
+            for line in status_view.whole(answer, terminal.size(1)[0]):
+                output.line(rendered(line, colour=colour))
         else:
-            click.echo(status_view.plain(answer))
+            output.line(status_view.plain(answer))
 
     return show
 
 
-async def _order(reactor: Any, target: Target, request: Mapping[str, Any], as_json: bool) -> int:
+async def _order(reactor: Any, target: Target, request: Mapping[str, Any], output: Output) -> None:
+    from socketsuite.clients.admin_talk import talk
+
     def tell(answer: Mapping[str, Any]) -> None:
         closed = answer.get("closed")
-        words = "draining" if closed is None else f"closed {closed}"
-        click.echo(json.dumps(answer) if as_json else words)
+        if not output.as_json:
+            output.line("draining" if closed is None else f"closed {closed}")
+        elif closed is None:
+            output.row("draining", peer=target.peer)
+        else:
+            output.row("closed", peer=target.peer, id=closed)
 
-    await _talk(reactor, target, request, tell, go_on=False)
-    return 0
+    await talk(reactor, target, request, tell)
 
 
-async def _watch(reactor: Any, target: Target, request: Mapping[str, Any], as_json: bool) -> int:
-    def watching(show: Show) -> Coroutine[Any, Any, None]:
-        return _talk(reactor, target, request, show, go_on=True)
+async def _watch(reactor: Any, target: Target, request: Mapping[str, Any], output: Output) -> None:
+    from twisted.internet.defer import Deferred
 
-    if as_json or not sys.stdout.isatty():
-        await watching(_shower(as_json))
-        return 0
+    from socketsuite.clients.admin_talk import talk
 
-    from rich.console import Console
-    from rich.live import Live
+    quit_: Deferred[None] = Deferred()
 
-    from socketsuite.clients.status_view import tables
+    def watching(show: Show) -> Coroutine[Any, Any, bool]:
+        return talk(reactor, target, request, show, until=quit_)
 
-    console = Console()
-    before: Mapping[str, Any] | None = None
-    with Live(console=console, auto_refresh=False, screen=True) as live:
+    if output.as_json or not terminal.is_capable(1):
+        await watching(_shower(target, output))
+        return
+    from socketsuite.clients.status_watch import Watch
 
-        def show(answer: Mapping[str, Any]) -> None:
-            nonlocal before
-            live.update(tables(answer, before, console.height), refresh=True)
-            before = answer
-
-        await watching(show)
-    click.echo("The daemon has ended.", err=True)
-    return 0
+    screen = Watch(reactor, output, quit_)
+    with screen.on_screen():
+        ended = await watching(screen.show)
+    if ended:
+        output.note("The daemon has ended.")

@@ -1,4 +1,4 @@
-"""A daemon's status as columns for a pipe, and as tables for a person.
+"""A daemon's status as columns for a pipe, and as lines that fit a person's terminal.
 
 This module must not know where a status comes from; a value in it is never trusted to be
 fit for a terminal.
@@ -6,25 +6,54 @@ fit for a terminal.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from rich import box
-from rich.console import Group, RenderableType
-from rich.panel import Panel
-from rich.table import Table
 from rich.text import Text
 
+from socketsuite.clients.columns import Column, table
 from socketsuite.framing.printable import printable
 
 Status = Mapping[str, Any]
+Rates = Mapping[Any, tuple[float, float]]
 
 _HEADINGS = ("ID", "SERVICE", "TRANSPORT", "PEER", "AGE", "IN", "OUT", "QUEUED", "IDLE")
 _KEYS = ("id", "service", "transport", "peer", "age", "bytes_in", "bytes_out", "queued", "idle")
+_COLUMNS = (
+    Column("ID", 2, right=True),
+    Column("SERVICE", 6, cut=True),
+    Column("TRANSPORT", 7, cut=True),
+    Column("PEER", 0),
+    Column("AGE", 4, right=True),
+    Column("IN", 3, right=True),
+    Column("OUT", 3, right=True),
+    Column("QUEUED", 1, right=True),
+    Column("IDLE", 5, right=True),
+)
+_SERVICE_COLUMNS = (
+    Column("SERVICE", 0, cut=True),
+    Column("OPEN", 1, right=True),
+    Column("TOTAL", 4, right=True),
+    Column("REFUSED", 3, right=True),
+    Column("IN", 5, right=True),
+    Column("OUT", 5, right=True),
+    Column("QUEUED", 6, right=True),
+    Column("LISTENERS", 2),
+)
 _PROCESS_KEYS = ("pid", "state", "uptime", "version")
 _BUSY_QUEUE = 64 << 10
 _SLOW_LOOP = 0.1
-_FRAME_LINES = 12
+
+# What --watch can sort by: the heading, the key, and whether the largest comes first.
+ORDERS: tuple[tuple[str, str, bool], ...] = (
+    ("QUEUED", "queued", True),
+    ("IN", "bytes_in", True),
+    ("OUT", "bytes_out", True),
+    ("AGE", "age", True),
+    ("IDLE", "idle", True),
+    ("PEER", "peer", False),
+    ("ID", "id", False),
+)
 
 
 def plain(status: Status) -> str:
@@ -62,25 +91,56 @@ def _reasons(service: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def tables(status: Status, before: Status | None = None, height: int = 0) -> RenderableType:
-    """Return *status* for a terminal.
+def head(status: Status, rates: Rates, width: int) -> list[Text]:
+    """Return the process and its services, as lines of at most *width* cells."""
+    rows = [row for one in status["services"] for row in _service_rows(one, rates)]
+    headings, lines = table(_SERVICE_COLUMNS, rows, width)
+    summary = _summary(status["process"])
+    summary.truncate(width, overflow="ellipsis")
+    reasons = [Text(line, style="dim") for one in status["services"] for line in _reasons(one)]
+    for line in reasons:
+        line.truncate(width, overflow="ellipsis")
+    return [summary, Text(), headings, *lines, *reasons]
 
-    :param before: the status before it; rates are shown if there is one.
-    :param height: lines there are room for; 0 is no limit.
+
+def connections(
+    status: Status, rates: Rates, width: int, order: int = 0, *, backwards: bool = False
+) -> tuple[Text, list[Text]]:
+    """Return the headings and a line for each connection, of at most *width* cells.
+
+    :param order: the index in :data:`ORDERS` to sort by.
     """
-    rates = _rates(before, status)
-    reasons = [line for one in status["services"] for line in _reasons(one)]
-    parts = [
-        _services(status, rates),
-        *(Text(line, style="dim", overflow="ellipsis", no_wrap=True) for line in reasons),
-        _connections(status, rates, height - len(reasons) if height else 0),
-    ]
-    process = status["process"]
-    title = Text.assemble(
-        (f" {_safe(process['command'])} ", "bold"),
-        (f"pid {process['pid']} ", "dim"),
+    heading, key, falling = ORDERS[order]
+    known = sorted(
+        status["connections"],
+        key=lambda row: _sort_key(row, key, rates),
+        reverse=falling != backwards,
     )
-    return Panel(Group(_summary(process), *parts), title=title, title_align="left", box=box.ROUNDED)
+    headings, lines = table(_COLUMNS, [_connection_cells(row, rates) for row in known], width)
+    headings.highlight_words([heading], "reverse")
+    left_out = status["total"] - len(known)
+    if not status["total"]:
+        return Text("nobody is connected", style="dim"), []
+    if left_out:
+        more = Text(f"and {left_out} more", style="dim")
+        more.truncate(width, overflow="ellipsis")
+        lines.append(more)
+    return headings, lines
+
+
+def _sort_key(row: Status, key: str, rates: Rates) -> Any:
+    if key == "peer":
+        return str(row["peer"])
+    rate = rates.get(row["id"])
+    if rate is not None and key in ("bytes_in", "bytes_out"):
+        return rate[key == "bytes_out"]
+    return row[key] if row[key] is not None else -1
+
+
+def whole(status: Status, width: int) -> list[Text]:
+    """Return everything in *status* as lines of at most *width* cells."""
+    headings, lines = connections(status, {}, width)
+    return [*head(status, {}, width), Text(), headings, *lines]
 
 
 def _summary(process: Mapping[str, Any]) -> Text:
@@ -88,62 +148,41 @@ def _summary(process: Mapping[str, Any]) -> Text:
     recent = process["loop_delay"]["recent"]
     return Text.assemble(
         ("● ", "green" if serving else "yellow"),
+        (_safe(process["command"]), "bold"),
+        " ",
         (_safe(process["state"]), "bold green" if serving else "bold yellow"),
-        f"   up {duration(process['uptime'])}   loop delay ",
+        f"  up {duration(process['uptime'])}  loop delay ",
         (f"{recent * 1000:.1f} ms", "red" if recent >= _SLOW_LOOP else ""),
-        (f"   version {_safe(process['version'])}", "dim"),
+        (f"  pid {process['pid']}  version {_safe(process['version'])}", "dim"),
     )
 
 
-def _services(status: Status, rates: Mapping[Any, tuple[float, float]]) -> Table:
-    table = _table(("SERVICE", "LISTENERS"), ("OPEN", "TOTAL", "REFUSED", "IN", "OUT", "QUEUED"))
-    for one in status["services"]:
-        listeners = "\n".join(_listener(each) for each in one["listeners"])
-        refused = sum(one["refused"].values())
-        table.add_row(
-            Text(_safe(one["name"]), style="bold"),
-            Text(listeners or "none", style="cyan" if listeners else "dim"),
-            str(one["open"]),
-            str(one["opened"]),
-            Text(str(refused), style="yellow" if refused else "dim"),
-            *_traffic(one, rates.get(one["name"])),
-            _queue(one["queued"]),
-        )
-    return table
+def _service_rows(one: Mapping[str, Any], rates: Rates) -> list[list[Text]]:
+    refused = sum(one["refused"].values())
+    numbers = [
+        Text(str(one["open"])),
+        Text(str(one["opened"])),
+        Text(str(refused), style="yellow" if refused else "dim"),
+        *_traffic(one, rates.get(one["name"])),
+        _queue(one["queued"]),
+    ]
+    listeners = [Text(_listener(each), style="cyan") for each in one["listeners"]]
+    first, *others = listeners or [Text("none", style="dim")]
+    blank = [Text() for _ in (None, *numbers)]
+    rows = [[Text(_safe(one["name"]), style="bold"), *numbers, first]]
+    return rows + [[*blank, each] for each in others]
 
 
-def _connections(
-    status: Status, rates: Mapping[Any, tuple[float, float]], height: int
-) -> RenderableType:
-    rows: Sequence[Mapping[str, Any]] = status["connections"]
-    if height:
-        listeners = sum(max(1, len(one["listeners"])) for one in status["services"])
-        rows = rows[: max(1, height - listeners - _FRAME_LINES)]
-    if not status["total"]:
-        return Text("nobody is connected", style="dim")
-    table = _table(_HEADINGS[:4], _HEADINGS[4:])
-    for row in rows:
-        idle = row["idle"]
-        table.add_row(
-            Text(str(row["id"]), style="bold"),
-            *(Text(_safe(row[key])) for key in ("service", "transport", "peer")),
-            duration(row["age"]),
-            *_traffic(row, rates.get(row["id"])),
-            _queue(row["queued"]),
-            Text("-" if idle is None else duration(idle), style="dim"),
-        )
-    left_out = status["total"] - len(rows)
-    more = Text(f"and {left_out} more", style="dim")
-    return Group(table, *([more] if left_out else []))
-
-
-def _table(words: Iterable[str], numbers: Iterable[str]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, header_style="bold", expand=True)
-    for word in words:
-        table.add_column(word, overflow="fold")
-    for number in numbers:
-        table.add_column(number, justify="right", no_wrap=True)
-    return table
+def _connection_cells(row: Mapping[str, Any], rates: Rates) -> list[Text]:
+    idle = row["idle"]
+    return [
+        Text(str(row["id"]), style="bold"),
+        *(Text(_safe(row[key])) for key in ("service", "transport", "peer")),
+        Text(duration(row["age"])),
+        *_traffic(row, rates.get(row["id"])),
+        _queue(row["queued"]),
+        Text("-" if idle is None else duration(idle), style="dim"),
+    ]
 
 
 def _traffic(row: Mapping[str, Any], rate: tuple[float, float] | None) -> list[Text]:
@@ -153,7 +192,7 @@ def _traffic(row: Mapping[str, Any], rate: tuple[float, float] | None) -> list[T
     return [Text(f"{size(each)}/s", style="green" if each else "dim") for each in rate]
 
 
-def _rates(before: Status | None, now: Status) -> dict[Any, tuple[float, float]]:
+def rates_of(before: Status | None, now: Status) -> dict[Any, tuple[float, float]]:
     """Return bytes in and out a second, by connection id and by service name."""
     if before is None:
         return {}

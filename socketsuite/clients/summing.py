@@ -15,8 +15,9 @@ from twisted.internet.interfaces import IDelayedCall
 
 from socketsuite.clients.dialing import NoServer, StreamClient, check_end, dial
 from socketsuite.clients.options import Target
+from socketsuite.clients.output import Output
 from socketsuite.clients.waiting import first_of
-from socketsuite.framing.integers import IntegerFramer, Width
+from socketsuite.framing.integers import IntegerFramer, Width, encode
 
 _FIRST_AFTER = 1.5
 
@@ -25,7 +26,7 @@ _FIRST_AFTER = 1.5
 class Plan:
     """What to send, and when to end.
 
-    :ivar integers: already encoded.
+    :ivar integers: that fit *width*.
     :ivar every: seconds between two of them, or 0 for all at once.  The first goes after
         one and a half of it, so that none coincides with a server's own timer, which
         began at the same moment.
@@ -33,7 +34,7 @@ class Plan:
     """
 
     width: Width
-    integers: Sequence[bytes]
+    integers: Sequence[int]
     every: float
     sums: int | None
 
@@ -56,8 +57,11 @@ class _Summing(StreamClient):
         if self._plan.every:
             self._wait()
         else:
-            self.transport.write(b"".join(self._plan.integers))
+            self.transport.write(b"".join(map(self._encoded, self._plan.integers)))
             self._sent = len(self._plan.integers)
+
+    def _encoded(self, number: int) -> bytes:
+        return encode(number, self._plan.width, "close")
 
     def _wait(self) -> None:
         # From the start, not from the last one: delays must not add up.
@@ -66,7 +70,7 @@ class _Summing(StreamClient):
 
     def _send(self) -> None:
         self._timer = None
-        self.transport.write(self._plan.integers[self._sent])
+        self.transport.write(self._encoded(self._plan.integers[self._sent]))
         self._sent += 1
         if self._sent < len(self._plan.integers):
             self._wait()
@@ -90,21 +94,26 @@ class _Summing(StreamClient):
 
 
 async def accumulate_with(
-    reactor: Any, target: Target, plan: Plan, show: Callable[[int, float], None]
+    reactor: Any,
+    target: Target,
+    plan: Plan,
+    report: Output,
+    show: Callable[[int, float], None],
 ) -> int:
     """Carry out *plan*; return how many sums came.
 
+    :param report: is told who the peer is.
     :param show: called with each sum and the seconds since the connect.
     :raises NoServer: when there is none, or it went away before the plan was through.
     """
     client = _Summing(reactor, plan, show)
-    await dial(reactor, target, client)
+    report.peer = await dial(reactor, target, client)
     client.start()
     reason, index = await first_of(client.enough, client.gone)
     if index == 1:
         check_end(target, client, reason)
         if plan.sums is None:
-            raise NoServer(target, "it closed before the last integer")
+            raise NoServer(target, "it closed before the last integer", "closed")
     else:
         await client.gone
     return client.seen

@@ -6,16 +6,23 @@ This module must not know how datagrams travel; see :mod:`socketsuite.clients.da
 from __future__ import annotations
 
 import base64
-import json
+import os
 import socket
-import sys
 from collections.abc import Sequence
 from typing import Any
 
 import click
 
 from socketsuite.clients.datagram_socket import SocketChoice
-from socketsuite.clients.options import bare_host, epilog, json_option, port_number
+from socketsuite.clients.options import (
+    Seconds,
+    bare_host,
+    epilog,
+    host_and_port,
+    json_option,
+    pass_output,
+)
+from socketsuite.clients.output import Output
 from socketsuite.framing.printable import printable
 
 _DEFAULT_PORT = 9000
@@ -27,7 +34,8 @@ def _bind_address(_context: Any, _option: Any, text: str | None) -> tuple[str, i
     if text is None:
         return None
     host, colon, port = text.rpartition(":")
-    if not colon or not (port.isascii() and port.isdigit() and int(port) <= 65535):
+    digits = port.isascii() and port.isdigit() and len(port) <= 5
+    if not colon or not digits or int(port) > 65535:
         raise click.BadParameter("give ADDR:PORT, such as 0.0.0.0:9000 or [::]:9000.")
     return bare_host(host) if host else "", int(port)
 
@@ -49,7 +57,7 @@ def _bind_address(_context: Any, _option: Any, text: str | None) -> tuple[str, i
 @click.option("--connect", is_flag=True, help="Hear HOST PORT only, and its refusals.")
 @click.option(
     "--wait",
-    type=click.FloatRange(min=0),
+    type=Seconds(or_none=True),
     default=1.0,
     show_default=True,
     metavar="SECONDS",
@@ -77,15 +85,17 @@ def _bind_address(_context: Any, _option: Any, text: str | None) -> tuple[str, i
 @click.option("--recv-buffer", type=_BYTES, metavar="BYTES", help="The kernel's, for answers.")
 @click.option("--send-buffer", type=_BYTES, metavar="BYTES", help="The kernel's, for sending.")
 @json_option
+@pass_output
 def udp(
+    output: Output,
+    /,
     address: Sequence[str],
     data: Sequence[str],
     wait: float,
     count: int | None,
     family: int | None,
-    as_json: bool,
     **options: Any,
-) -> int:
+) -> None:
     """Send each line typed as one datagram, show the answers, one per line.
 
     LF (or CR LF) ends a line and is not sent; an empty line is an empty datagram. Without
@@ -96,44 +106,43 @@ def udp(
     from socketsuite.clients.datagrams import Exchange, exchange
     from socketsuite.clients.run import run
 
-    if len(address) > 2:
-        raise click.UsageError(f"Got an unexpected argument: {address[2]}.")
+    host, port = host_and_port(address, _DEFAULT_PORT, "udp")
     if options["source"] is not None and not options["join_group"]:
         raise click.UsageError("--source needs --join-group.")
     choice = SocketChoice(**options)
     plan = Exchange(
-        host=bare_host(address[0]) if address else "localhost",
-        port=port_number(address[1]) if len(address) > 1 else _DEFAULT_PORT,
+        host=host,
+        port=port,
         family=family or 0,
         choice=choice,
-        datagram=[part.encode("utf-8", "surrogateescape") for part in data] or None,
+        datagram=[os.fsencode(part) for part in data] or None,
         wait=wait,
         count=count,
     )
+    output.peer = plan.peer
+    output.totals |= {"sent": 0, "answers": 0}
 
     def show(answer: bytes, sender: str) -> None:
-        if as_json:
-            click.echo(json.dumps(_row(answer, sender)))
+        if output.as_json:
+            output.row("answer", peer=sender, bytes=len(answer), **_content(answer))
         else:
-            _show_line(answer, None if choice.connect else sender)
+            _show_line(output, answer, None if choice.connect else sender)
 
-    async def work(reactor: Any) -> int:
-        await exchange(reactor, plan, show)
-        return 0
+    async def work(reactor: Any) -> None:
+        await exchange(reactor, plan, show, output.totals)
 
-    return run(work)
+    run(work, output)
 
 
-def _row(answer: bytes, sender: str) -> dict[str, Any]:
-    row: dict[str, Any] = {"event": "answer", "peer": sender, "bytes": len(answer)}
+def _content(answer: bytes) -> dict[str, Any]:
     try:
-        return {**row, "text": answer.decode()}
+        return {"text": answer.decode()}
     except UnicodeDecodeError:
-        return {**row, "base64": base64.b64encode(answer).decode()}
+        return {"base64": base64.b64encode(answer).decode()}
 
 
-def _show_line(answer: bytes, sender: str | None) -> None:
+def _show_line(output: Output, answer: bytes, sender: str | None) -> None:
     line = answer.removesuffix(b"\n")
-    if sys.stdout.isatty():
+    if os.isatty(1):
         line = printable(line)
-    click.echo((f"{sender} ".encode() if sender else b"") + line)
+    output.line((f"{sender} ".encode() if sender else b"") + line)

@@ -15,11 +15,11 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.task import LoopingCall
 
 from socketsuite.clients.descriptors import InputDescriptor
-from socketsuite.clients.dialing import StreamClient, cause_text, dial
-from socketsuite.clients.failed import Failed, os_cause
+from socketsuite.clients.dialing import StreamClient, cause_of, dial
+from socketsuite.clients.failed import Code, Failed, os_cause
 from socketsuite.clients.options import Target
+from socketsuite.clients.output import Output
 from socketsuite.clients.waiting import first_of
-from socketsuite.observe.addresses import address_text
 
 _REDRAW_SECONDS = 0.1
 
@@ -33,7 +33,6 @@ class Sent:
     :ivar confirmed: whether the server closed its side in time.
     """
 
-    peer: str
     bytes: int
     seconds: float
     confirmed: bool
@@ -44,6 +43,7 @@ async def upload(
     target: Target,
     descriptor: int,
     size: int | None,
+    report: Output,
     *,
     close_timeout: float,
     show_progress: bool,
@@ -51,28 +51,33 @@ async def upload(
     """Send what *descriptor* holds; half-close; wait *close_timeout* seconds for the end.
 
     :param size: how many bytes that will be, if it is known.
+    :param report: is told who the peer is, and how many bytes were handed to the kernel.
     :raises NoServer: when there is no server.
     :raises Failed: when the connection is lost, or the file cannot be read.
     """
+    report.totals |= {"bytes": 0, "confirmed": False}
     client = StreamClient()
-    await dial(reactor, target, client)
+    report.peer = await dial(reactor, target, client)
     began = reactor.seconds()
-    peer = address_text(client.transport.getPeer())
     read: Deferred[OSError | None] = Deferred()
     source = InputDescriptor(reactor, descriptor, client.transport.write, read.callback)
     client.transport.registerProducer(source, True)
     source.resumeProducing()
-    with _progress(reactor, source, size, show_progress):
-        ended, index = await first_of(read, client.gone)
-    if index != 0:
-        raise _lost(target, source, cause_text(ended, client))
-    if ended is not None:
-        client.transport.abortConnection()
-        raise Failed(f"cannot read the file: {os_cause(ended)}")
-    client.transport.unregisterProducer()
-    client.transport.loseWriteConnection()
-    confirmed = await _closed(reactor, client, target, source, close_timeout)
-    return Sent(peer, source.taken, reactor.seconds() - began, confirmed)
+    try:
+        with _progress(reactor, source, size, show_progress):
+            ended, index = await first_of(read, client.gone)
+        if index != 0:
+            raise _lost(target, source, *cause_of(ended, client))
+        if ended is not None:
+            client.transport.abortConnection()
+            raise Failed(f"cannot read the file: {os_cause(ended)}", "input")
+        client.transport.unregisterProducer()
+        client.transport.loseWriteConnection()
+        confirmed = await _closed(reactor, client, target, source, close_timeout)
+        source.delivered = source.taken
+    finally:
+        report.totals["bytes"] = source.delivered
+    return Sent(source.taken, reactor.seconds() - began, confirmed)
 
 
 async def _closed(
@@ -87,13 +92,13 @@ async def _closed(
         return False
     timer.cancel()
     if not isinstance(reason, ConnectionDone):
-        raise _lost(target, source, cause_text(reason, client))
+        raise _lost(target, source, *cause_of(reason, client))
     return True
 
 
-def _lost(target: Target, source: InputDescriptor, cause: str) -> Failed:
+def _lost(target: Target, source: InputDescriptor, cause: str, code: Code) -> Failed:
     handed = f"{source.delivered:,} bytes had been handed to the kernel"
-    return Failed(f"Connection to {target} lost after {handed}: {cause}")
+    return Failed(f"Connection to {target} lost after {handed}: {cause}", code)
 
 
 @contextmanager

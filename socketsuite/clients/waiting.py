@@ -7,9 +7,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred, DeferredList, FirstError
 
 
-def first_of(*events: Deferred[Any]) -> Deferred[tuple[Any, int]]:
-    """Return a Deferred of the first event's result, and its index; none of them may fail."""
-    return DeferredList(events, fireOnOneCallback=True)
+async def first_of(*events: Deferred[Any]) -> tuple[Any, int]:
+    """Return the first event's result, and its index.
+
+    The first failure is raised; later ones, and those of a cancellation, are nobody's.
+    """
+    either = DeferredList(events, fireOnOneCallback=True, fireOnOneErrback=True, consumeErrors=True)
+    try:
+        result, index = await either
+    except FirstError as error:
+        error.subFailure.raiseException()
+        raise  # never reached: the line above raises
+    return result, index

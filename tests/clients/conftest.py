@@ -70,7 +70,7 @@ def start(serve: Serve) -> Iterator[Start]:
     def begin(*arguments: object, **more: Any) -> subprocess.Popen:
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         process = subprocess.Popen(
-            [*COMMAND, *map(str, arguments)], env=_environment(None), **{**pipes, **more}
+            [*COMMAND, *map(str, arguments)], **{"env": _environment(None), **pipes, **more}
         )
         started.append(process)
         return process

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import struct
 
 import pytest
 
 from tests.clients.conftest import Client, Serve
+from tests.clients.contract import read
 from tests.clients.servers import swallow
 
 
@@ -56,10 +56,11 @@ def test_the_first_goes_after_one_and_a_half_periods(client: Client, serve: Serv
     port = serve(Accumulator()).port
     options = ("--json", "--every", "0.2", "--count", "3", "--sums", "3")
     done = client("accumulate", *options, "localhost", port)
-    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    rows, result = read(done.stdout)
+    assert (result["status"], result["sums"]) == (0, 3)
     assert [(row["event"], row["value"]) for row in rows] == [("sum", 0), ("sum", 1), ("sum", 3)]
     for row, due in zip(rows, (0.3, 0.5, 0.7), strict=True):
-        assert due <= row["at"] < due + 1
+        assert due <= row["duration"] < due + 1
 
 
 @pytest.mark.parametrize(("given", "typed"), [("5,7,-3", b""), ("-", b"5 7\n-3\n")])

@@ -27,7 +27,7 @@ def test_every_help_has_examples_and_every_exit_status(client: Client, command: 
     assert done.returncode == 0
     assert "  Examples:\n    " in text
     statuses = text.partition("Exit status:\n")[2].split("\n")
-    assert [line.split()[0] for line in statuses if line] == ["0", "1", "2", "130"]
+    assert [line.split()[0] for line in statuses if line] == ["0", "1", "2", "130", "143"]
 
 
 def test_version_is_the_package_s(client: Client) -> None:
@@ -54,7 +54,7 @@ def test_help_imports_neither_twisted_nor_rich(arguments: list[str]) -> None:
     ("command", "arguments", "complaint"),
     [
         ("", "frob", "No such command 'frob'."),
-        ("connect", "localhost 99999", "'99999' is not a port (1-65535)."),
+        ("connect", "localhost 99999", "'99999' is not a port (1-65535), nor a"),
         ("connect", "localhost 1 2", "Got an unexpected argument: 2."),
         ("connect", "--unix /x localhost", "Give --unix PATH or HOST PORT, not both."),
         ("connect", "--timeout 0 localhost", "Invalid value for '--timeout': 0.0 is not in"),

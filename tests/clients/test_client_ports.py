@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterator
@@ -11,12 +10,12 @@ from typing import Any
 
 import psutil
 import pytest
-from click.testing import CliRunner
 
-from socketsuite.clients.ports import ports
+from socketsuite.clients.command import main
 from socketsuite.clients.socket_table import service_name
 from socketsuite.testing import Daemon
 from tests.clients.conftest import Client
+from tests.clients.contract import read
 
 
 @pytest.fixture
@@ -31,7 +30,8 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
 def rows_of(client: Client, daemon: Daemon, *options: str) -> list[dict[str, Any]]:
     done = client("ports", "--json", *options)
     assert done.returncode == 0, done.stderr
-    rows: list[dict[str, Any]] = json.loads(done.stdout)
+    rows, result = read(done.stdout)
+    assert result["sockets"] == len(rows)
     return [row for row in rows if row["pid"] == daemon.process.pid]
 
 
@@ -56,9 +56,9 @@ def test_a_connection_is_shown_with_both_its_ends(client: Client, daemon: Daemon
         connection.recv(1)
         host, port = connection.getsockname()
         rows = rows_of(client, daemon, "--tcp")
-    remotes = {row["remote"]: row["state"] for row in rows}
+    remotes = {row["peer"]: row["state"] for row in rows}
     assert remotes.pop(f"{host}:{port}") == "ESTABLISHED"
-    assert set(remotes) == {""}
+    assert set(remotes) == {None}
 
 
 def test_the_filters_add_up(client: Client, daemon: Daemon) -> None:
@@ -82,21 +82,30 @@ def test_a_pipe_gets_plain_aligned_columns(client: Client, daemon: Daemon) -> No
 
 def test_all_shows_other_processes_too(client: Client, serve: Any) -> None:
     port = serve(lambda _: None).port
-    rows = json.loads(client("ports", "--all", "--listening", "--json").stdout)
+    rows, _ = read(client("ports", "--all", "--listening", "--json").stdout)
     found = [row for row in rows if row["local"] == f"127.0.0.1:{port}"]
     assert [row["pid"] for row in found] == [os.getpid()]
 
 
-def test_what_other_users_hide_is_said(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_other_users_hide_is_said(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
     def refuse(process: psutil.Process) -> int:
         raise psutil.AccessDenied(process.pid)
 
     monkeypatch.setattr(psutil.Process, "num_fds", refuse)
-    done = CliRunner().invoke(ports, ["--json"], standalone_mode=False)
-    assert json.loads(done.stdout)
-    assert re.fullmatch(
-        r"hidden from you, ask as root: the sockets of \d+ process\(es\)\n", done.stderr
-    )
+    with pytest.raises(SystemExit, match="0"):
+        main(["ports"])
+    told = capfdbinary.readouterr()
+    assert told.out
+    pattern = rb"hidden from you, ask as root: the sockets of \d+ process\(es\)\n"
+    assert re.fullmatch(pattern, told.err)
+    with pytest.raises(SystemExit, match="0"):
+        main(["ports", "--json"])
+    told = capfdbinary.readouterr()
+    _, result = read(told.out)
+    assert result["hidden"] >= 1
+    assert told.err == b""
 
 
 @pytest.mark.parametrize(

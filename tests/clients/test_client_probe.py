@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import socket
 from pathlib import Path
 
 from tests.clients.conftest import Authority, Client, Serve
+from tests.clients.contract import read
 from tests.clients.servers import free_port, swallow
 
 
@@ -74,15 +74,12 @@ def test_tls_is_open_only_when_verified(client: Client, serve: Serve, authority:
 def test_json_is_one_object_per_line(client: Client, serve: Serve) -> None:
     open_port, closed = serve(swallow).port, free_port()
     done = client("probe", "--json", "127.0.0.1", open_port, closed)
-    rows = [json.loads(line) for line in done.stdout.splitlines()]
-    assert all(0 <= row.pop("seconds") < 10 for row in rows)
-    event, host = "probed", "127.0.0.1"
-    assert rows == [
-        {"event": event, "where": f"{host}:{open_port}", "state": "open", "reason": ""},
-        {
-            "event": event,
-            "where": f"{host}:{closed}",
-            "state": "closed",
-            "reason": "connection refused",
-        },
+    rows, result = read(done.stdout)
+    assert [(row["event"], row["peer"], row["state"]) for row in rows] == [
+        ("port", f"127.0.0.1:{open_port}", "open"),
+        ("port", f"127.0.0.1:{closed}", "closed"),
     ]
+    assert all(0 <= row["duration"] < 10 for row in rows)
+    assert [row["error"] and row["error"]["code"] for row in rows] == [None, "refused"]
+    assert (result["open"], result["closed"], result["filtered"]) == (1, 1, 0)
+    assert result["error"]["code"] == "not-open"

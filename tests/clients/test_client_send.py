@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import socket
@@ -11,6 +10,7 @@ import threading
 from pathlib import Path
 
 from tests.clients.conftest import Authority, Client, Serve, Start
+from tests.clients.contract import read
 from tests.clients.servers import PATIENCE, free_port, goodbye
 
 
@@ -45,8 +45,9 @@ def test_a_file_arrives_whole_and_is_confirmed(
 def test_standard_input_can_be_sent(client: Client, serve: Serve) -> None:
     sink = Sink()
     done = client("send", "--json", "127.0.0.1", serve(sink).port, "-", input=b"x" * 100_000)
-    row = json.loads(done.stdout)
-    assert (row["event"], row["bytes"], row["confirmed"]) == ("sent", 100_000, True)
+    rows, result = read(done.stdout)
+    assert (rows, result["bytes"], result["confirmed"]) == ([], 100_000, True)
+    assert result["bytes_per_second"] > 0
     assert (done.returncode, done.stderr, sink.size) == (0, b"", 100_000)
 
 
@@ -137,12 +138,17 @@ def test_json_errors_are_one_object_on_standard_output(client: Client) -> None:
     done = client("send", "--json", "localhost", port, "/dev/null")
     assert (done.returncode, done.stderr) == (1, b"")
     message = f"No server at localhost {port}: connection refused"
-    assert json.loads(done.stdout) == {"event": "error", "message": message}
+    _, result = read(done.stdout)
+    assert result["error"] == {"code": "refused", "message": message}
+    assert (result["bytes"], result["confirmed"]) == (0, False)
 
 
 def test_a_terminal_shows_a_progress_bar(start: Start, serve: Serve) -> None:
     ours, theirs = os.openpty()
-    process = start("send", "localhost", serve(Sink()).port, "/dev/null", stderr=theirs)
+    environment = {**os.environ, "TERM": "xterm"}
+    process = start(
+        *("send", "localhost", serve(Sink()).port, "/dev/null"), stderr=theirs, env=environment
+    )
     assert process.wait(PATIENCE) == 0
     shown = os.read(ours, 1 << 16).decode()
     os.close(ours)

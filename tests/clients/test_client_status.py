@@ -8,13 +8,14 @@ import socket
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
-from rich.console import Console
 
-from socketsuite.clients.status import Answers, find
-from socketsuite.clients.status_view import duration, plain, size, tables
+from socketsuite.clients.admin_talk import Answers
+from socketsuite.clients.failed import Failed
+from socketsuite.clients.status import find
+from socketsuite.clients.status_view import duration, plain, rates_of, size, whole
 from tests.clients.conftest import Client, Serve, Start
+from tests.clients.contract import read
 
 CONNECTION = {
     "id": 7,
@@ -104,7 +105,10 @@ def test_a_pipe_gets_exact_numbers_in_columns(client: Client, serve: Serve, path
 def test_json_is_what_the_daemon_said(client: Client, serve: Serve, path: str) -> None:
     serve(Admin(STATUS), **at(path))
     done = client("status", "--json", env={"SOCKETSUITE_ADMIN": path})
-    assert json.loads(done.stdout) == STATUS
+    ((row,), result) = read(done.stdout)
+    assert {key: row[key] for key in STATUS} == STATUS
+    assert (row["event"], row["peer"]) == ("status", f"unix:{path}")
+    assert (result["peer"], result["status"]) == (f"unix:{path}", 0)
 
 
 @pytest.mark.parametrize(
@@ -161,7 +165,8 @@ def test_a_watch_ends_with_the_daemon(client: Client, serve: Serve, path: str) -
     serve(admin, **at(path))
     done = client("status", "--admin", path, "--json", "--watch", "0.5")
     assert done.returncode == 0
-    assert [json.loads(line) for line in done.stdout.splitlines()] == [STATUS, STATUS]
+    rows, _ = read(done.stdout)
+    assert [{key: row[key] for key in STATUS} for row in rows] == [STATUS, STATUS]
     assert admin.requests == [{"command": "watch", "interval": 0.5, "limit": 1000}]
 
 
@@ -182,15 +187,20 @@ def test_two_orders_at_once_are_a_usage_error(client: Client, path: str) -> None
     assert b"one of --watch, --close and --drain" in done.stderr
 
 
-def test_the_socket_is_said_or_in_the_variable_or_in_the_folder(tmp_path: Path) -> None:
-    (tmp_path / "chat").mkdir()
-    for name in ("a.sock", "chat/admin.sock"):
-        (tmp_path / name).touch()
+def test_the_socket_is_said_or_in_the_variable_or_where_a_unit_has_it(tmp_path: Path) -> None:
+    found = ["socketsuite/admin.sock", "socketsuite/chat/admin.sock", "socketsuite-echo/admin.sock"]
+    others = ["socketsuite-chat/chat.sock", "elsewhere/admin.sock"]
+    for name in (*found, *others):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.bind(str(tmp_path / name))
+    (tmp_path / "socketsuite-chat" / "no-admin.sock").touch()
     assert find(["x"], {"SOCKETSUITE_ADMIN": "y"}, tmp_path) == ["x"]
     assert find([], {"SOCKETSUITE_ADMIN": "y:z"}, tmp_path) == ["y", "z"]
-    everything = [str(tmp_path / "a.sock"), str(tmp_path / "chat/admin.sock")]
-    assert find([], {}, tmp_path) == everything
-    with pytest.raises(click.UsageError, match="--admin PATH"):
+    assert find([], {}, tmp_path) == sorted(str(tmp_path / name) for name in found)
+    own = {"XDG_RUNTIME_DIR": str(tmp_path)}
+    assert find([], own, tmp_path / "none") == find([], {}, tmp_path)
+    with pytest.raises(Failed, match="--admin PATH"):
         find([], {}, tmp_path / "none")
 
 
@@ -213,11 +223,8 @@ def test_an_answer_without_an_end_is_not_kept() -> None:
         answers.feed(chunk)
 
 
-def shown(*arguments: Any) -> str:
-    console = Console(width=120, force_terminal=True, color_system=None)
-    with console.capture() as capture:
-        console.print(tables(*arguments))
-    return capture.get()
+def shown(status: Any, width: int = 120) -> str:
+    return "\n".join(line.plain for line in whole(status, width))
 
 
 def test_a_person_gets_units_and_what_is_left_out() -> None:
@@ -226,15 +233,11 @@ def test_a_person_gets_units_and_what_is_left_out() -> None:
         assert words in text
 
 
-def test_a_second_status_shows_rates() -> None:
+def test_a_second_status_gives_rates() -> None:
     later = {**STATUS, "process": {**STATUS["process"], "uptime": 102.0}}
     later["connections"] = [{**CONNECTION, "bytes_in": 2048 + 4096}]
-    assert "2.0 KiB/s" in shown(later, STATUS)
-
-
-def test_no_more_rows_than_there_is_room_for() -> None:
-    many = {**STATUS, "connections": [CONNECTION] * 500, "total": 500}
-    assert len(shown(many, None, 24).splitlines()) <= 24
+    assert rates_of(STATUS, later) == {"echo": (0.0, 0.0), 7: (2048.0, 0.0)}
+    assert rates_of(None, later) == {}
 
 
 def test_nothing_in_a_status_commands_the_terminal() -> None:
