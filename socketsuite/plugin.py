@@ -17,7 +17,7 @@ when the command is really used.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import IServiceMaker
@@ -43,19 +43,30 @@ class ServicePlugin:
         is also served over UDP, on the same port number.
     :param port: the default port, 0–65535; 0 lets the kernel choose.
     :param description: one line for ``twistd --help``.
-    :param udp: whether it is served over UDP.  ``None`` looks at the target: a class that
-        has ``buildDatagramProtocol``, or a function that is declared to return one (``->``).
-        A function that returns such a factory and does not say so beforehand is refused.
+    :param udp: whether it is served over UDP.  ``None`` looks for ``buildDatagramProtocol`` at
+        the target: a class, or what a function is declared to return (``->``).  A function that
+        declares nothing is called before any socket is bound, and what it returns is looked at.
+    :param defaults: other defaults for the daemon around it, by the keys of a TOML file, as
+        ``{"send-queue": "4M", "transport": "twisted"}``.  Flags, variables and files still
+        come first.
     """
 
     def __init__(
-        self, name: str, target: str, *, port: int, description: str, udp: bool | None = None
+        self,
+        name: str,
+        target: str,
+        *,
+        port: int,
+        description: str,
+        udp: bool | None = None,
+        defaults: Mapping[str, Any] | None = None,
     ) -> None:
         self.tapname = name
         self.target = target
         self.port = port
         self.description = description
         self.udp = udp
+        self.defaults = dict(defaults or {})
 
     def load(self) -> Callable[..., Any]:
         """Import and return the factory's class, or what else makes it.

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from twisted.internet.protocol import ServerFactory
 
@@ -129,3 +130,42 @@ def test_the_plugins_own_port_is_used_where_nobody_says_where_to_listen(tmp_path
     unix = configure(plugin, flags={"unix": str(tmp_path / "socket")}, environ={})
     assert unsaid.listen.port == (9100,)
     assert unix.listen.port == ()
+
+
+def test_a_plugin_brings_defaults_of_its_own_for_the_daemon() -> None:
+    plugin = ServicePlugin(
+        "acme-test",
+        "tests.test_plugin:ServerFactory",
+        port=9100,
+        description="A test",
+        defaults={"send-queue": "4M", "transport": "twisted", "idle-timeout": 5},
+    )
+    configured = configure(plugin, flags={"idle_timeout": "7"}, environ={})
+    assert configured.limits.send_queue == 4 << 20
+    assert configured.listen.transport == "twisted"
+    assert configured.limits.idle_timeout == 7.0
+    command = plugin.options().command()
+    shown = command.get_help(click.Context(command))
+    assert "[default: 4M]" in shown
+
+
+@pytest.mark.parametrize(
+    ("defaults", "words"),
+    [
+        ({"send-quue": "4M"}, "did you mean 'send-queue'"),
+        ({"port": 9}, "no setting of every daemon"),
+        ({"send-queue": "much"}, "a number of bytes"),
+    ],
+)
+def test_wrong_defaults_are_told_to_the_plugins_author(
+    defaults: dict[str, Any], words: str
+) -> None:
+    plugin = ServicePlugin(
+        "acme-test",
+        "tests.test_plugin:ServerFactory",
+        port=9100,
+        description="A test",
+        defaults=defaults,
+    )
+    with pytest.raises(DeclarationError, match=words):
+        configure(plugin, flags={}, environ={})

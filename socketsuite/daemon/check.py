@@ -46,7 +46,7 @@ def check_process(settings: ProcessSettings) -> None:
 
     :raises StartError: for what would make a start fail.
     """
-    if settings.log_to not in _STANDARD:
+    if settings.log_to is not None and settings.log_to not in _STANDARD:
         _check_log(settings.log_to)
     if settings.admin is not None:
         try:

@@ -6,7 +6,7 @@ Joins flags, environment and file for one service; opens nothing and starts noth
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from socketsuite.daemon.consistency import check_service
@@ -24,6 +24,7 @@ from socketsuite.settings import (
     SettingsError,
     Table,
     environment_prefix,
+    nearest,
     resolve,
     settings_of,
 )
@@ -60,7 +61,8 @@ class Configuration:
     process: ProcessSettings
     own: dict[str, Any]
     build: Callable[[Any], Any]
-    datagrams: bool
+    # None until the factory is built, where only that can tell.
+    datagrams: bool | None
     origins: Mapping[str, str]
     # Whether the process is this service's alone; if not, its errors say whose they are.
     alone: bool = True
@@ -72,7 +74,7 @@ class Configuration:
     @property
     def kinds(self) -> tuple[bool, bool]:
         """Whether TCP is to be served, and UDP."""
-        return self.transports.tcp, self.datagrams and self.transports.udp
+        return self.transports.tcp, bool(self.datagrams) and self.transports.udp
 
 
 @dataclass(frozen=True)
@@ -82,19 +84,6 @@ class SettingsGroup:
     title: str
     group: Any
     settings: tuple[Setting, ...]
-
-
-def _source_ports(target: Any) -> str:
-    """Return what *target*, a service's factory, says of UDP source ports by an attribute.
-
-    :raises DeclarationError: when it is neither ``any`` nor ``unprivileged``.
-    """
-    said = getattr(target, "udp_source_ports", "unprivileged")
-    if said not in ("any", "unprivileged"):
-        raise DeclarationError(
-            f"{target!r}: udp_source_ports is {said!r}, not 'any' or 'unprivileged'"
-        )
-    return str(said)
 
 
 def groups_of(plugin: ServicePlugin, *, alone: bool = True) -> list[SettingsGroup]:
@@ -109,14 +98,46 @@ def groups_of(plugin: ServicePlugin, *, alone: bool = True) -> list[SettingsGrou
     except DeclarationError as error:
         raise DeclarationError(f"plugin {plugin.tapname}: {error}") from None
     groups = [*_DAEMON_GROUPS]
-    if speaks_datagrams(plugin):
+    if speaks_datagrams(plugin) is not False:
         groups += [TransportSettings, DatagramSettings]
     groups.append(ProcessSettings)
     found = [SettingsGroup(_title(group), group, settings_of(group)) for group in groups]
     _refuse_taken_names(plugin, own, found)
+    found = _with_defaults(plugin, found)
     if not alone:
         found.pop()
     return [SettingsGroup("This service", target, own), *found] if own else found
+
+
+def _with_defaults(plugin: ServicePlugin, groups: list[SettingsGroup]) -> list[SettingsGroup]:
+    """Return *groups* with the defaults that *plugin* brings for its daemon.
+
+    :raises DeclarationError: when it names none of their settings, or a wrong value.
+    """
+    wanted = {key.replace("-", "_"): value for key, value in plugin.defaults.items()}
+    known = {item.name: item for group in groups for item in group.settings}
+    known.pop("port")  # which ServicePlugin says by itself
+    for name in wanted:
+        if name not in known:
+            hint = nearest(name.replace("_", "-"), [item.key for item in known.values()])
+            raise DeclarationError(
+                f"plugin {plugin.tapname}: defaults names {name!r}, which is no setting of every"
+                f" daemon{hint}"
+            )
+
+    def changed(item: Setting) -> Setting:
+        if item.name not in wanted:
+            return item
+        raw = wanted[item.name]
+        try:
+            default = item.read(raw, f"defaults of plugin {plugin.tapname}", "file")
+        except SettingsError as error:
+            raise DeclarationError(f"plugin {plugin.tapname}: {error}") from None
+        return replace(item, default=default, show=raw if item.show else "")
+
+    return [
+        replace(group, settings=tuple(changed(item) for item in group.settings)) for group in groups
+    ]
 
 
 def _title(group: Any) -> str:
@@ -185,15 +206,16 @@ def configure(
 
     own = {item.name: values[item.name] for item in settings_of(target)}
     datagrams = speaks_datagrams(plugin)
+    no_udp = datagrams is False
     configuration = Configuration(
         name=instance or plugin.tapname,
         plugin=plugin,
         listen=built(ListenSettings),
-        transports=built(TransportSettings) if datagrams else TransportSettings(udp=False),
-        udp=built(DatagramSettings) if datagrams else DatagramSettings(),
+        transports=TransportSettings(udp=False) if no_udp else built(TransportSettings),
+        udp=DatagramSettings() if no_udp else built(DatagramSettings),
         tls=built(TLSSettings),
         admission=built(AdmissionSettings),
-        limits=limits,
+        limits=built(LimitSettings),
         log=built(LogSettings),
         process=built(ProcessSettings) if alone else ProcessSettings(),
         own=own,
@@ -202,8 +224,6 @@ def configure(
         origins=origins,
         alone=alone,
     )
-    if configuration.limits.udp_source_ports is None:
-        configuration.limits.udp_source_ports = _source_ports(target)
     check_service(values, origins)
     listen = configuration.listen
     if not (listen.port or listen.unix or listen.listen):

@@ -27,15 +27,21 @@ _METHODS = ("buildProtocol", "doStart", "doStop")
 _log = Logger(namespace="socketsuite")
 
 
-def speaks_datagrams(plugin: ServicePlugin) -> bool:
+def speaks_datagrams(plugin: ServicePlugin) -> bool | None:
     """Whether the service also answers over UDP, as told before any factory is built.
 
     What the plugin says counts; else the class that its target is, or is declared to return.
+    ``None``: a function that does not say what it returns; only its factory can tell.
     """
     if plugin.udp is not None:
         return plugin.udp
     made = _returned(plugin.load())
-    return made is not None and hasattr(made, _DATAGRAMS)
+    return None if made is None else hasattr(made, _DATAGRAMS)
+
+
+def is_datagram_factory(factory: Any) -> bool:
+    """Whether *factory* makes datagram protocols too."""
+    return callable(getattr(factory, _DATAGRAMS, None))
 
 
 def accepts_reactor(target: Callable[..., Any]) -> bool:
@@ -90,7 +96,7 @@ def told_in_one_line(what: str) -> Iterator[None]:
 
 
 def build_factory(
-    plugin: ServicePlugin, build: Callable[[Any], Any], reactor: Any, *, udp: bool
+    plugin: ServicePlugin, build: Callable[[Any], Any], reactor: Any, *, udp: bool = False
 ) -> Any:
     """Return the factory that *build* makes, if it can serve.
 
@@ -100,17 +106,17 @@ def build_factory(
     with told_in_one_line(plugin.target):
         factory = build(reactor)
     _refuse_unfit(factory, f"{plugin.target} made")
-    speaks = callable(getattr(factory, _DATAGRAMS, None))
+    speaks = is_datagram_factory(factory)
     if udp and not speaks:
         raise StartError(
             f"{plugin.target} made {_noun(factory)}, which has no {_DATAGRAMS}()"
             " for UDP; declare what it returns, or say udp=False in its ServicePlugin"
         )
-    if speaks and plugin.udp is None and not speaks_datagrams(plugin):
+    if speaks and speaks_datagrams(plugin) is False and plugin.udp is None:
         raise StartError(
-            f"{plugin.target} made {_noun(factory)}, which speaks UDP, and did"
-            " not say so beforehand; declare what it returns (-> …), or say udp=True or udp=False"
-            " in its ServicePlugin"
+            f"{plugin.target} made {_noun(factory)}, which speaks UDP, and is declared to return"
+            " something that does not; correct that, or say udp=True or udp=False in its"
+            " ServicePlugin"
         )
     return factory
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from socketsuite.daemon.configuration import SettingsGroup, groups_of
 from socketsuite.plugin import ServicePlugin, installed_plugins
-from socketsuite.settings import Setting, environment_prefix
+from socketsuite.settings import Setting, environment_prefix, settings_of
 
 OURS = "socketsuite-"
 
@@ -44,7 +45,10 @@ def reference(plugins: Iterable[ServicePlugin]) -> str:
     for plugin in ordered:
         target = plugin.load()
         groups = groups_of(plugin)
-        common.update({each.group: each for each in groups if each.group is not target})
+        # As every daemon has them, without the defaults that one of them brings.
+        for each in groups:
+            if each.group is not target and each.group not in common:
+                common[each.group] = replace(each, settings=settings_of(each.group))
         own += _service(plugin, [each for each in groups if each.group is target])
     shared = [_EVERY_DAEMON]
     for each in common.values():
@@ -53,7 +57,9 @@ def reference(plugins: Iterable[ServicePlugin]) -> str:
 
 
 def _service(plugin: ServicePlugin, groups: list[SettingsGroup]) -> Iterator[str]:
-    yield f"## {plugin.tapname}\n\n{plugin.description}. Default port: {plugin.port}.\n"
+    others = ", ".join(f"`{key} = {value!r}`" for key, value in plugin.defaults.items())
+    more = f" Its own defaults: {others}." if others else ""
+    yield f"## {plugin.tapname}\n\n{plugin.description}. Default port: {plugin.port}.{more}\n"
     prefix = environment_prefix(plugin.tapname)
     for each in groups:
         yield _table(each.settings, prefix)

@@ -21,7 +21,12 @@ from socketsuite.daemon.check import check_service
 from socketsuite.daemon.configuration import Configuration
 from socketsuite.daemon.datagram_options import set_datagram_options
 from socketsuite.daemon.errors import StartError, cause_text
-from socketsuite.daemon.factory import build_factory, check_factory, told_in_one_line
+from socketsuite.daemon.factory import (
+    build_factory,
+    check_factory,
+    is_datagram_factory,
+    told_in_one_line,
+)
 from socketsuite.daemon.inherited import InheritedSocket, check_served
 from socketsuite.daemon.listen_settings import LOOPBACK
 from socketsuite.daemon.listeners import Listeners
@@ -84,6 +89,7 @@ class ServiceDaemon(Service):
             configuration, reactor, self.events, self.connections, self.datagrams
         )
         self.factory: Any = None
+        self._built: Any = None
         self._bound: list[BoundSocket] = []
         self._draining: defer.Deferred[None] | None = None
         self._late: Any = None
@@ -167,6 +173,10 @@ class ServiceDaemon(Service):
         listen = configuration.listen
         if self._inherited and configuration.port_by_default:
             listen = replace(listen, port=())
+        if configuration.datagrams is None:
+            # Only the factory can tell whether there is UDP to be bound.
+            self._built = self._build()
+            configuration.datagrams = is_datagram_factory(self._built)
         tcp, udp = configuration.kinds
         check_served(self._inherited, tcp=tcp, udp=udp, tls=self.listeners.context is not None)
         self._bound = bind_all(listen, tcp=tcp, udp=udp, inherited=self._inherited)
@@ -200,7 +210,7 @@ class ServiceDaemon(Service):
             raise StartError(f"{self.configuration.name}: {error}") from None
 
     def _start_factory(self) -> None:
-        factory = self._build()
+        factory, self._built = self._built or self._build(), None
         with told_in_one_line(f"startFactory() of {self.configuration.plugin.target}"):
             factory.doStart()
         self.factory = factory

@@ -103,11 +103,10 @@ class LimitSettings:
         minimum=0,
         metavar="NUMBER",
     )
-    udp_source_ports: Literal["any", "unprivileged"] | None = setting(
-        None,
+    udp_source_ports: Literal["any", "unprivileged"] = setting(
+        "unprivileged",
         "whose datagrams are answered: of any port, or not of those below 1024 and 2049, which"
         " are servers', so that no loop begins with one",
-        show="as the service says, or else unprivileged",
     )
     drain_timeout: float = setting(
         10.0,

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from twisted.internet.protocol import DatagramProtocol, ServerFactory
 
-from socketsuite.daemon.configuration import Configuration, configure
+from socketsuite.daemon.configuration import configure
 from socketsuite.plugin import ServicePlugin
 from socketsuite.testing import Daemon
 from tests.daemons.conftest import Start
@@ -104,30 +104,17 @@ class Plain(ServerFactory):
         return DatagramProtocol()
 
 
-class Resolver(Plain):
-    """One whose peers are servers themselves."""
-
-    udp_source_ports = "any"
-
-
-class Mistaken(Plain):
-    udp_source_ports = "all"
-
-
-def configured(factory: type, **flags: Any) -> Configuration:
+def configured(**flags: Any) -> str:
     plugin = ServicePlugin(
-        "acme-test", f"{__name__}:{factory.__name__}", port=9100, description="A test"
+        "acme-test",
+        f"{__name__}:Plain",
+        port=9100,
+        description="A test",
+        defaults={"udp-source-ports": "any"},
     )
-    return configure(plugin, flags=flags, environ={})
+    return configure(plugin, flags=flags, environ={}).limits.udp_source_ports
 
 
-def test_the_service_says_what_the_default_is_and_the_setting_wins() -> None:
-    assert configured(Plain).limits.udp_source_ports == "unprivileged"
-    assert configured(Resolver).limits.udp_source_ports == "any"
-    said = configured(Resolver, udp_source_ports="unprivileged")
-    assert said.limits.udp_source_ports == "unprivileged"
-
-
-def test_a_factory_that_says_something_else_is_told_so() -> None:
-    with pytest.raises(TypeError, match="'all', not 'any' or 'unprivileged'"):
-        configured(Mistaken)
+def test_a_plugin_says_what_the_default_is_and_the_setting_wins() -> None:
+    assert configured() == "any"
+    assert configured(udp_source_ports="unprivileged") == "unprivileged"

@@ -21,6 +21,8 @@ chat = ServicePlugin(
     f"{_SERVICES}.chat.lines:LineChatFactory",
     port=9000,
     description="Chat by lines: what one says reaches all the others",
+    # A broadcast, unlike an answer, has no end at which a slow reader has read all of it.
+    defaults={"send-queue": "4M"},
 )
 daytime = ServicePlugin(
     "socketsuite-daytime",
