@@ -75,7 +75,7 @@ class SuiteOptions(TwistdOptions):
                 "The file holds one table for each service, with the settings that its own"
                 " command takes: [chat], [echo], [acme-rot13]. To run a service twice, give"
                 ' the second table any name and say which service it is: service = "chat".'
-                " The flags below can also stand at the top of the file."
+                " The flags below can also stand at the top of the file, above the first table."
             ),
         )
 

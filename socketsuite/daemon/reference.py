@@ -24,10 +24,18 @@ Written by `make docs` from the declarations in the code; change those, not this
 Every setting is a flag, an environment variable and a key in a TOML file (`--config FILE.toml`).
 A flag wins over the environment, which wins over the file, which wins over the default. A setting
 that may be repeated takes several flags, a TOML array, or a variable with commas between the
-values. A switch that is on is turned off by `--no-…`. An unknown name is an error.
+values. A switch that is on is turned off by `--no-…`. An unknown name is an error. An error names
+where it was said: flag, variable, or file, table and key. What a variable says is shown only where
+a number or a choice was wanted, since it could be a secret.
 
-`twistd -n socketsuite --config FILE.toml` runs several services in one process: one table for
-each, named after it (`[chat]`), with the keys below.
+Variables are written in capitals. One that begins with the names of two installed services, as
+`OD_ALL_PORT` does with those of `od` and `od-all`, is the longer name's.
+
+The file is UTF-8 and at most 1 MiB. `twistd -n socketsuite --config FILE.toml` runs several
+services in one process: one table for each, named after it (`[chat]`), with the keys below. Those
+under "The process" stand at the top of the file, above the first table; where the file has one service only,
+they may stand in its table too. The same file serves a single daemon, which reads the top and its
+own table. A file without any table is one service's own.
 """
 _EVERY_DAEMON = """\
 ## Every daemon

@@ -36,6 +36,7 @@ def reload(launch: Start, tmp_path: Path) -> Callable[..., tuple[Daemon, Callabl
     return start
 
 
+LATE = "needs a restart to take effect: "
 Reload = Callable[[str], tuple[Daemon, Callable[[str], int]]]
 
 
@@ -87,6 +88,58 @@ def test_what_cannot_change_while_running_is_named(reload: Reload) -> None:
     with daemon.connect() as caller:
         caller.sendall(b"a\n")
         assert read_line(caller) == b"n\n"
+
+
+def test_what_the_process_cannot_change_while_running_is_named(reload: Reload) -> None:
+    daemon, again = reload("port = 0\n")
+    before = again("port = 0\nmetrics-port = 0\nlog-format = 'json'\nmax-connections = 1\n")
+    line = daemon.wait_for_line("needs a restart to take effect", before).string
+    assert line.endswith(
+        " socketsuite warn needs a restart to take effect: log-format, metrics-port"
+    )
+    assert " reloaded" in daemon.log
+    with daemon.connect() as caller, daemon.connect() as refused:
+        caller.sendall(b"a\n")
+        assert read_line(caller) == b"n\n"
+        assert refused.recv(1) == b""
+
+
+def test_the_suite_names_what_needs_a_restart_for_each_service_and_for_the_process(
+    launch: Start, tmp_path: Path
+) -> None:
+    file = tmp_path / "all.toml"
+    file.write_text("[chat]\nport = 0\n[rot13]\nservice = 'acme-rot13'\nport = 0\n")
+    daemon = launch("socketsuite", "--config", "all.toml").wait_until_ready()
+    before = len(daemon.lines)
+    file.write_text(
+        "metrics-port = 0\n[rot13]\nservice = 'acme-rot13'\nport = 0\nrotate = 1\n"
+        "max-connections = 1\n[echo]\nport = 0\n"
+    )
+    daemon.send_signal(signal.SIGHUP)
+    daemon.wait_for_line(" reloaded", before)
+    told = [line.partition("Z ")[2] for line in daemon.lines[before:]]
+    assert told == [
+        f"socketsuite warn {LATE}metrics-port, socketsuite-echo (new), socketsuite-chat (removed)",
+        f"rot13 warn {LATE}rotate",
+        "socketsuite reloaded",
+    ]
+    port = int(daemon.wait_for_line(r" rot13 listening .* address=127.0.0.1 port=(\d+)")[1])
+    with daemon.connect(port=port) as caller, daemon.connect(port=port) as refused:
+        caller.sendall(b"a\n")
+        assert read_line(caller) == b"n\n"
+        assert refused.recv(1) == b""
+
+
+def test_a_table_that_has_become_another_service_needs_a_restart(
+    launch: Start, tmp_path: Path
+) -> None:
+    file = tmp_path / "all.toml"
+    file.write_text("[one]\nservice = 'chat'\nport = 0\n")
+    daemon = launch("socketsuite", "--config", "all.toml").wait_until_ready()
+    file.write_text("[one]\nservice = 'echo'\nport = 0\n")
+    daemon.send_signal(signal.SIGHUP)
+    line = daemon.wait_for_line("needs a restart to take effect: ").string
+    assert line.endswith(" one warn needs a restart to take effect: service")
 
 
 def test_a_renewed_certificate_is_for_the_next_connection(reload: Reload, tmp_path: Path) -> None:

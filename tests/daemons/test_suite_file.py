@@ -130,6 +130,10 @@ def test_the_environment_wins_over_a_services_table(launch: Start, tmp_path: Pat
             "key 'port' stands outside of a service's table, such as [chat] (suite.toml)",
         ),
         ("", "suite.toml names no service; write a table such as [chat]"),
+        (
+            "[chat]\nlog-format = 'json'\n[echo]\nport = 0",
+            "log-format is a setting of the process, in which several services run (suite.toml, ta",
+        ),
         ("[filesink]\nport = 0", "file is needed: write file = … in suite.toml, table [filesink]"),
     ],
 )
@@ -139,6 +143,85 @@ def test_a_wrong_file_is_one_line_and_status_2(suite: LoadSuite, text: str, line
     assert daemon.errors.startswith(f"socketsuite: {line}")
     assert daemon.errors.count("\n") == 1
     assert "listening" not in daemon.log
+
+
+# ── settings of the process ─────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("command", ["socketsuite", "socketsuite-chat"])
+def test_the_processs_settings_stand_at_the_top_for_the_suite_and_for_one_daemon(
+    launch: Start, tmp_path: Path, command: str
+) -> None:
+    (tmp_path / "all.toml").write_text(
+        "log-format = 'json'\nmetrics_port = 0\n[chat]\nport = 0\n[echo]\nport = 0\n"
+    )
+    daemon = launch(command, "--config", "all.toml")
+    daemon.wait_for_line('"message":"ready')
+    assert any("metrics http://127.0.0.1:" in line for line in daemon.lines)
+    assert ('"service":"socketsuite-echo"' in daemon.log) == (command == "socketsuite")
+
+
+@pytest.mark.parametrize("command", ["socketsuite", "socketsuite-chat"])
+def test_they_may_stand_in_the_table_of_the_only_service(
+    launch: Start, tmp_path: Path, command: str
+) -> None:
+    (tmp_path / "chat.toml").write_text("[chat]\nport = 0\nlog-format = 'json'\n")
+    daemon = launch(command, "--config", "chat.toml")
+    daemon.wait_for_line('"message":"ready')
+
+
+@pytest.mark.parametrize("command", ["socketsuite", "socketsuite-chat"])
+def test_a_setting_of_the_process_that_is_said_twice_is_refused(
+    launch: Start, tmp_path: Path, command: str
+) -> None:
+    (tmp_path / "a.toml").write_text("log-format = 'json'\n[chat]\nlog_format = 'text'\n")
+    daemon = launch(command, "--config", "a.toml")
+    assert daemon.wait() == 2
+    twice = 'a.toml, key "log-format"; a.toml, table [chat], key "log_format"'
+    assert f"log-format is said twice ({twice})" in daemon.errors
+
+
+def test_a_setting_of_a_service_at_the_top_is_refused_by_one_daemon_as_by_the_suite(
+    launch: Start, tmp_path: Path
+) -> None:
+    (tmp_path / "all.toml").write_text("port = 0\n[chat]\nbanner = 'x'\n")
+    said = []
+    for command in ("socketsuite", "socketsuite-chat"):
+        daemon = launch(command, "--config", "all.toml")
+        assert daemon.wait() == 2
+        said.append(daemon.errors.partition(": ")[2].partition(";")[0])
+    assert said[0] == said[1]
+    assert said[0] == "key 'port' stands outside of a service's table, such as [chat] (all.toml)"
+
+
+def test_a_daemon_says_once_for_which_service_a_file_of_others_has_no_table(
+    launch: Start, tmp_path: Path
+) -> None:
+    (tmp_path / "all.toml").write_text("log-format = 'json'\n[echo]\nport = 0\n")
+    daemon = launch("socketsuite-chat", "--config", "all.toml")
+    assert daemon.wait() == 2
+    line = "all.toml has tables for other services only; write one named 'chat' in it"
+    assert daemon.errors.startswith(f"socketsuite-chat: {line}; ")
+
+
+def test_a_variable_for_the_process_is_told_from_one_for_a_service(
+    launch: Start, tmp_path: Path
+) -> None:
+    (tmp_path / "all.toml").write_text("[chat]\nport = 0\n")
+    said = {"SOCKETSUITE_CHAT_LOG_FORMAT": "json"}
+    daemon = launch("socketsuite", "--config", "all.toml", env=said)
+    assert daemon.wait() == 2
+    assert "SOCKETSUITE_CHAT_LOG_FORMAT would be for the whole process" in daemon.errors
+    assert "write log-format = … at the top of the file" in daemon.errors
+    typo = launch("socketsuite", "--config", "all.toml", env={"SOCKETSUITE_LOG_FORMTA": "json"})
+    assert typo.wait() == 2
+    assert "'SOCKETSUITE_LOG_FORMTA'; did you mean 'SOCKETSUITE_LOG_FORMAT'?" in typo.errors
+
+
+def test_an_error_at_the_start_says_whose_it_is(suite: LoadSuite) -> None:
+    daemon = suite("[chat]\nport = 0\n[filesink]\nport = 0\nfile = '/'\n")
+    assert daemon.wait() == 1
+    assert daemon.errors.startswith("socketsuite: socketsuite-filesink: cannot append to /: it is")
 
 
 def test_without_a_file_there_is_nothing_to_run(launch: Start) -> None:
