@@ -33,9 +33,9 @@ Variables are written in capitals. One that begins with the names of two install
 
 The file is UTF-8 and at most 1 MiB. `twistd -n socketsuite --config FILE.toml` runs several
 services in one process: one table for each, named after it (`[chat]`), with the keys below. Those
-under "The process" stand at the top of the file, above the first table; where the file has one service only,
-they may stand in its table too. The same file serves a single daemon, which reads the top and its
-own table. A file without any table is one service's own.
+under "The process" stand at the top of the file, above the first table; where the file has one
+service only, they may stand in its table too. The same file serves a single daemon, which reads the
+top and its own table. A file without any table is one service's own.
 """
 _EVERY_DAEMON = """\
 ## Every daemon
