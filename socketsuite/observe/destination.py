@@ -93,7 +93,7 @@ class Destination:
         self._descriptor = descriptor
         self._writer = self._make_writer()
         self._writer.start()
-        former.end()
+        former.end(self._writer)
         self._former = [one for one in self._former if not one.finished] + [former]
         return None
 
@@ -102,7 +102,7 @@ class Destination:
         if self._process not in (None, os.getpid()):
             return
         deadline = time.monotonic() + _FINISH_SECONDS
-        for writer in (self._writer, *self._former):
+        for writer in (*self._former, self._writer):
             left, why = writer.finish(max(0.0, deadline - time.monotonic()))
             if left:
                 _say_at_the_end(f"{left} lines of the log could not be written: {why}\n")

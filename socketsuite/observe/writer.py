@@ -53,6 +53,7 @@ class Writer:
         self._dropped = 0
         self._asleep = False
         self._ending = False
+        self._successor: Writer | None = None
         self._thread: threading.Thread | None = None
         # Only the thread writes these.
         self._batch: list[str] = []
@@ -81,10 +82,13 @@ class Writer:
             if self._asleep:
                 self._rouse()
 
-    def end(self) -> None:
-        """Write what is queued, and then no more; does not wait for it."""
+    def end(self, successor: Writer | None = None) -> None:
+        """Write what is queued, and then no more; does not wait for it.
+
+        :param successor: tells of what was lost here and could not be told.
+        """
         with self._lock:
-            self._ending = True
+            self._ending, self._successor = True, successor
             if self._thread is None:
                 self._rouse()
         self._bell.put(None)
@@ -94,7 +98,7 @@ class Writer:
 
         :return: how many lines could not be written, and why.
         """
-        self.end()
+        self.end(self._successor)
         if self._thread is not None:
             self._thread.join(seconds)
         with self._lock:
@@ -127,6 +131,9 @@ class Writer:
         while more:
             self._take()
             more = self._rest(self._put())
+        if self._owed and self._successor is not None:
+            self._successor.write(self._notice(self._owed, self._why))
+            self._owed = 0
         if self._close:
             with contextlib.suppress(OSError):  # what a full or distant disk says only now
                 os.close(self._descriptor)
