@@ -43,6 +43,17 @@ def read_group(raw: Any) -> Group:
     return Group(str(found), None)
 
 
+def buffer_size(raw: Any) -> int:
+    """Read a size that the kernel takes; a ``parse=`` for a setting."""
+    try:
+        size = byte_size(raw)
+    except ValueError as error:
+        raise ValueError(f"{error}, less than 2G") from None
+    if size >= 2 << 30:
+        raise ValueError("a number of bytes such as 65536, 64K or 1M, less than 2G")
+    return size
+
+
 @dataclass(eq=False)
 class DatagramSettings:
     """UDP."""
@@ -71,13 +82,13 @@ class DatagramSettings:
         0,
         "bytes the kernel holds of datagrams that wait; 0 is the system's default",
         metavar="BYTES",
-        parse=byte_size,
+        parse=buffer_size,
     )
     send_buffer: int = setting(
         0,
         "bytes the kernel holds of answers; 0 is the system's default",
         metavar="BYTES",
-        parse=byte_size,
+        parse=buffer_size,
     )
 
 

@@ -19,13 +19,15 @@ _COMPLAINTS = (
     (r"missing \d+ required positional argument: '(\w+)'", r"its \1 is missing"),
     (r"unexpected keyword argument '(\w+)'", r"it has no argument \1"),
     (r"takes from .* positional arguments but", "it has too many arguments"),
+    (
+        r"list index out of range|is not in list",
+        "the service manager has handed over no such socket",
+    ),
     (r"Unknown endpoint type: ''", "the kind before the first colon is missing"),
     (r"Unknown endpoint type: (.*)", r"no endpoint is of the kind \1"),
 )
 _OWN_PORT = re.compile(r"(?:haproxy:)?(?:tcp6?|ssl):(?:port=)?([+-]?\d+)(?::|$)")
 _NO_PATH = re.compile(r"unix:(?:address=)?(?::|$)")
-# What the service manager has handed over is known at the start only.
-_LATER = {"systemd"}
 
 
 def what_is_wrong(description: str) -> str:
@@ -39,7 +41,7 @@ def what_is_wrong(description: str) -> str:
         return f"{found[1][:20]} is not a port number from 0 to 65535"
     if _NO_PATH.match(description):
         return "its path is missing"
-    if (_LATER | _strangers()) & set(description.split(":")):
+    if is_handed_over(description) or _strangers() & set(description.split(":")):
         return ""
     try:
         serverFromString(None, description)
@@ -48,6 +50,11 @@ def what_is_wrong(description: str) -> str:
     except Exception:  # noqa: BLE001 - a certificate that is not there, an inherited socket
         return ""
     return ""
+
+
+def is_handed_over(description: str) -> bool:
+    """Whether it means a socket from the service manager, which only a start by it has."""
+    return "systemd" in description.split(":")
 
 
 def _strangers() -> set[str]:

@@ -20,7 +20,7 @@ from twisted.python.failure import Failure
 
 from socketsuite.daemon.configuration import Configuration
 from socketsuite.daemon.datagrams import DatagramGate
-from socketsuite.daemon.endpoints import in_plain_words
+from socketsuite.daemon.endpoints import in_plain_words, is_handed_over
 from socketsuite.daemon.errors import StartError, cause_text
 from socketsuite.daemon.factory import datagram_protocol
 from socketsuite.daemon.handshake_gate import wrap
@@ -176,7 +176,8 @@ class Listeners:
         :raises StartError: naming the one that cannot be.
         """
         for description in self._configuration.listen.listen:
-            self._endpoint(description)
+            if not is_handed_over(description):
+                self._endpoint(description)
 
     def _endpoint(self, description: str) -> Any:
         try:

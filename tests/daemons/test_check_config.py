@@ -94,6 +94,14 @@ def test_a_check_makes_no_file_and_leaves_none(launch: Start, tmp_path: Path) ->
     assert [path.name for path in tmp_path.iterdir() if "dropin" not in path.name] == []
 
 
+def test_a_socket_that_systemd_will_hand_over_is_missed_by_the_start_and_not_by_the_check(
+    launch: Start,
+) -> None:
+    arguments = ("socketsuite-echo", "--listen", "systemd:domain=INET:index=0")
+    assert launch(*arguments, CHECK).wait() == 0
+    assert "the service manager has handed over no such socket" in refusal(launch(*arguments))
+
+
 def test_a_check_starts_no_service(stranger: Start, tmp_path: Path) -> None:
     source = (
         "class make(Plain):\n    def startFactory(self):\n        Path('started').write_text('')\n"

@@ -59,6 +59,8 @@ FLAGS = {
     "--listen tcp:80:colour=red": f"allowed: {ENDPOINT} (it has no argument colour)",
     "--listen unix:": f"allowed: {ENDPOINT} (its path is missing)",
     "--listen tcp:0 --listen tcp:0": "listen tcp:0 is given twice (--listen)",
+    "--receive-buffer 2G": "receive-buffer = '2G' (--receive-buffer) is not valid; allowed: a n",
+    "--send-buffer 99G": "such as 65536, 64K or 1M, less than 2G",
     "--unix-mode 0o1000": "unix-mode = '0o1000' (--unix-mode) is not valid; allowed: an octal file",
 }
 
