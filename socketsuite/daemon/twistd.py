@@ -11,6 +11,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -81,13 +82,14 @@ class TwistdOptions(Options):
         sys.exit(2)
 
     def _unshare_pidfile(self) -> None:
-        """Write no pid file in the foreground, unless one was asked for.
+        """Write no pid file in the foreground or for a check, unless one was asked for.
 
         twistd writes ``twistd.pid`` into the current folder, and a second daemon started
         there would refuse to run.  In the background it is how the daemon is found again.
         """
         parent = self._parent
-        if parent.get("pidfile") != _TWISTD_PIDFILE or self._in_background:
+        needed = self._in_background and not self.check_only
+        if parent.get("pidfile") != _TWISTD_PIDFILE or needed:
             return
         if not any(argument.startswith("--pidfile") for argument in sys.argv):
             parent["pidfile"] = ""
@@ -96,8 +98,7 @@ class TwistdOptions(Options):
         """End with exit status 1, and say why in one line to whoever started us."""
         parent = self._parent
         if parent.get("pidfile"):
-            with contextlib.suppress(OSError):
-                os.unlink(parent["pidfile"])
+            _remove_own(Path(parent["pidfile"]))
         waiting = parent.get("statusPipe")
         if waiting is None:
             # Not sys.stderr, which twistd has given to its log by now.
@@ -160,6 +161,12 @@ class TwistdOptions(Options):
         if any(parent.get(option) for option in ("logger", "syslog")):
             return True
         return parent.get("logfile") not in (None, "", "-")
+
+
+def _remove_own(pidfile: Path) -> None:
+    with contextlib.suppress(OSError):
+        if pidfile.read_bytes() == str(os.getpid()).encode():
+            pidfile.unlink()
 
 
 def _shortened(message: str, most: int) -> bytes:

@@ -168,6 +168,20 @@ def test_in_the_background_there_are_a_pid_file_and_twistds_own_log(
     assert [path.name for path in tmp_path.iterdir()] == ["twistd.log"]
 
 
+def test_a_check_beside_a_daemon_in_the_background_leaves_it_and_its_pid_file_alone(
+    tmp_path: Path, door: Path
+) -> None:
+    with in_background(tmp_path, *ECHO) as pid:
+        for more, status in (((), 0), (("--tls-cert", "missing"), 1)):
+            command = (BIN / "twistd", *ECHO, "--check-config", *more)
+            with running(tmp_path, *command, **PIPES) as process:
+                process.communicate(timeout=SECONDS)
+            assert process.returncode == status
+        assert (tmp_path / "twistd.pid").read_text() == str(pid)
+        is_echoed(door)
+        ended(pid, tmp_path)
+
+
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_in_the_background_the_form_of_twistds_log_is_as_was_said(
     tmp_path: Path, door: Path, form: str
