@@ -35,8 +35,10 @@ from socketsuite.policies.admission import Doorkeeper
 from socketsuite.policies.connections import Connections, Gate
 from socketsuite.policies.settings import AdmissionSettings, LimitSettings
 from socketsuite.policies.sweeps import Sweeps
+from socketsuite.reasons import STOPPED
 from socketsuite.transport.adopted import adopt_stream
-from socketsuite.transport.watched import Watch, watch_port
+from socketsuite.transport.observed import observe_port
+from socketsuite.transport.options import PortOptions
 
 _log = Logger(namespace="socketsuite")
 
@@ -177,7 +179,7 @@ class AdminSocket(Service):
         (bound,) = self._bound
         gate = Gate(self._factory, self.connections, "admin", by_proxy=False)
         port = adopt_stream(self._reactor, bound.socket, gate)
-        watch_port(port, Watch(self.connections, "admin", SEND_QUEUE), burst=False)
+        observe_port(port, PortOptions(self.connections, "admin", SEND_QUEUE), burst=False)
         bound.socket.close()
         self._port = port
         self._idle.start()
@@ -188,7 +190,7 @@ class AdminSocket(Service):
         super().stopService()
         self._idle.stop()
         for transport in list(self.connections.open):
-            transport.loseConnection()
+            transport.close(STOPPED)
         port, self._port = self._port, None
         self.close()
         return port.stopListening() if port is not None else None

@@ -133,8 +133,10 @@ class _HandshakeGate(Protocol):
 
     def _abort(self, why: Reason | None = None) -> None:
         raw: Any = self.transport.transport  # type: ignore[union-attr]
-        raw.why = why or raw.why
-        raw.abortConnection()
+        if why is None:
+            raw.abortConnection()
+        else:
+            raw.abort(why)
 
     def handshakeCompleted(self) -> None:
         """Step aside: the TLS layer's protocol is the service's from here on."""

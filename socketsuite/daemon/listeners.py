@@ -32,7 +32,9 @@ from socketsuite.policies.peers import DatagramPolicy
 from socketsuite.transport.adopted import adopt_stream
 from socketsuite.transport.burst import AVAILABLE
 from socketsuite.transport.datagrams import DatagramPort, adopt_datagrams
-from socketsuite.transport.watched import TLS, Proxies, Watch, watch_port
+from socketsuite.transport.observed import observe_port
+from socketsuite.transport.options import PortOptions, ProxyOptions, TLSOptions
+from socketsuite.transport.proxied import ProxyHeaderFactory
 
 # Enough for what a kernel's queue holds; a flood must not keep a drain from beginning.
 _TURNS_AT_THE_END = 128
@@ -94,18 +96,22 @@ class Listeners:
 
     def _adopt_stream(self, bound: BoundSocket, factory: Any) -> tuple[str, Any]:
         kind = "unix" if bound.socket.family == socket.AF_UNIX else "tcp"
-        secure = None
         if self.context is not None and kind == "tcp":
             kind = "tls"
-            if self._burst:
-                secure = TLS(self._new_context, self._handshake_seconds)
-            else:
+            if not self._burst:
                 factory = wrap(factory, self._options, self._reactor, self._handshake_seconds)
         by_proxy = kind != "unix" and bool(self._configuration.admission.proxy_from)
-        gate = Gate(factory, self._connections, kind, by_proxy=by_proxy)
-        port = adopt_stream(self._reactor, bound.socket, gate)
-        self._watch(port, kind, secure, by_proxy=by_proxy, each=bound.inherited)
+        factory = Gate(factory, self._connections, kind, by_proxy=by_proxy)
+        if by_proxy:
+            factory = ProxyHeaderFactory(factory)
+        port = adopt_stream(self._reactor, bound.socket, factory)
+        options = self._port_options(kind, by_proxy=by_proxy, each=bound.inherited)
+        observe_port(port, options, burst=self._burst)
         return kind, port
+
+    @property
+    def _tls_options(self) -> TLSOptions:
+        return TLSOptions(self._new_context, self._handshake_seconds)
 
     def _options(self) -> CertificateOptions:
         assert self.context is not None
@@ -125,32 +131,26 @@ class Listeners:
     def _trusts(self, host: str) -> bool:
         return host in self._connections.door.proxies
 
-    def _watch(
-        self,
-        port: Any,
-        kind: str,
-        secure: TLS | None = None,
-        *,
-        by_proxy: bool = False,
-        each: bool = False,
-    ) -> None:
-        """Have the connections of *port* watched, and *each* given its options by ourselves.
+    def _port_options(
+        self, kind: str, *, by_proxy: bool = False, each: bool = False
+    ) -> PortOptions:
+        """Return what the connections of one port have in common.
 
-        The kernel copies options when a caller's handshake is over, which for a socket that was
-        opened elsewhere may be before this process has begun.
+        :param each: whether each accepted socket is given its options by ourselves.  The kernel
+            copies them when a caller's handshake is over, which for a socket that was opened
+            elsewhere may be before this process has begun.
         """
-        configuration = self._configuration
-        watch = Watch(
-            self._connections,
+        configuration, connections = self._configuration, self._connections
+        admission = connections.refusal_behind_proxy, connections.admit
+        return PortOptions(
+            connections,
             kind,
             configuration.limits.send_queue,
-            tell_data=configuration.log.log_data != "off",
-            by_proxy=by_proxy,
+            log_data=configuration.log.log_data != "off",
             prepare=self._prepare if each else None,
+            tls=self._tls_options if kind == "tls" and self._burst else None,
+            proxy=ProxyOptions(self._trusts, *admission) if by_proxy else None,
         )
-        admission = self._connections.refusal_behind_proxy, self._connections.admit
-        proxies = Proxies(self._trusts, *admission) if by_proxy else None
-        watch_port(port, watch, burst=self._burst, tls=secure, proxies=proxies)
 
     def listen(self, description: str, factory: Any) -> None:
         """Listen on a Twisted endpoint; its own plugin decides what that means.
@@ -166,7 +166,7 @@ class Listeners:
         if not outcome:
             raise StartError(f"--listen {description!r} does not open at once, which is not served")
         port = outcome[0]
-        self._watch(port, "tcp", each=True)
+        observe_port(port, self._port_options("tcp", each=True), burst=self._burst)
         lent = description.startswith("systemd:")
         self._opened(port, "endpoint", getattr(port, "addressFamily", None), lent=lent)
 

@@ -24,8 +24,10 @@ from socketsuite.observe.events import Events
 from socketsuite.policies.admission import Doorkeeper
 from socketsuite.policies.connections import Connections, Gate
 from socketsuite.policies.settings import AdmissionSettings
+from socketsuite.reasons import IDLE_TIMEOUT, STOPPED
 from socketsuite.transport.adopted import adopt_stream
-from socketsuite.transport.watched import Watch, Watched, watch_port
+from socketsuite.transport.observed import observe_port
+from socketsuite.transport.options import Connection, PortOptions
 
 LOOPBACK = "127.0.0.1"
 LIFETIME = 15.0
@@ -75,7 +77,7 @@ class MetricsPage(Service):
         (bound,) = self._bound
         gate = Gate(self._site, self.connections, "http", by_proxy=False)
         port = adopt_stream(self._reactor, bound.socket, gate)
-        watch_port(port, Watch(self.connections, "http", _SEND_QUEUE), burst=False)
+        observe_port(port, PortOptions(self.connections, "http", _SEND_QUEUE), burst=False)
         self._listening = port
         self.close()
         self.port = port.getHost().port
@@ -87,7 +89,7 @@ class MetricsPage(Service):
         super().stopService()
         self.close()
         for transport in list(self.connections.open):
-            transport.abortConnection()
+            transport.abort(STOPPED)
         listening, self._listening = self._listening, None
         return listening.stopListening() if listening is not None else None
 
@@ -105,13 +107,13 @@ class _ShortConnections(Connections):
         door = Doorkeeper(AdmissionSettings(max_connections=MOST_CONNECTIONS), reactor.seconds)
         super().__init__("metrics", Events(), reactor.seconds, door)
         self._reactor = reactor
-        self._ends: dict[Watched, Any] = {}
+        self._ends: dict[Connection, Any] = {}
 
-    def opened(self, transport: Watched) -> None:
+    def opened(self, transport: Connection) -> None:
         super().opened(transport)
-        self._ends[transport] = self._reactor.callLater(LIFETIME, transport.abortConnection)
+        self._ends[transport] = self._reactor.callLater(LIFETIME, transport.abort, IDLE_TIMEOUT)
 
-    def closed(self, transport: Watched, reason: Failure) -> None:
+    def closed(self, transport: Connection, reason: Failure) -> None:
         end = self._ends.pop(transport)
         if end.active():
             end.cancel()

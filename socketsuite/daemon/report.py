@@ -85,23 +85,13 @@ class Report:
         for one in self.subjects:
             for each in _open(one):
                 if each.id == number:
-                    _close(each.transport)
+                    each.transport.close(CLOSED_BY_OPERATOR)
                     return True
         return False
 
 
 def _open(subject: Subject) -> list[Any]:
     return list(subject.service.connections.open.values())
-
-
-def _close(transport: Any) -> None:
-    transport.why = transport.why or CLOSED_BY_OPERATOR
-    if transport.queued:
-        transport.abortConnection()  # a polite close would wait for a peer that does not read
-        return
-    if getattr(transport, "producer", None) is not None:
-        transport.unregisterProducer()  # nor is there anything more to wait for
-    transport.loseConnection()
 
 
 def _service(subject: Subject) -> dict[str, Any]:
@@ -132,7 +122,7 @@ def _connection(each: Any, service: str, now: float) -> dict[str, Any]:
     return {
         "id": each.id,
         "service": service,
-        "transport": transport.watch.kind,
+        "transport": transport.options.kind,
         "peer": each.peer,
         "age": age,
         "bytes_in": transport.bytes_in,

@@ -285,8 +285,7 @@ class ServiceDaemon(Service):
 
     def _abort_all(self, why: Reason) -> None:
         for transport in list(self.connections.open):
-            transport.why = why
-            transport.abortConnection()
+            transport.abort(why)
             self._aborted += 1
 
     def _finished(self) -> None:

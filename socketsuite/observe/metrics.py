@@ -95,7 +95,7 @@ class Subject:
         """Return the figures of this moment."""
         reading = Reading(bytes_in=self.tally.bytes_in, bytes_out=self.tally.bytes_out)
         for transport in self.service.connections.open:
-            reading.open[transport.watch.kind] += 1
+            reading.open[transport.options.kind] += 1
             reading.bytes_in += transport.bytes_in
             reading.bytes_out += transport.bytes_out
             reading.queued += transport.queued

@@ -34,13 +34,13 @@ from socketsuite.reasons import (
     NO_MEMORY,
     Reason,
 )
-from socketsuite.transport.watched import Watched
+from socketsuite.transport.options import Connection
 
 _ids = itertools.count(1)
 
 
 @dataclass(eq=False, slots=True)
-class Connection:
+class ConnectionRecord:
     """One accepted connection: who it is, and since when (in the clock's seconds).
 
     *id* is its own in this process.  *host* is the peer's address, ``None`` on a Unix
@@ -48,7 +48,7 @@ class Connection:
     """
 
     id: int
-    transport: Watched
+    transport: Connection
     opened_at: float
     peer: str
     local: str
@@ -75,7 +75,7 @@ class Connections:
         self.slow: SlowReaders | None = None
         self.limits = LimitSettings()
         self.is_busy: Callable[[Any], bool | None] = lambda _: None
-        self.open: dict[Watched, Connection] = {}
+        self.open: dict[Connection, ConnectionRecord] = {}
         self.admitted = 0
         self._when_empty: list[Callable[[], None]] = []
 
@@ -94,10 +94,10 @@ class Connections:
         peer = address_text(address)
         self.events.emit(Refused(self.service, kind, peer, reason.label, reason.detail))
 
-    def opened(self, transport: Watched) -> None:
+    def opened(self, transport: Connection) -> None:
         """Take a new connection in; by a proxy, until it says for whom."""
         peer = transport.getPeer()
-        connection = Connection(
+        connection = ConnectionRecord(
             next(_ids),
             transport,
             self.seconds(),
@@ -107,10 +107,10 @@ class Connections:
             admitted=False,
         )
         self.open[transport] = connection
-        if not transport.watch.by_proxy:
+        if transport.options.proxy is None:
             self._admit(connection)
 
-    def refusal_behind_proxy(self, transport: Watched) -> Reason | None:
+    def refusal_behind_proxy(self, transport: Connection) -> Reason | None:
         """Decide about a connection whose real peer a proxy has named; see :meth:`refusal`."""
         connection, peer = self.open[transport], transport.getPeer()
         connection.peer = address_text(peer)
@@ -118,30 +118,30 @@ class Connections:
         connection.host = getattr(peer, "host", None)
         return self.refusal(peer)
 
-    def admit(self, transport: Watched) -> None:
+    def admit(self, transport: Connection) -> None:
         """Let a connection in that came by a proxy."""
         self._admit(self.open[transport])
 
-    def _admit(self, connection: Connection) -> None:
+    def _admit(self, connection: ConnectionRecord) -> None:
         connection.admitted = True
         self.admitted += 1
         self.door.hosts.opened(connection.host)
-        kind = connection.transport.watch.kind
+        kind = connection.transport.options.kind
         self.events.emit(Connected(self.service, kind, connection.peer, connection.local))
 
     # ── what becomes of them ────────────────────────────────────────────────────────
 
-    def received(self, transport: Watched, data: bytes) -> None:
+    def received(self, transport: Connection, data: bytes) -> None:
         """Tell of bytes that came in, for ``--log-data``."""
         peer = self.open[transport].peer
-        self.events.emit(Received(self.service, transport.watch.kind, peer, data))
+        self.events.emit(Received(self.service, transport.options.kind, peer, data))
 
-    def behind(self, transport: Watched) -> None:
+    def backpressured(self, transport: Connection) -> None:
         """Have *transport* looked after, whose peer does not take all that is sent."""
         if self.slow is not None:
             self.slow.grown(transport)
 
-    def busy(self, transport: Watched) -> bool | None:
+    def busy(self, transport: Connection) -> bool | None:
         """Whether the service is at work on an answer for *transport*."""
         return self.is_busy(transport.protocol)
 
@@ -154,12 +154,12 @@ class Connections:
         reason = NO_MEMORY if error.errno == errno.ENOMEM else NO_DESCRIPTORS
         self.events.emit(Refused(self.service, kind, "-", reason.label))
 
-    def closed(self, transport: Watched, reason: Failure) -> None:
+    def closed(self, transport: Connection, reason: Failure) -> None:
         """Let a connection go, and tell how it was; of one never let in, that it was refused."""
         connection = self.open.pop(transport)
         if self.slow is not None:
             self.slow.behind.pop(transport, None)
-        why, kind = closing_reason(transport, reason), transport.watch.kind
+        why, kind = closing_reason(transport, reason), transport.options.kind
         if connection.admitted:
             self.admitted -= 1
             self.door.hosts.closed(connection.host)
@@ -195,11 +195,10 @@ class Connections:
         for connection in list(self.open.values()):
             reason = door.lists.refusal(connection.host) if connection.admitted else None
             if reason is not None:
-                connection.transport.why = reason
-                connection.transport.abortConnection()
+                connection.transport.abort(reason)
 
 
-def closing_reason(transport: Watched, reason: Failure) -> Reason:
+def closing_reason(transport: Connection, reason: Failure) -> Reason:
     """Return why a connection ended: as somebody said, or else as it looks."""
     if transport.why is not None:
         return transport.why

@@ -15,7 +15,7 @@ from socketsuite.reasons import (
     WRITE_TIMEOUT,
     Reason,
 )
-from socketsuite.transport.watched import Watched
+from socketsuite.transport.options import Connection
 
 _LOOKS_PER_LIMIT = 8
 _LEAST_PROGRESS = 16 << 10
@@ -65,7 +65,7 @@ class _Mark:
 
     __slots__ = ("known", "moved_at", "out", "soft_queued", "soft_since")
 
-    def __init__(self, transport: Watched, now: float) -> None:
+    def __init__(self, transport: Connection, now: float) -> None:
         self.out = transport.bytes_out
         self.moved_at = now
         self.soft_since: float | None = None
@@ -84,7 +84,7 @@ class SlowReaders:
     """
 
     def __init__(self, reactor: IReactorTime, limits: LimitSettings, total: TotalQueue) -> None:
-        self.behind: dict[Watched, _Mark] = {}
+        self.behind: dict[Connection, _Mark] = {}
         self._reactor = reactor
         self._limits = limits
         self._total = total
@@ -92,7 +92,7 @@ class SlowReaders:
         self._due = 0.0
         total.members.append(self)
 
-    def grown(self, transport: Watched) -> None:
+    def grown(self, transport: Connection) -> None:
         """Look after *transport*, whose queue is not empty and may have grown."""
         mark = self.behind.get(transport)
         if mark is None:
@@ -128,7 +128,7 @@ class SlowReaders:
         if self.behind:
             self._schedule()
 
-    def _look_at(self, transport: Watched, mark: _Mark, now: float) -> None:
+    def _look_at(self, transport: Connection, mark: _Mark, now: float) -> None:
         queued = mark.known = transport.queued
         closes = transport.disconnecting and transport.producer is None
         if not queued and not closes:
@@ -141,7 +141,7 @@ class SlowReaders:
         else:
             self._look_at_length(transport, mark, queued, now)
 
-    def _look_at_length(self, transport: Watched, mark: _Mark, queued: int, now: float) -> None:
+    def _look_at_length(self, transport: Connection, mark: _Mark, queued: int, now: float) -> None:
         limits = self._limits
         if queued <= limits.send_queue_soft:
             mark.soft_since = None
@@ -153,8 +153,7 @@ class SlowReaders:
                 self.drop(transport, SEND_QUEUE_FULL.because(detail))
             mark.soft_since, mark.soft_queued = now, queued
 
-    def drop(self, transport: Watched, why: Reason) -> None:
+    def drop(self, transport: Connection, why: Reason) -> None:
         """End a connection, whatever still waits for its peer."""
         self.behind.pop(transport, None)
-        transport.why = transport.why or why
-        transport.abortConnection()
+        transport.abort(why)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from socketsuite.policies.connections import Connection, Connections
+from socketsuite.policies.connections import ConnectionRecord, Connections
 from socketsuite.policies.settings import LimitSettings
 from socketsuite.policies.slow import LATE
-from socketsuite.reasons import FIRST_BYTE_TIMEOUT, IDLE_TIMEOUT, Reason
-from socketsuite.transport.watched import Watched
+from socketsuite.reasons import FIRST_BYTE_TIMEOUT, IDLE_TIMEOUT
+from socketsuite.transport.options import Connection
 
 _SWEEPS_PER_LIMIT = 8
 _SHORTEST, _LONGEST = 0.02, 1.0
@@ -33,7 +33,7 @@ class Sweeps:
         self._reactor = reactor
         self._connections = connections
         self._limits = limits
-        self._seen: dict[Watched, tuple[int, float]] = {}
+        self._seen: dict[Connection, tuple[int, float]] = {}
         self._call: IDelayedCall | None = None
         self._due = 0.0
 
@@ -73,19 +73,10 @@ class Sweeps:
         self._seen = seen
         self.start()
 
-    def _judge(self, connection: Connection, now: float, still: float) -> None:
+    def _judge(self, connection: ConnectionRecord, now: float, still: float) -> None:
         limits, transport = self._limits, connection.transport
         age = now - connection.opened_at
         if 0 < limits.first_byte_timeout <= age and not transport.bytes_in:
-            _close(transport, FIRST_BYTE_TIMEOUT)
+            transport.close(FIRST_BYTE_TIMEOUT)
         elif 0 < limits.idle_timeout <= still:
-            _close(transport, IDLE_TIMEOUT)
-
-
-def _close(transport: Watched, why: Reason) -> None:
-    transport.why = transport.why or why
-    if transport.queued:
-        # The peer does not read: a polite close would wait for it for ever.
-        transport.abortConnection()
-    else:
-        transport.loseConnection()
+            transport.close(IDLE_TIMEOUT)

@@ -28,9 +28,9 @@ def accept_waiting(port: Any, burst: Burst, stock_accept: Callable[[], None]) ->
         except BlockingIOError:
             return
         except OSError as error:
-            exhausted = port.transport.exhausted
-            if exhausted is not None and error.errno in _EXHAUSTED:
-                exhausted(error)
+            options = port.options
+            if options.observer is not None and error.errno in _EXHAUSTED:
+                options.observer.exhausted(options.kind, error)
                 _pause(port)
             else:
                 stock_accept()

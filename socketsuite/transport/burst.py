@@ -42,6 +42,7 @@ from socketsuite.transport.connection import (
     BurstTCPServer,
     BurstUNIXServer,
 )
+from socketsuite.transport.options import PortOptions
 
 PortT = TypeVar("PortT")
 
@@ -345,34 +346,37 @@ def burst_of(reactor: Any) -> Burst:
     return found
 
 
-def accelerate(port: PortT, server: type | None = None) -> PortT:
+def accelerate(
+    port: PortT, options: PortOptions | None = None, server: type | None = None
+) -> PortT:
     """Put the connections that *port* will accept on burst transports.
 
     :param port: what ``listenTCP``, ``listenUNIX``, ``adoptStreamPort`` or a stream
         endpoint's ``listen`` returned.  Anything else is returned untouched, and so is
         everything where there is no epoll.
+    :param options: what its connections have in common; plain ones have nothing.
     :param server: the transport's class, in place of this module's own; a subclass.
     :return: the same port.
     """
     if not AVAILABLE or not isinstance(port, tcp.Port):
         return port
-    make = server or (BurstUNIXServer if isinstance(port, unix.Port) else BurstTCPServer)
-    burst = burst_of(port.reactor)
-    port.transport = type(make.__name__, (make,), {"shared_burst": burst})  # type: ignore[assignment]
-
-    stock_accept = port.doRead
+    made: Any = port
+    made.options = options = options or PortOptions()
+    options.burst = burst = burst_of(made.reactor)
+    made.transport = server or (BurstUNIXServer if isinstance(port, unix.Port) else BurstTCPServer)
+    stock_accept = made.doRead
 
     def accept() -> None:
         if not burst.begin():
             stock_accept()
             return
         try:
-            accept_waiting(port, burst, stock_accept)
+            accept_waiting(made, burst, stock_accept)
         except BaseException:
             # The reactor would end the port that raised it.
-            _log_exception(port)
+            _log_exception(made)
         finally:
             burst.end()
 
-    port.doRead = accept  # type: ignore[method-assign]
+    made.doRead = accept
     return port

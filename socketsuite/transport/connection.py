@@ -55,8 +55,6 @@ class _Connection:
     What the bursts touch for every message is in slots: they are found sooner than an
     attribute of a class far up, and a connection is smaller.
 
-    :cvar exhausted: called when a caller cannot be accepted for want of descriptors or
-        memory; callers then wait in the kernel's queue.  Without it Twisted turns them away.
     :ivar unsent: the bytes to be sent at the end of the burst, if they were written in one
         piece; else :data:`IDLE`, :data:`MANY` or :data:`UNUSUAL`.
     :ivar wanted: bytes to be read at once.
@@ -91,9 +89,6 @@ class _Connection:
         "wanted",
     )
 
-    shared_burst: Burst
-    exhausted: Any = None
-
     # Twisted's own attributes, which the classes beside this one bring.
     if TYPE_CHECKING:
         TLS: bool
@@ -110,10 +105,12 @@ class _Connection:
         _aborting: bool
         _isSendBufferFull: Callable[[], bool]
 
-    def __init__(self, skt: socket.socket, *arguments: Any) -> None:
-        self.burst = self.shared_burst
+    def __init__(
+        self, skt: socket.socket, protocol: Any, client: Any, server: Any, *more: Any
+    ) -> None:
+        self.burst: Burst = server.options.burst
         self.descriptor = skt.fileno()
-        self.receive: Callable[[int], Any] = skt.recv
+        self.set_reader(skt.recv)
         self.send: Callable[[bytes], int] = skt.send
         self.wanted = _SMALL_READ
         self.mask = self.bytes_in = self.bytes_out = self.answered = 0
@@ -124,17 +121,21 @@ class _Connection:
         self.offset = self.disconnecting = 0
         self._writeDisconnecting = self.producerPaused = False
         self.unsent: Any = UNUSUAL
-        super().__init__(skt, *arguments)  # type: ignore[call-arg]
+        super().__init__(skt, protocol, client, server, *more)  # type: ignore[call-arg]
         self.unsent = IDLE
 
     def begin(self) -> None:
         """Connect the protocol; from here on it may be called."""
         if getattr(self.protocol, "borrows_buffer", False):
-            self.receive = self._borrow
+            self.set_reader(self._borrow)
             self.wanted = LARGEST_READ
         self.protocol.makeConnection(self)
 
     # ── reading ─────────────────────────────────────────────────────────────────────
+
+    def set_reader(self, reader: Callable[[int], Any]) -> None:
+        """Read by *reader* from now on; given a size, it returns bytes or raises."""
+        self.receive = reader
 
     def read_rest(self, data: Any) -> Any:
         """Return *data*, which filled the room it was given, with what else was there."""
@@ -389,7 +390,7 @@ class BurstUNIXServer(_Connection, unix.Server):
     def __init__(self, skt: socket.socket, protocol: Any, *arguments: Any) -> None:
         super().__init__(skt, protocol, *arguments)
         if IFileDescriptorReceiver.providedBy(protocol):
-            self.receive = self._receive_with_descriptors
+            self.set_reader(self._receive_with_descriptors)
             self.wanted = LARGEST_READ
 
     def _receive_with_descriptors(self, _size: int) -> bytes:

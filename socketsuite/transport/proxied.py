@@ -27,10 +27,11 @@ from socketsuite.reasons import (
     PROXY_HEADER_TIMEOUT,
     Reason,
 )
+from socketsuite.transport.options import PortOptions, ProxyOptions
 from socketsuite.transport.tls import Unconnected
 
 
-class HeaderFirst(Factory):
+class ProxyHeaderFactory(Factory):
     """The factory of a port whose connections begin with a header.
 
     :param factory: the one behind it; it is asked once the real client is known, and given
@@ -61,51 +62,48 @@ class _AwaitingHeader(Unconnected):
 
 
 class Proxied:
-    """Mixed into a server of the burst transport, before it; the port's factory is a
-    :class:`HeaderFirst`.
+    """Mixed into an observed server of the burst transport, before it; the port's factory is a
+    :class:`ProxyHeaderFactory`.
 
-    :cvar trusted: whether the host at the other end of the socket may send a header; given
-        the host as the kernel names it, so perhaps ``::ffff:192.0.2.1`` or ``fe80::1%eth0``.
-    :cvar refusal: given the transport when its peer is the real client: ``None`` to serve
-        it, or the reason to close it with.
-    :cvar admit: given the transport when there is a protocol for it, before that is connected.
-    :cvar header_seconds: how long a peer has for its header.
     :ivar header: the header, once it is complete.
     """
 
-    trusted: Callable[[str], bool]
-    refusal: Callable[[Any], Reason | None]
-    admit: Callable[[Any], None]
-    header_seconds = 5.0
     header: Header | None = None
     why: Reason | None = None
 
+    _proxy: ProxyOptions
     _framer: HeaderFramer | None = None
     _header_deadline: IDelayedCall | None = None
 
     # What the classes beside this one bring.
     if TYPE_CHECKING:
+        abort: Callable[[Reason], None]
         abortConnection: Callable[[], None]
         burst: Any
         client: tuple[Any, ...]
-        hostname: str
+        hostname: Any
         logstr: str
         protocol: Any
         reactor: Any
-        receive: Callable[[int], Any]
+        options: PortOptions
+        set_reader: Callable[[Callable[[int], Any]], None]
         sessionno: int
         socket: socket.socket
         _getLogPrefix: Callable[[Any], str]
 
     def begin(self) -> None:
         """Await the header, if it may come from here."""
+        assert self.options.proxy is not None
+        self._proxy = self.options.proxy
         self.protocol.makeConnection(self)
         self._framer = HeaderFramer()
-        if not type(self).trusted(self.client[0]):
+        if not self._proxy.trusted(self.client[0]):
             self._refuse(PROXY_FROM)
             return
-        self.receive = self._read_header
-        self._header_deadline = self.reactor.callLater(self.header_seconds, self._header_late)
+        self.set_reader(self._read_header)
+        self._header_deadline = self.reactor.callLater(
+            self._proxy.header_seconds, self._header_late
+        )
 
     # ── the header ──────────────────────────────────────────────────────────────────
 
@@ -115,8 +113,7 @@ class Proxied:
 
     def _refuse(self, reason: Reason) -> None:
         self._forget_header_deadline()
-        self.why = self.why or reason
-        self.abortConnection()
+        self.abort(reason)
 
     def _forget_header_deadline(self) -> None:
         if self._header_deadline is not None:
@@ -159,7 +156,7 @@ class Proxied:
         if header.source is not None:
             self.client = header.source
             self.hostname = header.source[0]
-        refusal = type(self).refusal(self)
+        refusal = self._proxy.refusal(self)
         if refusal is not None:
             self._refuse(refusal)
             return
@@ -167,10 +164,10 @@ class Proxied:
         if protocol is None:
             self._refuse(DECLINED)
             return
-        type(self).admit(self)
+        self._proxy.admit(self)
         self.logstr = f"{self._getLogPrefix(protocol)},{self.sessionno},{self.hostname}"
         self.protocol, self._framer = protocol, None
-        self.receive = self.socket.recv
+        self.set_reader(self.socket.recv)
         super().begin()  # type: ignore[misc]
 
     # ── what differs from then on, or until then ────────────────────────────────────

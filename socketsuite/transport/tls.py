@@ -13,7 +13,6 @@ This module must not know where a context comes from, nor of the suite around it
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
 from typing import Any
 
 from cryptography.hazmat.bindings.openssl.binding import Binding
@@ -39,6 +38,7 @@ from socketsuite.reasons import (
     Reason,
 )
 from socketsuite.transport.connection import LARGEST_READ, BurstTCPServer
+from socketsuite.transport.options import TLSOptions
 
 # The largest record.  A read of so many bytes, or more, takes all of one record, so nothing
 # stays unseen inside OpenSSL while the socket itself is empty.
@@ -52,6 +52,9 @@ _DIRECT = all(hasattr(_lib, name) for name in ("SSL_read", "SSL_write")) and has
 )
 if _DIRECT:
     _read, _write = _lib.SSL_read, _lib.SSL_write
+# Where OpenSSL puts what it has decrypted; copied out before anything else is.
+_plaintext: Any = Binding.ffi.new("char[]", _RECORD_BYTES)
+_in_plaintext: Any = Binding.ffi.buffer(_plaintext)
 
 
 class Unconnected(Protocol):
@@ -65,20 +68,12 @@ class Unconnected(Protocol):
 
 @implementer(ISSLTransport, INegotiated)
 class BurstTLSServer(BurstTCPServer):
-    """An accepted TLS connection of a burst.
+    """An accepted TLS connection of a burst; its port's options say how."""
 
-    :cvar new_context: returns the context for the next connection; a changed certificate
-        needs no more than another context.
-    :cvar handshake_seconds: how long the peer has for its handshake.
-    """
-
-    new_context: Callable[[], SSL.Context]
-    handshake_seconds = 10.0
     why: Reason | None = None
 
-    # Where OpenSSL puts what it has decrypted: one place for a port's connections.
-    _room: Any = None
-    _in_room: Any = None
+    # Whether a close waits for the producer that is registered, as it does on Twisted's TLS.
+    awaits_producer = True
 
     _waiting: Any = None
     _notify_waits = False
@@ -88,14 +83,16 @@ class BurstTLSServer(BurstTCPServer):
         """Start the handshake; the protocol is connected at its end."""
         self._waiting, self.protocol = self.protocol, Unconnected()
         self.protocol.makeConnection(self)
-        self._tls = SSL.Connection(type(self).new_context(), self.socket)
+        server: Any = self.server
+        options: TLSOptions = server.options.tls
+        self._tls = SSL.Connection(options.new_context(), self.socket)
         self._tls.set_accept_state()
-        self.receive = self._shake_hands
+        self.set_reader(self._do_handshake)
         self.wanted = LARGEST_READ
         self.send = self._encrypt
         self._ssl = getattr(self._tls, "_ssl", None)
         clock: Any = self.reactor
-        self._deadline = clock.callLater(self.handshake_seconds, self._late)
+        self._deadline = clock.callLater(options.handshake_seconds(), self._late)
 
     # ── handshake ───────────────────────────────────────────────────────────────────
 
@@ -104,7 +101,7 @@ class BurstTLSServer(BurstTCPServer):
         self.why = HANDSHAKE_TIMEOUT
         self.abortConnection()
 
-    def _shake_hands(self, _size: int) -> bytes:
+    def _do_handshake(self, _size: int) -> bytes:
         """Take the handshake one step further; at its end connect the protocol.
 
         What came with its end is still with the kernel, record by record, and is read by the
@@ -124,7 +121,7 @@ class BurstTLSServer(BurstTCPServer):
             self.why = handshake_reason(error, self._tls)
             raise OSError(self.why.detail) from None
         self._forget_deadline()
-        self.receive = self._best_reader()
+        self.set_reader(self._decrypt if _DIRECT else self._tls.recv)
         self.protocol, self._waiting = self._waiting, None
         try:
             self.protocol.makeConnection(self)
@@ -145,7 +142,7 @@ class BurstTLSServer(BurstTCPServer):
             return super().doWrite()
         self.stopWriting()
         try:
-            self._shake_hands(0)
+            self._do_handshake(0)
         except BlockingIOError:
             pass
         except OSError as error:
@@ -187,22 +184,12 @@ class BurstTLSServer(BurstTCPServer):
                 error = OSError(str(self.why))
             super().receive_failed(error)
 
-    def _best_reader(self) -> Callable[[int], bytes]:
-        """Return what reads from here on."""
-        if not _DIRECT:
-            return self._tls.recv
-        port = type(self)
-        if port._room is None:
-            port._room = Binding.ffi.new("char[]", _RECORD_BYTES)
-            port._in_room = Binding.ffi.buffer(port._room)
-        return self._decrypt
-
     def _decrypt(self, _size: int) -> bytes:
         """Return what one record held; raise as ``Connection.recv`` does."""
-        size = _read(self._ssl, self._room, _RECORD_BYTES)
+        size = _read(self._ssl, _plaintext, _RECORD_BYTES)
         if size <= 0:
             self._tls._raise_ssl_error(self._ssl, size)
-        data: bytes = self._in_room[:size]
+        data: bytes = _in_plaintext[:size]
         return data
 
     def _encrypt(self, data: bytes) -> int:
@@ -230,7 +217,7 @@ class BurstTLSServer(BurstTCPServer):
 
     # ── closing ─────────────────────────────────────────────────────────────────────
 
-    def _say_goodbye(self) -> bool:
+    def _try_close_notify(self) -> bool:
         """Send close_notify; false if the kernel takes nothing just now."""
         try:
             self._tls.shutdown()
@@ -248,20 +235,22 @@ class BurstTLSServer(BurstTCPServer):
         if self.producer is self:
             # It would wait for itself to read on, which will not happen any more.
             self.unregisterProducer()
+        self.awaits_producer = False
         self.loseConnection()
 
     def _postLoseConnection(self) -> Any:
         producer: Any = self.producer
-        if producer is not None and not getattr(producer, "disconnected", False):
+        gone = producer is None or getattr(producer, "disconnected", False)
+        if self.awaits_producer and not gone:
             return None  # unregisterProducer() comes back here
-        if self._say_goodbye():
+        if self._try_close_notify():
             return main.CONNECTION_DONE
         self.arm()
         return None
 
     def _send_close_notify(self) -> None:
         """Send close_notify, now or when the kernel takes it; reading goes on."""
-        self._notify_waits = not self._say_goodbye()
+        self._notify_waits = not self._try_close_notify()
         if self._notify_waits:
             self.arm()
 

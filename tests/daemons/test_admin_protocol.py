@@ -51,15 +51,13 @@ class Peer(SimpleNamespace):
 
     def __init__(self, number: int, queued: int = 0) -> None:
         super().__init__(id=number, opened_at=0.0, peer=f"127.0.0.1:{number}", local="x")
-        self.end = ""
+        self.end: Any = None
         self.transport: Any = SimpleNamespace(
-            watch=SimpleNamespace(kind="tcp"),
+            options=SimpleNamespace(kind="tcp"),
             bytes_in=number,
             bytes_out=2 * number,
             queued=queued,
-            why=None,
-            loseConnection=lambda: setattr(self, "end", "closed"),
-            abortConnection=lambda: setattr(self, "end", "aborted"),
+            close=lambda reason: setattr(self, "end", reason),
         )
 
 
@@ -146,8 +144,7 @@ def test_a_connection_is_closed_by_its_id() -> None:
     office = Office(idle, stuck)
     assert office.ask({"command": "close", "id": 1}) == {"closed": 1}
     assert office.ask({"command": "close", "id": 2}) == {"closed": 2}
-    assert (idle.end, stuck.end) == ("closed", "aborted")
-    assert idle.transport.why == CLOSED_BY_OPERATOR
+    assert idle.end == stuck.end == CLOSED_BY_OPERATOR
 
 
 def test_a_drain_is_answered_before_it_begins_and_begins_once() -> None:

@@ -16,7 +16,7 @@ from socketsuite.reasons import CLOSED, REFUSED
 
 def transport(kind: str, bytes_in: int = 0, bytes_out: int = 0, queued: int = 0) -> Any:
     return SimpleNamespace(
-        watch=SimpleNamespace(kind=kind), bytes_in=bytes_in, bytes_out=bytes_out, queued=queued
+        options=SimpleNamespace(kind=kind), bytes_in=bytes_in, bytes_out=bytes_out, queued=queued
     )
 
 

@@ -23,7 +23,8 @@ class Transport:
         self.bytes_out = 0
         self.why: Reason | None = None
 
-    def abortConnection(self) -> None:
+    def abort(self, why: Reason) -> None:
+        self.why = self.why or why
         self.readers.behind.pop(self, None)  # type: ignore[call-overload]
 
     def queue(self, count: int) -> None:

@@ -24,11 +24,9 @@ class Connection:
     def transport(self) -> Any:
         return self
 
-    def loseConnection(self) -> None:
-        self.ended = self.ended or "closed"
-
-    def abortConnection(self) -> None:
-        self.ended = self.ended or "aborted"
+    def close(self, reason: Reason) -> None:
+        self.why = self.why or reason
+        self.ended = "closed"
 
 
 class Registry:
@@ -60,14 +58,6 @@ def test_a_still_connection_is_closed_and_a_moving_one_is_not() -> None:
         moving.bytes_out += 1
     assert (still.ended, still.why) == ("closed", IDLE_TIMEOUT)
     assert moving.ended is None
-
-
-def test_who_does_not_read_is_aborted_since_a_polite_close_would_wait() -> None:
-    clock, stuck = Clock(), Connection()
-    stuck.queued = 1
-    swept(clock, stuck, idle_timeout=1.0)
-    advance(clock, 2)
-    assert stuck.ended == "aborted"
 
 
 def test_who_never_says_anything_is_closed_and_who_has_said_something_stays() -> None:

@@ -6,41 +6,16 @@ import contextlib
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from twisted.internet.protocol import DatagramProtocol, Factory, Protocol
-from twisted.python import log
+from twisted.internet.protocol import DatagramProtocol, Protocol
 
 from socketsuite.transport.burst import accelerate, burst_of
-from tests.transport.hand_turned import PATIENCE, HandTurned
+from tests.transport.hand_turned import PATIENCE
+from tests.transport.plain_port import World, world
 
-
-class World(HandTurned):
-    """One accelerated port, and what is logged."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.logged: list[dict[str, Any]] = []
-
-    def listen(self, make: Callable[[], Protocol]) -> None:
-        class Made(Factory):
-            noisy = False
-
-            def buildProtocol(self, addr: Any) -> Any:
-                return make()
-
-        self.port = accelerate(self.reactor.listenTCP(0, Made(), 200, "127.0.0.1"))
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    made = World()
-    log.addObserver(made.logged.append)
-    yield made
-    log.removeObserver(made.logged.append)
-    made.close()
+__all__ = ["world"]
 
 
 class Echo(Protocol):

@@ -18,6 +18,7 @@ from zope.interface import implementer
 from socketsuite.reasons import HANDSHAKE_TIMEOUT
 from socketsuite.transport import tls
 from socketsuite.transport.burst import accelerate, burst_of
+from socketsuite.transport.options import PortOptions, TLSOptions
 from socketsuite.transport.tls import BurstTLSServer
 from tests.transport.hand_turned import HandTurned
 
@@ -77,10 +78,6 @@ class World(HandTurned):
         self.context = context
         world = self
 
-        class Server(BurstTLSServer):
-            new_context = staticmethod(lambda: world.context)
-
-        Server.handshake_seconds = handshake_seconds
         self.protocol: Callable[[], Protocol] = lambda: Recorder(self.made)
 
         class Made(Factory):
@@ -90,7 +87,8 @@ class World(HandTurned):
                 return world.protocol()
 
         listening = self.reactor.listenTCP(0, Made(), interface="127.0.0.1")
-        self.port = accelerate(listening, Server)
+        secure = TLSOptions(lambda: world.context, lambda: handshake_seconds)
+        self.port = accelerate(listening, PortOptions(tls=secure), BurstTLSServer)
 
     def secure(self, context: ssl.SSLContext, name: str = "localhost") -> ssl.SSLSocket:
         """Return a caller who has completed its handshake."""

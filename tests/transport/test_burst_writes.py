@@ -18,6 +18,7 @@ from OpenSSL import SSL
 from twisted.internet.protocol import Factory, Protocol
 
 from socketsuite.transport.burst import accelerate, burst_of
+from socketsuite.transport.options import PortOptions, TLSOptions
 from socketsuite.transport.tls import BurstTLSServer
 from tests.transport.hand_turned import HandTurned
 
@@ -120,12 +121,10 @@ AUTHORITY = trustme.CA(key_type=trustme.KeyType.ECDSA)
 ISSUED = AUTHORITY.issue_cert("localhost", key_type=trustme.KeyType.ECDSA)
 
 
-class TLSServer(BurstTLSServer):
-    @staticmethod
-    def new_context() -> SSL.Context:
-        context = SSL.Context(SSL.TLS_SERVER_METHOD)
-        ISSUED.configure_cert(context)
-        return context
+def server_context() -> SSL.Context:
+    context = SSL.Context(SSL.TLS_SERVER_METHOD)
+    ISSUED.configure_cert(context)
+    return context
 
 
 class World(HandTurned):
@@ -145,7 +144,11 @@ class World(HandTurned):
                 return world.made[-1]
 
         listening = self.reactor.listenTCP(0, Made(), 50, "127.0.0.1")
-        self.port = accelerate(listening, TLSServer if secure else None)
+        if secure:
+            options = PortOptions(tls=TLSOptions(server_context))
+            self.port = accelerate(listening, options, BurstTLSServer)
+        else:
+            self.port = accelerate(listening)
 
     def enter(self) -> socket.socket:
         """Return a caller whose protocol is connected."""

@@ -151,13 +151,13 @@ def test_the_close_alert_of_a_half_close_waits_for_room(tmp_path: Path) -> None:
     with world("tls", tmp_path, Recorder) as served:
         caller, protocol = served.connect()
         transport = protocol.transport
-        send_alert, tries = transport._say_goodbye, []
+        send_alert, tries = transport._try_close_notify, []
 
         def no_room_at_first() -> bool:
             tries.append(1)
             return len(tries) > 2 and send_alert()
 
-        transport._say_goodbye = no_room_at_first
+        transport._try_close_notify = no_room_at_first
         transport.write(b"last words")
         transport.loseWriteConnection()
         assert served.read(caller, 10) == b"last words"

@@ -26,10 +26,11 @@ from socketsuite.reasons import (
     Reason,
 )
 from socketsuite.transport.burst import accelerate, burst_of
-from socketsuite.transport.connection import BurstTCPServer
-from socketsuite.transport.proxied import HeaderFirst, Proxied
-from socketsuite.transport.tls import BurstTLSServer
-from tests.transport.test_burst import World
+from socketsuite.transport.observed import ObservedTCP, ObservedTLS
+from socketsuite.transport.options import PortOptions, ProxyOptions, TLSOptions
+from socketsuite.transport.proxied import Proxied, ProxyHeaderFactory
+from socketsuite.transport.turns import Turns
+from tests.transport.plain_port import World
 
 SIGNATURE = bytes.fromhex("0D0A0D0A000D0A515549540A")
 LINE = b"PROXY TCP4 192.0.2.1 198.51.100.2 56324 443\r\n"
@@ -65,6 +66,13 @@ class Served(Protocol):
         self.lost.append(reason)
 
 
+class _Unheeding:
+    """An observer that does nothing."""
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *_: None
+
+
 class Behind(World):
     """One port whose connections begin with a header."""
 
@@ -80,7 +88,7 @@ class Behind(World):
         self.refusal: Reason | None = None
         self.build: Callable[[Any], Any] = Served
 
-    def open(self, base: type = BurstTCPServer, **attributes: Any) -> None:
+    def open(self, base: type = ObservedTCP, **changes: Any) -> None:
         world = self
 
         class Service(Factory):
@@ -107,23 +115,17 @@ class Behind(World):
                 super().connectionLost(reason)
                 world.ended.append(self)
 
-            @staticmethod
-            def trusted(host: str) -> bool:
-                world.asked.append(host)
-                return world.trusted
+        def trusted(host: str) -> bool:
+            world.asked.append(host)
+            return world.trusted
 
-            @staticmethod
-            def refusal(_: Any) -> Reason | None:
-                return world.refusal
-
-            @staticmethod
-            def admit(transport: Any) -> None:
-                world.admitted.append(transport)
-
-        for name, value in attributes.items():
-            setattr(Server, name, value)
-        port = self.reactor.listenTCP(0, HeaderFirst(Service()), 200, "127.0.0.1")
-        self.port = accelerate(port, Server)
+        seconds = changes.pop("header_seconds", 5.0)
+        refusal = changes.pop("refusal", lambda _: world.refusal)
+        proxy = ProxyOptions(trusted, refusal, world.admitted.append, seconds)
+        options = PortOptions(_Unheeding(), proxy=proxy, turns=Turns(self.reactor), **changes)
+        factory = ProxyHeaderFactory(Service())
+        port = self.reactor.listenTCP(0, factory, 200, "127.0.0.1")
+        self.port = accelerate(port, options, Server)
 
     def why(self) -> Reason | None:
         """Wait for the end of the only connection; return the reason given."""
@@ -292,7 +294,7 @@ def test_admission_is_asked_about_the_real_client(world: Behind) -> None:
         seen.append((transport.getPeer(), transport.getHost()))
         return DENY
 
-    world.open(refusal=staticmethod(refusal))
+    world.open(refusal=refusal)
     world.call().send(LINE + b"hello")
     assert world.why() == DENY
     assert world.admitted == []
@@ -372,7 +374,9 @@ def authority() -> trustme.CA:
 def open_tls(world: Behind, authority: trustme.CA, **attributes: Any) -> None:
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
     authority.issue_cert("localhost").configure_cert(context)
-    world.open(BurstTLSServer, new_context=staticmethod(lambda: context), **attributes)
+    seconds = attributes.pop("handshake_seconds", 10.0)
+    secure = TLSOptions(lambda: context, lambda: seconds)
+    world.open(ObservedTLS, tls=secure, **attributes)
 
 
 @pytest.mark.parametrize("header", [LINE, BLOCK], ids=["v1", "v2"])

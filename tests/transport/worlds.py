@@ -14,6 +14,7 @@ from OpenSSL import SSL
 from twisted.internet.protocol import Factory, Protocol
 
 from socketsuite.transport.burst import Burst, accelerate, burst_of
+from socketsuite.transport.options import PortOptions, TLSOptions
 from socketsuite.transport.tls import BurstTLSServer
 from tests.transport.hand_turned import HandTurned
 
@@ -32,10 +33,6 @@ def client_context() -> ssl.SSLContext:
     context = ssl.create_default_context()
     _AUTHORITY.configure_trust(context)
     return context
-
-
-class _TLSServer(BurstTLSServer):
-    new_context = staticmethod(server_context)
 
 
 class TLSCaller:
@@ -102,7 +99,11 @@ class World(HandTurned):
             self.port = accelerate(self.reactor.listenUNIX(self.path, factory))
         else:
             port = self.reactor.listenTCP(0, factory, interface="127.0.0.1")
-            self.port = accelerate(port, _TLSServer if kind == "tls" else None)
+            if kind == "tls":
+                options = PortOptions(tls=TLSOptions(server_context))
+                self.port = accelerate(port, options, BurstTLSServer)
+            else:
+                self.port = accelerate(port)
 
     @property
     def burst(self) -> Burst:

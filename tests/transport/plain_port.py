@@ -1,0 +1,39 @@
+"""One plain port on the burst transport, turned by hand, and what is logged meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from twisted.internet.protocol import Factory, Protocol
+from twisted.python import log
+
+from socketsuite.transport.burst import accelerate
+from tests.transport.hand_turned import HandTurned
+
+
+class World(HandTurned):
+    """One accelerated port, and what is logged."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.logged: list[dict[str, Any]] = []
+
+    def listen(self, make: Callable[[], Protocol]) -> None:
+        class Made(Factory):
+            noisy = False
+
+            def buildProtocol(self, addr: Any) -> Any:
+                return make()
+
+        self.port = accelerate(self.reactor.listenTCP(0, Made(), 200, "127.0.0.1"))
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    made = World()
+    log.addObserver(made.logged.append)
+    yield made
+    log.removeObserver(made.logged.append)
+    made.close()
