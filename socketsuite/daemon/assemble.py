@@ -11,6 +11,7 @@ import sys
 from typing import Any, NoReturn
 
 from twisted.application.service import IService
+from twisted.internet import tcp
 
 from socketsuite.daemon.check import check_process
 from socketsuite.daemon.configuration import Configuration
@@ -37,6 +38,7 @@ def make_service(options: TwistdOptions) -> IService:
     if options.check_only:
         _check(options, reactor)
     use_monotonic_clock(reactor)
+    atexit.register(_close_reserved_descriptor)
 
     def reread() -> tuple[list[Configuration], ProcessSettings]:
         options.reread()
@@ -62,6 +64,14 @@ def make_service(options: TwistdOptions) -> IService:
         options.refuse_start(str(error))
     _add_windows(process, options, reactor)
     return process
+
+
+def _close_reserved_descriptor() -> None:
+    """Close what Twisted keeps for when there are no more descriptors; at exit Python complains."""
+    kept: Any = getattr(tcp, "_reservedFD", None)
+    descriptor = getattr(kept, "_fileDescriptor", None)
+    if descriptor is not None:
+        descriptor.close()
 
 
 def _log(options: TwistdOptions) -> Destination | None:

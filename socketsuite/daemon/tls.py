@@ -5,6 +5,7 @@ Knows nothing of connections, nor of the transport that will use them.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -102,7 +103,10 @@ def load_context(
         **_client_verification(settings.tls_client_ca, said["tls_client_ca"]),
     )
     try:
-        options.getContext()
+        with warnings.catch_warnings():
+            # Twisted hands pyOpenSSL what that would rather not be given.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            options.getContext()
     except SSL.Error as error:
         words = error_words(error)
         if "mismatch" in words:
