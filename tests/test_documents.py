@@ -38,7 +38,8 @@ def test_a_shown_daemon_takes_the_options_it_is_shown_with(command: str) -> None
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if re.search(r"(^|\| )socketsuite ", c)])
 def test_a_shown_client_command_exists_and_takes_its_options(command: str) -> None:
-    words = shlex.split(command.split("| ")[-1])
+    shown = next(part for part in command.split("| ") if part.startswith("socketsuite "))
+    words = shlex.split(shown)
     group = socketsuite.make_context("socketsuite", [], resilient_parsing=True)
     client = socketsuite.get_command(group, words[1])
     assert client is not None

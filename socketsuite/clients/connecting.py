@@ -54,11 +54,19 @@ def literal(host: str, kind: int = socket.SOCK_STREAM, family: int = 0) -> list[
     try:
         found = socket.getaddrinfo(host, 0, family, kind, flags=socket.AI_NUMERICHOST)
     except (OSError, UnicodeError):
-        address, percent, scope = host.partition("%")
-        if percent and ":" in address and literal(address, kind, family):
+        address, _, scope = host.partition("%")
+        if scope and ":" in address and literal(address) and not _is_interface(scope):
             raise Failed(f"there is no network interface {scope}", "unreachable") from None
         return []
     return [Address(found[0][0], found[0][4])]
+
+
+def _is_interface(name: str) -> bool:
+    try:
+        socket.if_nametoindex(name)
+    except (OSError, UnicodeError):
+        return False
+    return True
 
 
 async def resolve(

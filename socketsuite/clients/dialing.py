@@ -41,6 +41,7 @@ class StreamClient(Protocol):
 
     :ivar ready: fires when it may be used, over TLS after the handshake; fails when the
         connection is lost before that.
+    :ivar was_ready: whether it was ready ever.
     :ivar gone: fires when a connection that was ready has ended, with the reason: a
         ``ConnectionDone`` for a clean end, anything else for a loss.
     """
@@ -49,6 +50,7 @@ class StreamClient(Protocol):
     tls: ClientTLS | None = None
 
     def __init__(self) -> None:
+        self.was_ready = False
         self.ready: Deferred[None] = Deferred()
         self.gone: Deferred[BaseException] = Deferred()
 
@@ -57,10 +59,11 @@ class StreamClient(Protocol):
         if ITCPTransport.providedBy(self.transport):
             self.transport.setTcpNoDelay(True)
         if self.tls is None:
-            self.ready.callback(None)
+            self.handshakeCompleted()
 
     def handshakeCompleted(self) -> None:
         """Be ready: the server is who it should be."""
+        self.was_ready = True
         self.ready.callback(None)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -163,7 +166,7 @@ def cause_of(error: BaseException, protocol: StreamClient) -> tuple[str, Code]:
     if isinstance(error, Failed):
         return str(error), error.code
     if isinstance(error, ConnectionClosed) and protocol.tls is not None:
-        if not protocol.ready.called:
+        if not protocol.was_ready:
             return "TLS: it closed the connection during the handshake", "tls"
         if isinstance(error, ConnectionLost):
             text = "the connection was lost without TLS's goodbye; what came may be cut short"

@@ -99,7 +99,7 @@ class HalfClosableTLS(TLSMemoryBIOProtocol):
 
     def __init__(self, tls: ClientTLS, factory: TLSMemoryBIOFactory, wrapped: Any) -> None:
         super().__init__(factory, wrapped)
-        self._tls = tls
+        self.tls = tls
         self._beginning = b""
 
     def dataReceived(self, data: bytes) -> None:
@@ -112,8 +112,8 @@ class HalfClosableTLS(TLSMemoryBIOProtocol):
                 return
         was_ready = self._handshakeDone
         super().dataReceived(data)
-        if was_ready and not self._lostTLSConnection and not self._tls.heard.called:
-            self._tls.heard.callback(None)
+        if was_ready and not self._lostTLSConnection and not self.tls.heard.called:
+            self.tls.heard.callback(None)
 
     def loseWriteConnection(self) -> None:
         """Send the ``close_notify`` alert; to be called with no producer registered."""
@@ -162,7 +162,6 @@ class ClientTLS:
     def clientConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
         """Return a connection whose handshake fails unless the server is who it should be."""
         connection = SSL.Connection(self._context, None)
-        connection.set_app_data(self)
         self._connection = connection
         if isinstance(self._identity, DNS_ID):  # RFC 6066: an address is never sent
             connection.set_tlsext_host_name(self._identity.hostname)
@@ -220,7 +219,7 @@ def _context(choice: TLSChoice) -> SSL.Context:
 
 def _note_step(connection: SSL.Connection, where: int, _result: int) -> None:
     if where & _STEP and _ASKED in connection.get_state_string():
-        connection.get_app_data().asked = True
+        connection.get_app_data().tls.asked = True  # Twisted sets it to the HalfClosableTLS
 
 
 def _identity(name: str) -> DNS_ID | IPAddress_ID:

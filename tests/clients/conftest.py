@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import ssl
 import subprocess
 import sys
@@ -68,6 +69,8 @@ def start(serve: Serve) -> Iterator[Start]:
     started: list[subprocess.Popen] = []
 
     def begin(*arguments: object, **more: Any) -> subprocess.Popen:
+        # A shell that runs the tests in the background has SIGINT ignored, by all its children.
+        more.setdefault("preexec_fn", lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         process = subprocess.Popen(
             [*COMMAND, *map(str, arguments)], **{"env": _environment(None), **pipes, **more}

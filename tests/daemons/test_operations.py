@@ -131,7 +131,7 @@ def status_shows_listeners_and_connections(night: Night, command: str) -> None:
     assert int(largest[7]) > 0
     assert [float(largest[4]) >= 0, int(largest[6]) > 0] == [True, True]
     assert [other[3], other[7]] == [night.peer(1), "0"]
-    for_machines = json.loads(night.shell(f"{command} --json").stdout)
+    for_machines = json.loads(night.shell(f"{command} --json").stdout.splitlines()[0])
     assert for_machines["connections"][0]["peer"] == night.peer(0)
     deaf.close()
 

@@ -148,7 +148,7 @@ def the_status_command_shows_it_as_json(daemon: Daemon, site: Site) -> None:
         done = subprocess.run(
             [*command, "--admin", site.folder / "admin"], capture_output=True, timeout=SECONDS
         )
-    told = json.loads(done.stdout)
+    told, _ = (json.loads(line) for line in done.stdout.splitlines())
     assert told["process"]["command"] == NAME
     (service,) = told["services"]
     assert (service["name"], service["open"], service["bytes_in"]) == (NAME, 1, 6)
