@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import socket
 import struct
 
@@ -114,3 +115,24 @@ def test_a_silent_server_is_not_waited_for_after_the_last_integer(
 ) -> None:
     done = client("accumulate", "--every", "0.01", "--count", "2", "localhost", serve(swallow).port)
     assert (done.returncode, done.stdout) == (0, b"")
+
+
+@pytest.mark.parametrize(
+    ("values", "typed"),
+    [("1,x", b""), ("1_0", b""), ("-", b"\xff\xfe"), ("-", b"1 \x1b[2J"), ("9" * 5000, b"")],
+)
+def test_what_is_allowed_is_said(client: Client, values: str, typed: bytes) -> None:
+    done = client("accumulate", "--values", values, "localhost", "1", input=typed)
+    assert (done.returncode, done.stderr.count(b"\n")) == (2, 1)
+    assert b"allowed are whole numbers in decimal, such as 5,7,-3" in done.stderr
+    assert b"\x1b" not in done.stderr
+
+
+def test_a_huge_count_takes_no_memory(client: Client, serve: Serve) -> None:
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+
+    port = serve(Accumulator()).port
+    options = ("--count", 2**31, "--every", "0.01", "--sums", "1")
+    done = client("accumulate", *options, "127.0.0.1", port, preexec_fn=limit)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"0\n", b"")

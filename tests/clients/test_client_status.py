@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import socket
 from pathlib import Path
@@ -17,6 +18,7 @@ from socketsuite.clients.status_view import duration, plain, rates_of, size, who
 from tests.clients.conftest import Client, Serve, Start
 from tests.clients.contract import read
 
+ROOT = Path(__file__).parents[2]
 CONNECTION = {
     "id": 7,
     "service": "echo",
@@ -202,6 +204,48 @@ def test_the_socket_is_said_or_in_the_variable_or_where_a_unit_has_it(tmp_path: 
     assert find([], own, tmp_path / "none") == find([], {}, tmp_path)
     with pytest.raises(Failed, match="--admin PATH"):
         find([], {}, tmp_path / "none")
+
+
+@pytest.mark.parametrize("unit", sorted((ROOT / "etc").glob("*.service")), ids=lambda p: p.name)
+def test_the_admin_socket_of_a_unit_is_found(unit: Path, tmp_path: Path) -> None:
+    text = unit.read_text()
+    (path,) = re.findall(r"^Environment=SOCKETSUITE_(?:\w+_)?ADMIN=/run/(.*)$", text, re.M)
+    (folder,) = re.findall(r"^RuntimeDirectory=(.*)$", text, re.M)
+    (tmp_path / folder).mkdir()
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(str(tmp_path / path))
+        assert find([], {}, tmp_path) == [str(tmp_path / path)]
+
+
+def test_several_daemons_are_all_shown_and_a_dead_one_is_named(
+    client: Client, serve: Serve, tmp_path: Path
+) -> None:
+    for name in ("socketsuite-chat", "socketsuite-dead", "socketsuite-echo"):
+        (tmp_path / name).mkdir()
+        if name != "socketsuite-dead":
+            serve(Admin(STATUS), **at(str(tmp_path / name / "admin.sock")))
+    dead = tmp_path / "socketsuite-dead" / "admin.sock"
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(str(dead))
+    env = {"XDG_RUNTIME_DIR": str(tmp_path), "SOCKETSUITE_ADMIN": ""}
+    done = client("status", env=env)
+    assert done.returncode == 1
+    assert done.stdout.count(b"process socketsuite-echo pid=42") == 2
+    assert done.stderr.decode() == f"No server at {dead}: connection refused\n"
+    which = client("status", "--drain", env=env)
+    assert (which.returncode, which.stdout, which.stderr.count(b"\n")) == (2, b"", 1)
+    assert str(dead).encode() in which.stderr
+
+
+@pytest.mark.parametrize("answer", [{}, {"process": {}}, {"process": 1, "services": 2}, [], 7])
+@pytest.mark.parametrize("options", [[], ["--watch"]])
+def test_an_answer_that_is_no_status_is_one_line(
+    client: Client, serve: Serve, path: str, answer: Any, options: list[str]
+) -> None:
+    serve(Admin(answer), **at(path))
+    done = client("status", "--admin", path, *options)
+    assert (done.returncode, done.stdout, done.stderr.count(b"\n")) == (1, b"", 1)
+    assert b"is no admin socket" in done.stderr
 
 
 def test_answers_are_found_however_they_are_cut() -> None:

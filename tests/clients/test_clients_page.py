@@ -57,7 +57,7 @@ def test_a_shown_command_does_what_it_says(command: str, echo: Daemon, tmp_path:
         "XDG_RUNTIME_DIR": str(tmp_path),
     }
     if "--watch" in command:
-        terminal = Terminal(*command.split()[1:], columns=80, **environment)
+        terminal = Terminal(*command.split()[1:], columns=80, **environment)  # type: ignore[arg-type]
         terminal.until(lambda lines: any("socketsuite-echo" in line for line in lines))
         terminal.type("q")
         status = terminal.wait()
