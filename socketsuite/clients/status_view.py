@@ -221,8 +221,9 @@ def _queue(count: int) -> Text:
 
 def _listener(one: Mapping[str, Any]) -> str:
     address, port = _safe(one["address"]), one["port"]
-    if port is None:
-        return f"{_safe(one['transport'])} {address}"
+    if port is None:  # a Unix socket's address has the word in it
+        kind = _safe(one["transport"])
+        return address if address.startswith(f"{kind}:") else f"{kind} {address}"
     return (
         f"{_safe(one['transport'])} " + (f"[{address}]" if ":" in address else address) + f":{port}"
     )

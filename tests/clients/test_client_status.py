@@ -277,6 +277,13 @@ def test_a_person_gets_units_and_what_is_left_out() -> None:
         assert words in text
 
 
+def test_a_unix_socket_is_called_so_once() -> None:
+    listener = {"transport": "unix", "address": "unix:/run/x.sock", "port": None}
+    status = {**STATUS, "services": [{**STATUS["services"][0], "listeners": [listener]}]}
+    assert "listener unix:/run/x.sock\n" in plain(status)
+    assert "  unix:/run/x.sock" in shown(status)
+
+
 def test_a_second_status_gives_rates() -> None:
     later = {**STATUS, "process": {**STATUS["process"], "uptime": 102.0}}
     later["connections"] = [{**CONNECTION, "bytes_in": 2048 + 4096}]
