@@ -28,7 +28,7 @@ types: $(VENV)/.installed-tests  ## check types
 check: lint types test   ## what CI runs
 
 docs: $(VENV)/.installed-tests   ## write docs/settings.md anew from the declared settings
-	$(BIN)/python -m socketsuite.daemon.reference > docs/settings.md
+	$(BIN)/python -m socketsuite.daemon.config.reference > docs/settings.md
 
 bench: $(VENV)/.installed-bench        ## compare with other servers, 5 minutes; writes docs/bench.svg
 	$(BIN)/python -m bench.run --json docs/bench.json --svg docs/bench.svg

@@ -16,23 +16,18 @@ when the command is really used.
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from twisted.application.service import IServiceMaker
+from twisted.application.service import IService, IServiceMaker
 from twisted.plugin import IPlugin
 from zope.interface import implementer
 
-if TYPE_CHECKING:
-    from twisted.application.service import IService
-
-    from socketsuite.daemon.options import DaemonOptions, SuiteOptions
+from socketsuite.service import ServiceSpecification, services_named
 
 
 @implementer(IPlugin, IServiceMaker)
-class ServicePlugin:
-    """A twistd command that puts one factory on the air.
+class ServicePlugin(ServiceSpecification):
+    """A twistd command that serves one factory.
 
     :param name: the command, as in ``twistd NAME``; it also names the environment
         variables (``acme-rot13`` → ``ACME_ROT13_PORT``).
@@ -51,53 +46,14 @@ class ServicePlugin:
         come first.
     """
 
-    def __init__(
-        self,
-        name: str,
-        target: str,
-        *,
-        port: int,
-        description: str,
-        udp: bool | None = None,
-        defaults: Mapping[str, Any] | None = None,
-    ) -> None:
-        self.tapname = name
-        self.target = target
-        self.port = port
-        self.description = description
-        self.udp = udp
-        self.defaults = dict(defaults or {})
-
-    def load(self) -> Callable[..., Any]:
-        """Import and return the factory's class, or what else makes it.
-
-        :raises ImportError: naming the plugin and its target, when there is no such thing.
-        """
-        module, _, name = self.target.partition(":")
-        try:
-            found: Any = importlib.import_module(module)
-            for part in name.split("."):
-                found = getattr(found, part)
-        except (ImportError, AttributeError, ValueError) as error:
-            raise ImportError(self._unloadable(str(error))) from error
-        except Exception as error:
-            raised = f"{type(error).__name__}: {error}; python -c 'import {module}' shows where"
-            raise ImportError(self._unloadable(raised)) from error
-        if not callable(found):
-            raise ImportError(self._unloadable("it is neither a class nor a function"))
-        return found  # type: ignore[no-any-return]
-
-    def _unloadable(self, why: str) -> str:
-        return f"plugin {self.tapname} cannot load {self.target}: {why}"
-
-    def options(self) -> DaemonOptions:
+    def options(self) -> Any:
         """Return the command's options, for twistd to parse the command line with."""
-        from socketsuite.daemon.options import DaemonOptions
+        from socketsuite.daemon.config.command_line import DaemonOptions
 
-        rivals = plugins_named(self.tapname)
+        rivals = services_named(self.tapname)
         return DaemonOptions(rivals[0] if self in rivals else self, rivals)
 
-    def makeService(self, options: DaemonOptions) -> IService:
+    def makeService(self, options: Any) -> IService:
         """Return the service that twistd will start, assembled from *options*."""
         return _assemble(options)
 
@@ -110,39 +66,18 @@ class SuitePlugin:
         self.tapname = name
         self.description = description
 
-    def options(self) -> SuiteOptions:
+    def options(self) -> Any:
         """Return the command's options, for twistd to parse the command line with."""
-        from socketsuite.daemon.options import SuiteOptions
+        from socketsuite.daemon.config.command_line import SuiteOptions
 
         return SuiteOptions(self.tapname)
 
-    def makeService(self, options: SuiteOptions) -> IService:
+    def makeService(self, options: Any) -> IService:
         """Return the service that twistd will start, assembled from *options*."""
         return _assemble(options)
 
 
-def _assemble(options: DaemonOptions | SuiteOptions) -> IService:
-    from socketsuite.daemon.assemble import make_service
+def _assemble(options: Any) -> IService:
+    from socketsuite.daemon.process.assemble import make_service
 
     return make_service(options)
-
-
-def installed_plugins() -> dict[str, ServicePlugin]:
-    """Return every installed :class:`ServicePlugin` by its name, third parties' among them.
-
-    Of several with one name, that whose target comes first in the alphabet: which of them was
-    found first depends on the cache of plugins.
-    """
-    return {plugin.tapname: plugin for plugin in reversed(_all_plugins())}
-
-
-def plugins_named(name: str) -> list[ServicePlugin]:
-    """Return the installed plugins of one name, the one that wins first."""
-    return [plugin for plugin in _all_plugins() if plugin.tapname == name]
-
-
-def _all_plugins() -> list[ServicePlugin]:
-    from twisted.plugin import getPlugins
-
-    found = (one for one in getPlugins(IServiceMaker) if isinstance(one, ServicePlugin))
-    return sorted(found, key=lambda plugin: (plugin.tapname, plugin.target))

@@ -9,11 +9,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from socketsuite.clients.command import socketsuite
-from socketsuite.plugin import installed_plugins
+from socketsuite.cli.command import socketsuite
+from socketsuite.service import installed_services
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
@@ -28,7 +29,7 @@ COMMANDS = [
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("twistd -n socketsuite-")])
 def test_a_shown_daemon_takes_the_options_it_is_shown_with(command: str) -> None:
     _, _, name, *arguments = shlex.split(command)
-    plugin = installed_plugins()[name]
+    plugin: Any = installed_services()[name]
     if arguments == ["--help"]:
         return
     options = plugin.options()

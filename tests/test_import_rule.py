@@ -19,21 +19,33 @@ PACKAGE = Path(__file__).parents[1] / "socketsuite"
 ROOMS: dict[str, set[str]] = {
     "__init__": set(),
     "settings": set(),
-    "framing": set(),
+    "wire": set(),
     "reasons": set(),
-    "transport": {"framing", "reasons"},
+    "service": set(),
+    "addresses": set(),
+    "transport": {"wire", "reasons", "addresses"},
     "testing": set(),
-    "observe": {"settings", "framing", "reasons"},
-    "policies": {"observe", "transport", "settings", "reasons"},
-    "services": {"framing", "settings"},
-    "clients": {"framing", "settings", "plugin", "observe"},
-    "plugin": {"daemon"},
-    "daemon": {"plugin", "policies", "observe", "transport", "settings", "reasons"},
+    "observe": {"settings", "wire", "reasons", "addresses"},
+    "policies": {"observe", "transport", "settings", "reasons", "addresses"},
+    "services": {"wire", "settings"},
+    "cli": {"wire", "service", "transport", "addresses"},
+    "daemon": {
+        "service",
+        "policies",
+        "observe",
+        "transport",
+        "settings",
+        "reasons",
+        "addresses",
+    },
+    "plugin": {"daemon", "service"},
 }
+# The daemon's own boxes, from the ground up: each may import those before it.
+BOXES = ["errors", "listen", "config", "serve", "admin", "process"]
 # These are pure: no Twisted, no third party.
-STANDARD_LIBRARY_ONLY = {"settings", "framing", "reasons", "testing"}
+STANDARD_LIBRARY_ONLY = {"settings", "wire", "reasons", "testing"}
 # Where a process begins, and so where a reactor is chosen.
-REACTOR_IS_CHOSEN_IN = {"daemon/assemble.py", "clients/run.py"}
+REACTOR_IS_CHOSEN_IN = {"daemon/process/assemble.py", "cli/run.py"}
 
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 
@@ -50,6 +62,46 @@ def imports(source: str) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, "imports are absolute here"
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def module_of(path: Path) -> str:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_of(path): path for path in SOURCES}
+
+
+def modules_imported(path: Path) -> set[str]:
+    """Return the modules of the suite that *path* imports, wherever it does."""
+    found = set()
+    for name in imports(path.read_text()):
+        while name and name not in MODULES:
+            name = name.rpartition(".")[0]
+        if name not in ("", "socketsuite", module_of(path)):
+            found.add(name)
+    return found
+
+
+def test_no_module_is_imported_by_what_it_imports() -> None:
+    left = {name: modules_imported(path) for name, path in MODULES.items()}
+    while ground := [name for name, needed in left.items() if not needed]:
+        for name in ground:
+            del left[name]
+        left = {name: needed - set(ground) for name, needed in left.items()}
+    assert left == {}, f"in a circle, or above one: {sorted(left)}"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_box_of_the_daemon_imports_only_those_below_it(path: Path) -> None:
+    parts = module_of(path).split(".")
+    if parts[1:2] != ["daemon"] or len(parts) < 3:
+        return
+    assert parts[2] in BOXES, f"a new box: say in this list where {parts[2]} stands"
+    for name in modules_imported(path):
+        if name.startswith("socketsuite.daemon."):
+            other = name.split(".")[2]
+            assert BOXES.index(other) <= BOXES.index(parts[2]), f"{parts[2]} imports {other}"
 
 
 def test_imports_are_found_wherever_they_stand() -> None:

@@ -13,9 +13,10 @@ import click
 import pytest
 from twisted.internet.protocol import ServerFactory
 
-from socketsuite.daemon.configuration import configure, groups_of
-from socketsuite.daemon.options import DaemonOptions
-from socketsuite.plugin import ServicePlugin, installed_plugins
+from socketsuite.daemon.config.command_line import DaemonOptions
+from socketsuite.daemon.config.configuration import configure, groups_of
+from socketsuite.plugin import ServicePlugin
+from socketsuite.service import installed_services
 from socketsuite.settings import DeclarationError, setting
 
 LIST_THE_COMMANDS = """
@@ -69,15 +70,15 @@ def test_listing_the_commands_imports_no_reactor(listing: tuple[list[str], list[
     assert "twisted.internet.reactor" not in modules
 
 
-def test_of_the_suite_listing_the_commands_imports_the_plugin_module_alone(
+def test_of_the_suite_listing_the_commands_imports_the_way_in_alone(
     listing: tuple[list[str], list[str]],
 ) -> None:
     ours = [name for name in listing[1] if name.partition(".")[0] in ("socketsuite", "acme")]
-    assert ours == ["socketsuite", "socketsuite.plugin"]
+    assert ours == ["socketsuite", "socketsuite.plugin", "socketsuite.service"]
 
 
 def test_every_installed_plugin_names_a_factory_that_is_there() -> None:
-    plugins = installed_plugins()
+    plugins = installed_services()
     assert len(plugins) >= 10
     for plugin in plugins.values():
         assert issubclass(plugin.load(), ServerFactory)  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from twisted.internet.protocol import ServerFactory
 
-from socketsuite.daemon.reference import main, reference
+from socketsuite.daemon.config.reference import main, reference
 from socketsuite.plugin import ServicePlugin
 from socketsuite.settings import setting
 

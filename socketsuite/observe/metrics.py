@@ -28,7 +28,7 @@ _FIGURE_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_]{0,99}")
 _DATAGRAM_COUNTS = ("datagrams_in", "datagrams_out", "bytes_in", "bytes_out")
 
 
-class Tally:
+class Counters:
     """A subscriber that counts one service's events.
 
     :ivar listening: the sockets that are open; empty once it drains.
@@ -63,7 +63,7 @@ class Tally:
 
 
 @dataclass
-class Reading:
+class Snapshot:
     """What a service's transports say at one moment, its closed connections included."""
 
     open: Counter[str] = field(default_factory=Counter)
@@ -74,7 +74,7 @@ class Reading:
     datagrams_out: int = 0
 
 
-class Subject:
+class ServiceMetrics:
     """One service as the figures see it.
 
     :param service: has ``name``, ``events``, ``connections`` (with ``open``, by transport),
@@ -86,25 +86,25 @@ class Subject:
     def __init__(self, service: Any) -> None:
         self.service = service
         self.name: str = service.name
-        self.tally = Tally(self.name)
+        self.counters = Counters(self.name)
         self._complained = False
         self._datagrams = dict.fromkeys(_DATAGRAM_COUNTS, 0)
-        service.events.subscribe(self.tally)
+        service.events.subscribe(self.counters)
 
-    def read(self) -> Reading:
+    def read(self) -> Snapshot:
         """Return the figures of this moment."""
-        reading = Reading(bytes_in=self.tally.bytes_in, bytes_out=self.tally.bytes_out)
+        snapshot = Snapshot(bytes_in=self.counters.bytes_in, bytes_out=self.counters.bytes_out)
         for transport in self.service.connections.open:
-            reading.open[transport.options.kind] += 1
-            reading.bytes_in += transport.bytes_in
-            reading.bytes_out += transport.bytes_out
-            reading.queued += transport.queued
+            snapshot.open[transport.options.kind] += 1
+            snapshot.bytes_in += transport.bytes_in
+            snapshot.bytes_out += transport.bytes_out
+            snapshot.queued += transport.queued
         ports = getattr(self.service, "datagram_ports", ())
         for name in _DATAGRAM_COUNTS:
             if ports:  # when they have been closed, what they had counted still counts
                 self._datagrams[name] = sum(getattr(port, name) for port in ports)
-            setattr(reading, name, getattr(reading, name) + self._datagrams[name])
-        return reading
+            setattr(snapshot, name, getattr(snapshot, name) + self._datagrams[name])
+        return snapshot
 
     def own_figures(self) -> dict[str, float]:
         """Return what the service's factory says of itself by ``metrics()``, if it does."""
@@ -129,13 +129,13 @@ class Metrics:
     :param delay: measures the loop; somebody else starts and stops it.
     """
 
-    def __init__(self, subjects: Sequence[Subject], delay: LoopDelay) -> None:
-        # All that a reading needs, now: later a chroot may have taken it away.
+    def __init__(self, services: Sequence[ServiceMetrics], delay: LoopDelay) -> None:
+        # All that a snapshot needs, now: later a chroot may have taken it away.
         import prometheus_client.core  # noqa: F401
         from prometheus_client import CollectorRegistry, ProcessCollector
 
         self.registry = CollectorRegistry(auto_describe=False)
-        self._subjects = subjects
+        self._subjects = services
         self._delay = delay
         ProcessCollector(registry=self.registry)
         self.registry.register(self)
@@ -157,9 +157,11 @@ class Metrics:
             ("version", "python", "twisted"),
             [((__version__, platform.python_version(), twisted_version), 1)],
         )
-        readings = [(subject, subject.read()) for subject in self._subjects]
-        yield from self._counters(readings)
-        yield from self._gauges(readings)
+        snapshots = [
+            (service_metrics, service_metrics.read()) for service_metrics in self._subjects
+        ]
+        yield from self._counters(snapshots)
+        yield from self._gauges(snapshots)
         yield from _own_families(self._subjects)
         running = list(accumulate(self._delay.counts))
         bounds = [*map(str, BOUNDS), "+Inf"]
@@ -177,8 +179,8 @@ class Metrics:
             [((), self._delay.recent)],
         )
 
-    def _counters(self, readings: Sequence[tuple[Subject, Reading]]) -> Iterator[Any]:
-        tallies = [subject.tally for subject in self._subjects]
+    def _counters(self, snapshots: Sequence[tuple[ServiceMetrics, Snapshot]]) -> Iterator[Any]:
+        all_counters = [service_metrics.counters for service_metrics in self._subjects]
         by_tally = (
             ("connections_opened", "Connections let in", "transport", "opened"),
             ("connections_closed", "Connections that ended, by reason", "reason", "closed"),
@@ -186,9 +188,9 @@ class Metrics:
         )
         for name, text, label, attribute in by_tally:
             samples: list[tuple[tuple[str, ...], float]] = [
-                ((tally.service, value), count)
-                for tally in tallies
-                for value, count in getattr(tally, attribute).items()
+                ((counters.service, value), count)
+                for counters in all_counters
+                for value, count in getattr(counters, attribute).items()
             ]
             yield _family("counter", name, text, ("service", label), samples)
         by_reading = (
@@ -198,30 +200,30 @@ class Metrics:
             ("sent_datagrams", "Datagrams sent", "datagrams_out"),
         )
         for name, text, attribute in by_reading:
-            samples = [((one.name,), getattr(now, attribute)) for one, now in readings]
+            samples = [((one.name,), getattr(now, attribute)) for one, now in snapshots]
             yield _family("counter", name, text, ("service",), samples)
 
-    def _gauges(self, readings: Sequence[tuple[Subject, Reading]]) -> Iterator[Any]:
+    def _gauges(self, snapshots: Sequence[tuple[ServiceMetrics, Snapshot]]) -> Iterator[Any]:
         samples: list[tuple[tuple[str, ...], float]] = []
-        for one, reading in readings:
+        for one, snapshot in snapshots:
             # A transport seen once stays, at 0, so that a graph of it does not break off.
-            kinds = sorted({*one.tally.opened, *reading.open})
-            samples += [((one.name, kind), reading.open[kind]) for kind in kinds]
+            kinds = sorted({*one.counters.opened, *snapshot.open})
+            samples += [((one.name, kind), snapshot.open[kind]) for kind in kinds]
         yield _family(
             "gauge", "connections_open", "Connections open now", ("service", "transport"), samples
         )
-        samples = [((one.name,), reading.queued) for one, reading in readings]
+        samples = [((one.name,), snapshot.queued) for one, snapshot in snapshots]
         text = "Bytes that peers have not taken yet"
         yield _family("gauge", "send_queue_bytes", text, ("service",), samples)
-        samples = [((one.name,), int(one.tally.draining)) for one, _ in readings]
+        samples = [((one.name,), int(one.counters.draining)) for one, _ in snapshots]
         yield _family("gauge", "draining", "Whether the service drains", ("service",), samples)
 
 
-def _own_families(subjects: Iterable[Subject]) -> Iterator[Any]:
+def _own_families(services: Iterable[ServiceMetrics]) -> Iterator[Any]:
     by_name: dict[str, list[tuple[tuple[str, ...], float]]] = {}
-    for subject in subjects:
-        for name, value in subject.own_figures().items():
-            by_name.setdefault(name, []).append(((subject.name,), value))
+    for service_metrics in services:
+        for name, value in service_metrics.own_figures().items():
+            by_name.setdefault(name, []).append(((service_metrics.name,), value))
     for name, samples in by_name.items():
         kind = "counter" if name.endswith("_total") else "gauge"
         bare = name.removesuffix("_total")

@@ -13,11 +13,11 @@ from typing import Any
 
 from twisted.logger import LogLevel, formatEvent
 
-from socketsuite.framing.printable import printable
+from socketsuite.wire.printable import printable
 
 # What Twisted says of ports and of itself, and our own events say better.
 NOISE = re.compile(
-    r"\((?:TCP|UDP|UNIX) Port .* Closed\)|(?:Gate|DatagramGate) starting on .*"
+    r"\((?:TCP|UDP|UNIX) Port .* Closed\)|(?:Gate|DatagramAdmission) starting on .*"
     r"|reactor class: .*|Starting reactor\.\.\.|Main loop terminated\.|Server Shut Down\."
 )
 

@@ -14,7 +14,7 @@ from socketsuite.policies.settings import AdmissionSettings
 from socketsuite.reasons import MAX_CONNECTIONS, Reason
 
 
-class Doorkeeper:
+class AdmissionPolicy:
     """Everything that can keep a connection out, in the order in which it is asked.
 
     :param settings: the files its lists name are read here.
@@ -46,7 +46,7 @@ class Doorkeeper:
         return self.lists.refusal(host) or self.hosts.refusal(host)
 
     def succeed(
-        self, former: Doorkeeper, settings: AdmissionSettings, present: Iterable[Any]
+        self, former: AdmissionPolicy, settings: AdmissionSettings, present: Iterable[Any]
     ) -> None:
         """Take over what *former* has counted; *present* are the hosts of open connections."""
         self.hosts = former.hosts

@@ -1,7 +1,7 @@
 """The connections of one service: admitted or refused, counted, listed, told of as events.
 
-The registry is a transport's watcher, and the gate stands in front of the service's
-factory.  Must not know how bytes move, nor what a protocol says.
+The registry observes every transport, and the admission factory stands in front of the
+service's own.  Must not know how bytes move, nor what a protocol says.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from socketsuite.observe.addresses import address_text
+from socketsuite.addresses import address_text
 from socketsuite.observe.events import Closed, Connected, Events, Received, Refused
-from socketsuite.policies.admission import Doorkeeper
+from socketsuite.policies.admission import AdmissionPolicy
 from socketsuite.policies.settings import LimitSettings
-from socketsuite.policies.slow import SlowReaders
+from socketsuite.policies.slow_consumers import SlowConsumers
 from socketsuite.reasons import (
     ABORTED_BY_SERVICE,
     CLOSED_BY_PEER,
@@ -60,19 +60,20 @@ class Connections:
     """Every open connection of one service.
 
     :param seconds: a monotonic clock.
+    :param policy: decides who is let in.
     :ivar admitted: how many of the open ones were let in; the others' headers are awaited.
     :ivar slow: looks after those whose peers are behind, if anybody does.
     :ivar is_busy: whether a protocol is at work on an answer; ``None`` if that cannot be known.
     """
 
     def __init__(
-        self, service: str, events: Events, seconds: Callable[[], float], door: Doorkeeper
+        self, service: str, events: Events, seconds: Callable[[], float], policy: AdmissionPolicy
     ) -> None:
         self.service = service
         self.events = events
         self.seconds = seconds
-        self.door = door
-        self.slow: SlowReaders | None = None
+        self.policy = policy
+        self.slow: SlowConsumers | None = None
         self.limits = LimitSettings()
         self.is_busy: Callable[[Any], bool | None] = lambda _: None
         self.open: dict[Connection, ConnectionRecord] = {}
@@ -87,7 +88,7 @@ class Connections:
     def refusal(self, address: Any) -> Reason | None:
         """Return why a caller is not let in, or ``None`` to let it in."""
         # One whose header is awaited is in the list already, and takes no place of its own.
-        return self.door.refusal(getattr(address, "host", None), self.admitted)
+        return self.policy.refusal(getattr(address, "host", None), self.admitted)
 
     def refused(self, address: Any, kind: str, reason: Reason) -> None:
         """Tell that a caller was not let in."""
@@ -125,7 +126,7 @@ class Connections:
     def _admit(self, connection: ConnectionRecord) -> None:
         connection.admitted = True
         self.admitted += 1
-        self.door.hosts.opened(connection.host)
+        self.policy.hosts.opened(connection.host)
         kind = connection.transport.options.kind
         self.events.emit(Connected(self.service, kind, connection.peer, connection.local))
 
@@ -162,7 +163,7 @@ class Connections:
         why, kind = closing_reason(transport, reason), transport.options.kind
         if connection.admitted:
             self.admitted -= 1
-            self.door.hosts.closed(connection.host)
+            self.policy.hosts.closed(connection.host)
             self.events.emit(
                 Closed(
                     self.service,
@@ -189,11 +190,11 @@ class Connections:
         else:
             callback()
 
-    def enforce(self, door: Doorkeeper) -> None:
-        """Let *door* decide from now on, and drop those whom its lists keep out."""
-        self.door = door
+    def enforce(self, policy: AdmissionPolicy) -> None:
+        """Let *policy* decide from now on, and drop those whom its lists keep out."""
+        self.policy = policy
         for connection in list(self.open.values()):
-            reason = door.lists.refusal(connection.host) if connection.admitted else None
+            reason = policy.lists.refusal(connection.host) if connection.admitted else None
             if reason is not None:
                 connection.transport.abort(reason)
 
@@ -211,7 +212,7 @@ def closing_reason(transport: Connection, reason: Failure) -> Reason:
     return ERROR_IN_PROTOCOL.because(reason.type.__name__) if reason.type else ERROR_IN_PROTOCOL
 
 
-class Gate(Factory):
+class AdmissionFactory(Factory):
     """The factory in front of a service's own: it admits or refuses, then steps aside.
 
     Once a connection is admitted its protocol is the service's own, so the gate costs

@@ -18,9 +18,9 @@ from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
 from twisted.internet.protocol import Protocol, ServerFactory, connectionDone
 from twisted.python.failure import Failure
 
-from socketsuite.framing.integers import IntegerFramer, IntegerOverflow, Width, encode
 from socketsuite.services.stream import IStreamTransport
 from socketsuite.settings import setting
+from socketsuite.wire.integers import IntegerFramer, IntegerOverflow, Width, encode
 
 
 def _width(raw: Any) -> int:

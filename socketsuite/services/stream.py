@@ -54,7 +54,7 @@ def greeting(banner: str, host: IAddress) -> bytes:
 
 
 @implementer(IHalfCloseableProtocol)
-class Farewell(Protocol):
+class LingeringClose(Protocol):
     """A protocol that can make sure its last words arrive.
 
     Closing a TCP socket that holds unread bytes makes the kernel send RST, which destroys

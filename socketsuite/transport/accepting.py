@@ -8,19 +8,16 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twisted.python import log
-
-if TYPE_CHECKING:
-    from socketsuite.transport.burst import Burst
 
 _ACCEPTS_PER_TURN = 64
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _PAUSE_SECONDS = 0.2
 
 
-def accept_waiting(port: Any, burst: Burst, stock_accept: Callable[[], None]) -> None:
+def accept_waiting(port: Any, burst: Any, stock_accept: Callable[[], None]) -> None:
     """Accept what waits, up to a bound; an error that is not ours is left to Twisted."""
     for _ in range(_ACCEPTS_PER_TURN):
         try:
@@ -38,7 +35,7 @@ def accept_waiting(port: Any, burst: Burst, stock_accept: Callable[[], None]) ->
         _begin(port, burst, skt, peer)
 
 
-def _begin(port: Any, burst: Burst, skt: socket.socket, peer: Any) -> None:
+def _begin(port: Any, burst: Any, skt: socket.socket, peer: Any) -> None:
     transport: Any = None
     try:
         if len(peer) == 4 and peer[3]:

@@ -34,11 +34,11 @@ from zope.interface import implementer
 
 from socketsuite.transport.accepting import accept_waiting
 from socketsuite.transport.connection import (
-    IDLE,
+    BUFFERED,
+    EMPTY,
     IN,
-    MANY,
     OUT,
-    UNUSUAL,
+    SLOW_PATH,
     BurstTCPServer,
     BurstUNIXServer,
 )
@@ -154,9 +154,9 @@ class Burst:
                         if transport is None:
                             continue
                     self.current = transport
-                    wanted = transport.wanted
+                    read_size = transport.read_size
                     try:
-                        data = transport.receive(wanted)
+                        data = transport.receive(read_size)
                     except BlockingIOError:
                         continue
                     except Exception as error:
@@ -166,7 +166,7 @@ class Burst:
                         self.end_of_stream(transport)
                         continue
                     size = len(data)
-                    if size == wanted:
+                    if size == read_size:
                         data = transport.read_rest(data)
                         size = len(data)
                     transport.bytes_in += size
@@ -182,7 +182,7 @@ class Burst:
         if transport is None:
             return None
         if events & OUT:
-            self.flush_slowly(transport)
+            self.flush_slow_path(transport)
         if descriptor in self.reading:
             # An error or a hang-up is told best by a read: data first, then the end.
             return None if events == OUT else transport
@@ -214,7 +214,7 @@ class Burst:
                     data = self._more_than_one_piece(transport)
                     if not data:
                         continue
-                transport.unsent = IDLE
+                transport.unsent = EMPTY
                 try:
                     sent = transport.send(data)
                 except BlockingIOError:
@@ -233,19 +233,19 @@ class Burst:
         self.current = None
 
     def _more_than_one_piece(self, transport: Any) -> bytes:
-        """Return the pieces as one; what is unusual is seen to, and leaves nothing."""
-        if transport.unsent is MANY:
-            transport.unsent = IDLE  # even if all of them are empty
+        """Return the pieces as one; what is slow is seen to, and leaves nothing."""
+        if transport.unsent is BUFFERED:
+            transport.unsent = EMPTY  # even if all of them are empty
             data: bytes = transport.take_unsent()
             return data
         transport.queued_to_flush = False
-        if transport.unsent is UNUSUAL:
-            self.flush_slowly(transport)
+        if transport.unsent is SLOW_PATH:
+            self.flush_slow_path(transport)
         else:
-            transport.unsent = IDLE  # no bytes were written, or they are out already
+            transport.unsent = EMPTY  # no bytes were written, or they are out already
         return b""
 
-    def flush_slowly(self, transport: Any) -> None:
+    def flush_slow_path(self, transport: Any) -> None:
         """Write by Twisted's own way, which knows of producers, closing and half-closing."""
         if transport.disconnected or transport._aborting:
             return
@@ -258,7 +258,7 @@ class Burst:
         if why is not None:
             self.lose(transport, _DONE if why is main.CONNECTION_DONE else Failure(why))
             return
-        transport.come_back()
+        transport.leave_slow_path()
 
     # ── endings ─────────────────────────────────────────────────────────────────────
 

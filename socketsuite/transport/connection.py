@@ -20,9 +20,6 @@ from twisted.python.failure import Failure
 
 from socketsuite.transport.shared_buffer import shared_buffer
 
-if TYPE_CHECKING:
-    from socketsuite.transport.burst import Burst
-
 # The module can be imported where there is no epoll.
 IN: int = getattr(select, "EPOLLIN", 1)
 OUT: int = getattr(select, "EPOLLOUT", 4)
@@ -41,12 +38,12 @@ class _State(tuple[()]):
     __slots__ = ()
 
 
-IDLE = _State()
-"""Nothing to be sent, and nothing unusual: the next bytes take the short way."""
-MANY = _State()
+EMPTY = _State()
+"""Nothing to be sent, and nothing slow: the next bytes take the short way."""
+BUFFERED = _State()
 """More than one piece was written in this burst; they are in ``_tempDataBuffer``."""
-UNUSUAL = _State()
-"""Something unusual is going on: all is left to Twisted's own way of writing."""
+SLOW_PATH = _State()
+"""Something slow is going on: all is left to Twisted's own way of writing."""
 
 
 class _Connection:
@@ -56,10 +53,10 @@ class _Connection:
     attribute of a class far up, and a connection is smaller.
 
     :ivar unsent: the bytes to be sent at the end of the burst, if they were written in one
-        piece; else :data:`IDLE`, :data:`MANY` or :data:`UNUSUAL`.
-    :ivar wanted: bytes to be read at once.
+        piece; else :data:`EMPTY`, :data:`BUFFERED` or :data:`SLOW_PATH`.
+    :ivar read_size: bytes to be read at once.
     :ivar answered: what *bytes_in* was when bytes were last sent.
-    :ivar attention: unsent bytes from which on a producer is paused.
+    :ivar high_water: unsent bytes from which on a producer is paused.
     :ivar plain: bytes go out by *send*; else Twisted's own way is needed.
     :ivar streams: there is no pull producer to be asked after each flush.
     """
@@ -69,24 +66,24 @@ class _Connection:
         "_tempDataLen",
         "_writeDisconnecting",
         "answered",
-        "attention",
         "burst",
         "bytes_in",
         "bytes_out",
         "dataBuffer",
         "descriptor",
         "disconnecting",
+        "high_water",
         "mask",
         "offset",
         "plain",
         "producerPaused",
         "protocol",
         "queued_to_flush",
+        "read_size",
         "receive",
         "send",
         "streams",
         "unsent",
-        "wanted",
     )
 
     # Twisted's own attributes, which the classes beside this one bring.
@@ -108,27 +105,27 @@ class _Connection:
     def __init__(
         self, skt: socket.socket, protocol: Any, client: Any, server: Any, *more: Any
     ) -> None:
-        self.burst: Burst = server.options.burst
+        self.burst: Any = server.options.burst
         self.descriptor = skt.fileno()
         self.set_reader(skt.recv)
         self.send: Callable[[bytes], int] = skt.send
-        self.wanted = _SMALL_READ
+        self.read_size = _SMALL_READ
         self.mask = self.bytes_in = self.bytes_out = self.answered = 0
         self.queued_to_flush = False
         self.plain = self.streams = True
-        self.attention = self.bufferSize
+        self.high_water = self.bufferSize
         self.dataBuffer = b""
         self.offset = self.disconnecting = 0
         self._writeDisconnecting = self.producerPaused = False
-        self.unsent: Any = UNUSUAL
+        self.unsent: Any = SLOW_PATH
         super().__init__(skt, protocol, client, server, *more)  # type: ignore[call-arg]
-        self.unsent = IDLE
+        self.unsent = EMPTY
 
     def begin(self) -> None:
         """Connect the protocol; from here on it may be called."""
         if getattr(self.protocol, "borrows_buffer", False):
             self.set_reader(self._borrow)
-            self.wanted = LARGEST_READ
+            self.read_size = LARGEST_READ
         self.protocol.makeConnection(self)
 
     # ── reading ─────────────────────────────────────────────────────────────────────
@@ -139,9 +136,9 @@ class _Connection:
 
     def read_rest(self, data: Any) -> Any:
         """Return *data*, which filled the room it was given, with what else was there."""
-        if self.wanted != _SMALL_READ:
+        if self.read_size != _SMALL_READ:
             return data
-        self.wanted = LARGEST_READ
+        self.read_size = LARGEST_READ
         try:
             return data + self.receive(LARGEST_READ)
         except OSError:
@@ -172,7 +169,7 @@ class _Connection:
 
     def write(self, data: bytes) -> None:
         unsent = self.unsent
-        if unsent is IDLE and type(data) is bytes:
+        if unsent is EMPTY and type(data) is bytes:
             burst = self.burst
             if burst.active:
                 # Whether that is too much is seen when the kernel has taken its part.  In this
@@ -181,18 +178,18 @@ class _Connection:
                 self.unsent = data
             elif data:
                 self._send_now(data)
-        elif unsent is UNUSUAL or type(data) is not bytes:
-            self._write_unusually(data)
+        elif unsent is SLOW_PATH or type(data) is not bytes:
+            self._write_slow_path(data)
         else:
-            if unsent is not MANY:
+            if unsent is not BUFFERED:
                 self._gather()
             self._tempDataBuffer.append(data)
             self._tempDataLen = waiting = self._tempDataLen + len(data)
-            if waiting > self.attention:
+            if waiting > self.high_water:
                 self._look_after_queue()
 
-    def _write_unusually(self, data: bytes) -> None:
-        self.step_aside()
+    def _write_slow_path(self, data: bytes) -> None:
+        self.enter_slow_path()
         if not self._aborting:
             super().write(data)  # type: ignore[misc]
             self._look_after_queue()
@@ -201,7 +198,7 @@ class _Connection:
         """Put the one piece that was written where more can be added."""
         self._tempDataBuffer.append(self.unsent)
         self._tempDataLen = len(self.unsent)
-        self.unsent = MANY
+        self.unsent = BUFFERED
 
     def take_unsent(self) -> bytes:
         """Return what was written in many pieces as one."""
@@ -210,22 +207,22 @@ class _Connection:
         self._tempDataLen = 0
         return data
 
-    def step_aside(self) -> None:
+    def enter_slow_path(self) -> None:
         """Leave the short way; what was written goes by Twisted's own."""
         unsent = self.unsent
-        if unsent is not IDLE and unsent is not UNUSUAL:
-            if unsent is not MANY:
+        if unsent is not EMPTY and unsent is not SLOW_PATH:
+            if unsent is not BUFFERED:
                 self._gather()
             # It is on the list of those to be flushed already.
             self.queued_to_flush = True
-        self.unsent = UNUSUAL
+        self.unsent = SLOW_PATH
 
     def _look_after_queue(self) -> None:
         if type(self.unsent) is bytes:
             self._gather()
         self._maybePauseProducer()
         if self.producerPaused:
-            self.step_aside()
+            self.enter_slow_path()
 
     def _maybePauseProducer(self) -> None:
         """Pause a push producer whose bytes wait; once, until it is resumed.
@@ -255,13 +252,13 @@ class _Connection:
     def keep(self, data: bytes, sent: int) -> None:
         """Keep the rest of *data* until the kernel takes more."""
         self.dataBuffer, self.offset = data, sent
-        self.unsent = UNUSUAL
+        self.unsent = SLOW_PATH
         self.arm()
-        if len(data) - sent > self.attention:
+        if len(data) - sent > self.high_water:
             self._look_after_queue()
 
     def writeSequence(self, iovec: Any) -> None:
-        self.step_aside()
+        self.enter_slow_path()
         if not self._aborting:
             super().writeSequence(iovec)  # type: ignore[misc]
             self._look_after_queue()
@@ -307,11 +304,11 @@ class _Connection:
         if not self.disconnected and not self._aborting:
             self.burst.change(self, self.mask | OUT)
 
-    def come_back(self) -> None:
+    def leave_slow_path(self) -> None:
         """After a flush by Twisted's own way: return to the short one if all is usual."""
-        if self.unsent is not UNUSUAL:
+        if self.unsent is not SLOW_PATH:
             return  # somebody wrote by the short way meanwhile: that leaves with this burst
-        unusual = (
+        slow = (
             self.TLS
             or self.disconnected
             or self.disconnecting
@@ -322,7 +319,7 @@ class _Connection:
             or self.dataBuffer
             or self._tempDataBuffer
         )
-        self.unsent = IDLE if self.plain and self.streams and not unusual else UNUSUAL
+        self.unsent = EMPTY if self.plain and self.streams and not slow else SLOW_PATH
         # What else there is to be done, a producer's last bytes and a close that waits for them,
         # begins with startWriting(), as it does on Twisted's own transport.
         if self.queued and not self.disconnected:
@@ -334,7 +331,7 @@ class _Connection:
         # Set first: a pull producer is asked for data from within the call below.
         self.streams = self.TLS or streaming
         if not self.streams:
-            self.step_aside()
+            self.enter_slow_path()
         super().registerProducer(producer, streaming)  # type: ignore[misc]
 
     def unregisterProducer(self) -> None:
@@ -343,19 +340,19 @@ class _Connection:
         super().unregisterProducer()  # type: ignore[misc]
 
     def loseConnection(self) -> None:
-        self.step_aside()
+        self.enter_slow_path()
         super().loseConnection()  # type: ignore[misc]
 
     def loseWriteConnection(self) -> None:
-        self.step_aside()
+        self.enter_slow_path()
         super().loseWriteConnection()  # type: ignore[misc]
 
     def startTLS(self, *arguments: Any) -> None:
-        self.step_aside()
+        self.enter_slow_path()
         super().startTLS(*arguments)  # type: ignore[misc]
 
     def abortConnection(self) -> None:
-        self.step_aside()
+        self.enter_slow_path()
         super().abortConnection()  # type: ignore[misc]
         # What waits is not to be sent any more.
         self._tempDataBuffer.clear()
@@ -363,7 +360,7 @@ class _Connection:
         self.plain = False
 
     def connectionLost(self, reason: Failure) -> None:
-        self.step_aside()
+        self.enter_slow_path()
         self.disconnected, self.connected = 1, 0
         producer, self.producer = self.producer, None
         try:
@@ -391,7 +388,7 @@ class BurstUNIXServer(_Connection, unix.Server):
         super().__init__(skt, protocol, *arguments)
         if IFileDescriptorReceiver.providedBy(protocol):
             self.set_reader(self._receive_with_descriptors)
-            self.wanted = LARGEST_READ
+            self.read_size = LARGEST_READ
 
     def _receive_with_descriptors(self, _size: int) -> bytes:
         """Read by Twisted's own way, and return the bytes instead of delivering them."""
@@ -409,6 +406,6 @@ class BurstUNIXServer(_Connection, unix.Server):
 
     def sendFileDescriptor(self, fileno: int) -> None:
         """Queue a descriptor; from here on Twisted's own way of writing is used."""
-        self.step_aside()
+        self.enter_slow_path()
         self.plain = False
         super().sendFileDescriptor(fileno)

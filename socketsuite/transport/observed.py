@@ -201,9 +201,9 @@ class _ObservedBurst(_Observed):
         if self.dataBuffer and not self.disconnected:
             self.observer.backpressured(self)  # type: ignore[arg-type]
 
-    def _write_unusually(self, data: bytes) -> None:
+    def _write_slow_path(self, data: bytes) -> None:
         if self._may_write():
-            super()._write_unusually(data)  # type: ignore[misc]
+            super()._write_slow_path(data)  # type: ignore[misc]
 
     def writeSequence(self, iovec: Any) -> None:
         if self._may_write():

@@ -19,7 +19,6 @@ from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import IAddress, IDelayedCall, IProtocolFactory
 from twisted.internet.protocol import Factory
 
-from socketsuite.framing.proxy import MAX_HEADER, BadHeader, Endpoint, Header, HeaderFramer
 from socketsuite.reasons import (
     BAD_PROXY_HEADER,
     DECLINED,
@@ -29,6 +28,7 @@ from socketsuite.reasons import (
 )
 from socketsuite.transport.options import PortOptions, ProxyOptions
 from socketsuite.transport.tls import Unconnected
+from socketsuite.wire.proxy import MAX_HEADER, BadHeader, Endpoint, Header, HeaderFramer
 
 
 class ProxyHeaderFactory(Factory):

@@ -88,7 +88,7 @@ class BurstTLSServer(BurstTCPServer):
         self._tls = SSL.Connection(options.new_context(), self.socket)
         self._tls.set_accept_state()
         self.set_reader(self._do_handshake)
-        self.wanted = LARGEST_READ
+        self.read_size = LARGEST_READ
         self.send = self._encrypt
         self._ssl = getattr(self._tls, "_ssl", None)
         clock: Any = self.reactor

@@ -19,18 +19,18 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
-from socketsuite.daemon.admin import (
+from socketsuite.daemon.admin.http_page import MetricsPage
+from socketsuite.daemon.admin.report import Report
+from socketsuite.daemon.admin.socket import (
     LONGEST_LINE,
     SLOW_SECONDS,
     AdminProtocol,
     AdminSocket,
 )
 from socketsuite.daemon.errors import StartError
-from socketsuite.daemon.metrics_page import MetricsPage
-from socketsuite.daemon.report import Report
 from socketsuite.observe.events import Events, Listening, Refused
 from socketsuite.observe.lag import LoopDelay
-from socketsuite.observe.metrics import Subject
+from socketsuite.observe.metrics import ServiceMetrics
 from socketsuite.reasons import CLOSED_BY_OPERATOR
 
 reactor: Any = global_reactor
@@ -80,10 +80,12 @@ class Office:
         service = SimpleNamespace(
             name="echo", events=Events(), connections=connections, factory=None
         )
-        self.subject = Subject(service)
+        self.service_metrics = ServiceMetrics(service)
         # The transports are the keys of the registry.
         connections.open = {_Key(each.transport): each for each in peers}
-        self.report = Report(self.process, [self.subject], LoopDelay(self.clock), self.clock)
+        self.report = Report(
+            self.process, [self.service_metrics], LoopDelay(self.clock), self.clock
+        )
         self.protocol = AdminProtocol(self.report, self.clock)
         self.transport = Wire()
         self.protocol.makeConnection(self.transport)
@@ -110,8 +112,8 @@ class _Key:
 
 def test_a_status_names_the_process_its_services_and_their_connections() -> None:
     office = Office(Peer(1), Peer(2, queued=9))
-    office.subject.tally(Listening("echo", "tcp", "127.0.0.1", 7, "IPv4"))
-    office.subject.tally(Refused("echo", "tcp", "p", "max_connections"))
+    office.service_metrics.counters(Listening("echo", "tcp", "127.0.0.1", 7, "IPv4"))
+    office.service_metrics.counters(Refused("echo", "tcp", "p", "max_connections"))
     office.clock.advance(5.0)
     told = office.ask({"command": "status"})
     assert told["process"]["state"] == "serving"

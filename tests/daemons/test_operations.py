@@ -25,7 +25,7 @@ from typing import Any
 import click
 import pytest
 
-from socketsuite.clients.command import socketsuite
+from socketsuite.cli.command import socketsuite
 from socketsuite.reasons import CLOSED, REFUSED
 from socketsuite.testing import Daemon, read_line
 from tests.daemons.conftest import Start

@@ -142,7 +142,7 @@ def an_operator_drains_it(daemon: Daemon, site: Site) -> None:
 
 
 def the_status_command_shows_it_as_json(daemon: Daemon, site: Site) -> None:
-    command = [sys.executable, "-m", "socketsuite.clients", "status", "--json"]
+    command = [sys.executable, "-m", "socketsuite.cli", "status", "--json"]
     with daemon.connect() as caller:
         is_served(caller)
         done = subprocess.run(

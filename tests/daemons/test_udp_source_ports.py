@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from twisted.internet.protocol import DatagramProtocol, ServerFactory
 
-from socketsuite.daemon.configuration import configure
+from socketsuite.daemon.config.configuration import configure
 from socketsuite.plugin import ServicePlugin
 from socketsuite.testing import Daemon
 from tests.daemons.conftest import Start

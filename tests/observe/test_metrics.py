@@ -10,7 +10,7 @@ from twisted.internet.task import Clock
 
 from socketsuite.observe.events import Closed, Connected, Draining, Events, Listening, Refused
 from socketsuite.observe.lag import LoopDelay
-from socketsuite.observe.metrics import Metrics, Subject
+from socketsuite.observe.metrics import Metrics, ServiceMetrics
 from socketsuite.reasons import CLOSED, REFUSED
 
 
@@ -29,7 +29,7 @@ def service(*transports: Any, name: str = "echo", **more: Any) -> Any:
 
 def read(*services: Any) -> dict[tuple[str, ...], float]:
     """Return every sample of the page by its name and its labels, the service's first."""
-    subjects = [Subject(one) for one in services]
+    subjects = [ServiceMetrics(one) for one in services]
     return samples(Metrics(subjects, LoopDelay(Clock())))
 
 
@@ -47,7 +47,7 @@ def samples(metrics: Metrics) -> dict[tuple[str, ...], float]:
 
 def test_bytes_are_those_of_open_and_closed_connections() -> None:
     one = service(transport("tcp", 5, 7, 11), transport("unix", 1, 1, 1))
-    metrics = Metrics([Subject(one)], LoopDelay(Clock()))
+    metrics = Metrics([ServiceMetrics(one)], LoopDelay(Clock()))
     one.events.emit(Closed("echo", "tcp", "p", 100, 200, 1.0, "lost"))
     found = samples(metrics)
     assert found["received_bytes_total", "echo"] == 106
@@ -60,7 +60,7 @@ def test_bytes_are_those_of_open_and_closed_connections() -> None:
 
 def test_a_transport_without_connections_is_shown_as_zero() -> None:
     one = service()
-    metrics = Metrics([Subject(one)], LoopDelay(Clock()))
+    metrics = Metrics([ServiceMetrics(one)], LoopDelay(Clock()))
     one.events.emit(Connected("echo", "tcp", "p", "l"))
     found = samples(metrics)
     assert found["connections_open", "echo", "tcp"] == 0
@@ -77,7 +77,7 @@ def test_every_reason_is_there_from_the_start_at_zero() -> None:
 
 def test_a_refusal_counts_by_its_label_and_not_by_its_detail() -> None:
     one = service()
-    metrics = Metrics([Subject(one)], LoopDelay(Clock()))
+    metrics = Metrics([ServiceMetrics(one)], LoopDelay(Clock()))
     before = set(samples(metrics))
     for number in range(100):
         one.events.emit(Refused("echo", "tcp", "p", "bad_proxy_header", f"detail {number}"))
@@ -87,19 +87,19 @@ def test_a_refusal_counts_by_its_label_and_not_by_its_detail() -> None:
 
 
 def test_a_service_that_drains_listens_no_more() -> None:
-    subject = Subject(service())
-    subject.tally(Listening("echo", "tcp", "127.0.0.1", 7, "IPv4"))
-    assert len(subject.tally.listening) == 1
-    subject.tally(Draining("echo", 0, 1.0))
-    assert subject.tally.listening == []
-    found = samples(Metrics([subject], LoopDelay(Clock())))
+    service_metrics = ServiceMetrics(service())
+    service_metrics.counters(Listening("echo", "tcp", "127.0.0.1", 7, "IPv4"))
+    assert len(service_metrics.counters.listening) == 1
+    service_metrics.counters(Draining("echo", 0, 1.0))
+    assert service_metrics.counters.listening == []
+    found = samples(Metrics([service_metrics], LoopDelay(Clock())))
     assert found["draining", "echo"] == 1
 
 
 def test_datagrams_still_count_when_their_port_is_closed() -> None:
     port = SimpleNamespace(datagrams_in=3, datagrams_out=2, bytes_in=30, bytes_out=20)
     one = service(datagram_ports=[port])
-    metrics = Metrics([Subject(one)], LoopDelay(Clock()))
+    metrics = Metrics([ServiceMetrics(one)], LoopDelay(Clock()))
     before = samples(metrics)
     one.datagram_ports = []
     for found in (before, samples(metrics)):

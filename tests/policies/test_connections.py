@@ -12,8 +12,8 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
 
 from socketsuite.observe.events import Event, Events, Refused
-from socketsuite.policies.admission import Doorkeeper
-from socketsuite.policies.connections import Connections, Gate
+from socketsuite.policies.admission import AdmissionPolicy
+from socketsuite.policies.connections import AdmissionFactory, Connections
 from socketsuite.policies.settings import AdmissionSettings
 from socketsuite.reasons import CLOSED_IN_MID_STREAM, LOST, TLS_ERROR, USER_TIMEOUT, Reason
 from socketsuite.transport.tls import stream_reason
@@ -31,12 +31,14 @@ class Maker(Factory):
         return self.made()
 
 
-def gate(made: Any, *, by_proxy: bool = False, **settings: Any) -> tuple[Gate, list[Event]]:
+def gate(
+    made: Any, *, by_proxy: bool = False, **settings: Any
+) -> tuple[AdmissionFactory, list[Event]]:
     seconds, events, told = Clock().seconds, Events(), list[Event]()
     events.subscribe(told.append)
-    door = Doorkeeper(AdmissionSettings(**settings), seconds)
-    connections = Connections("echo", events, seconds, door)
-    return Gate(Maker(made), connections, "tcp", by_proxy=by_proxy), told
+    policy = AdmissionPolicy(AdmissionSettings(**settings), seconds)
+    connections = Connections("echo", events, seconds, policy)
+    return AdmissionFactory(Maker(made), connections, "tcp", by_proxy=by_proxy), told
 
 
 def broken() -> None:

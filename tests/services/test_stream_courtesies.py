@@ -4,7 +4,7 @@ import pytest
 from twisted.internet.address import IPv6Address, UNIXAddress
 from twisted.internet.task import Clock
 
-from socketsuite.services.stream import LINGER, Farewell, greeting, with_port
+from socketsuite.services.stream import LINGER, LingeringClose, greeting, with_port
 from tests.services.streams import FakeStream
 
 HOST = IPv6Address("TCP", "::1", 40000)
@@ -31,7 +31,7 @@ def test_a_greeting_ends_its_line_once(banner, said):
 
 def said_farewell():
     clock = Clock()
-    protocol = Farewell(clock)
+    protocol = LingeringClose(clock)
     stream = FakeStream(protocol)
     protocol.farewell(b"bye\n")
     return clock, protocol, stream

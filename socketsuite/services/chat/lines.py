@@ -21,11 +21,11 @@ from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import Protocol, ServerFactory, connectionDone
 from twisted.python.failure import Failure
 
-from socketsuite.framing.lines import LineFramer, LineTooLong
-from socketsuite.framing.printable import printable
 from socketsuite.services.chat.room import Room
-from socketsuite.services.stream import Farewell, greeting
+from socketsuite.services.stream import LingeringClose, greeting
 from socketsuite.settings import setting
+from socketsuite.wire.lines import LineFramer, LineTooLong
+from socketsuite.wire.printable import printable
 
 
 def render(lines: Sequence[bytes]) -> bytes:
@@ -33,7 +33,7 @@ def render(lines: Sequence[bytes]) -> bytes:
     return b"".join([b"-> %b\n" % printable(line) for line in lines])
 
 
-class LineChat(Farewell):
+class LineChat(LingeringClose):
     """One member who came in by the line door."""
 
     factory: LineChatFactory

@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 from twisted.internet.interfaces import IReactorTime
 
-from socketsuite.services.stream import Farewell
+from socketsuite.services.stream import LingeringClose
 
 
-class AnswerOnce(Farewell):
+class AnswerOnce(LingeringClose):
     """Says one thing to each caller and closes; whatever the caller says is discarded.
 
     :param reactor: the clock for closing politely.

@@ -15,10 +15,10 @@ from pathlib import Path
 from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import DatagramProtocol, Protocol, ServerFactory
 
-from socketsuite.framing.printable import without_controls
 from socketsuite.services.datagrams import AnswerDatagram
 from socketsuite.services.small.answer import AnswerOnce
 from socketsuite.settings import SettingsError, setting
+from socketsuite.wire.printable import without_controls
 
 LONGEST = 511
 """Bytes in the longest answer, its last CRLF included."""

@@ -35,11 +35,11 @@ from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import Protocol, ServerFactory, connectionDone
 from twisted.python.failure import Failure
 
-from socketsuite.framing.printable import printable
 from socketsuite.services.stream import IStreamTransport, greeting
 from socketsuite.services.watch.changes import Change
 from socketsuite.services.watch.watcher import Watcher
 from socketsuite.settings import SettingsError, setting
+from socketsuite.wire.printable import printable
 
 
 class Notices(typing.Protocol):

@@ -1,0 +1,60 @@
+"""``socketsuite connect``: the command around a conversation with one server.
+
+This module must not know how the bytes travel; see :mod:`socketsuite.cli.conversation`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from socketsuite.cli.options import (
+    Route,
+    address_argument,
+    epilog,
+    pass_output,
+    stream_options,
+)
+from socketsuite.cli.output import Output
+
+_DEFAULT_PORT = 9000
+
+
+@click.command(
+    epilog=epilog(
+        [
+            "socketsuite connect localhost 9000",
+            "printf 'hello\\n' | socketsuite connect --tls chat.example.net 9000",
+            "socketsuite connect --exit-word exit localhost 8080",
+        ],
+        "no server, TLS not verified, connection lost, or output closed",
+        "the server, or the exit word, ended the conversation",
+    )
+)
+@address_argument(_DEFAULT_PORT)
+@click.option("--exit-word", metavar="WORD", help="A typed line equal to it ends the client.")
+@stream_options
+@pass_output
+def connect(output: Output, address: Sequence[str], exit_word: str | None, route: Route) -> None:
+    """Join your terminal, or a pipe, to a server.
+
+    Standard input goes to the server as it is, and what comes back goes to standard
+    output, byte for byte.  The end of the input half-closes the connection (over TLS by
+    the close_notify alert) and waits for the rest of the answer.
+
+    With --json the result follows on standard error: standard output is the server's.
+    """
+    from socketsuite.cli.conversation import converse
+    from socketsuite.cli.run import run
+
+    target = route.to(address, _DEFAULT_PORT)
+    output.peer = target.peer
+    word = os.fsencode(exit_word) if exit_word is not None else None
+
+    async def work(reactor: Any) -> None:
+        await converse(reactor, target, word, output)
+
+    run(work, output)

@@ -1,0 +1,21 @@
+"""Where the ``socketsuite`` command begins: signals first, then everything that takes time to load.
+
+This module must not know what the command does, and imports next to nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import NoReturn
+
+from socketsuite.cli.stopping import Stopped, catch
+
+
+def main() -> NoReturn:
+    """Run the command and exit; see :func:`socketsuite.cli.command.main`."""
+    try:
+        catch()
+        from socketsuite.cli.command import main as run
+    except Stopped as stopped:
+        sys.exit(128 + stopped.number)
+    run()

@@ -1,0 +1,135 @@
+"""One file's way into one connection, and the progress bar beside it.
+
+This module must not know of the command line, nor what the server does with the bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
+from twisted.internet.task import LoopingCall
+
+from socketsuite.cli.descriptors import InputDescriptor
+from socketsuite.cli.output import Output
+from socketsuite.cli.waiting import first_of
+from socketsuite.transport.dial.dialing import StreamClient, cause_of, dial
+from socketsuite.transport.dial.failed import Code, Failed, os_cause
+from socketsuite.transport.dial.target import Target
+
+_REDRAW_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A file that was sent to its end.
+
+    :ivar seconds: from the connect to the last byte handed to the kernel, or to the
+        server's closing when it did.
+    :ivar confirmed: whether the server closed its side in time.
+    """
+
+    bytes: int
+    seconds: float
+    confirmed: bool
+
+
+async def upload(
+    reactor: Any,
+    target: Target,
+    descriptor: int,
+    size: int | None,
+    report: Output,
+    *,
+    close_timeout: float,
+    show_progress: bool,
+) -> Sent:
+    """Send what *descriptor* holds; half-close; wait *close_timeout* seconds for the end.
+
+    :param size: how many bytes that will be, if it is known.
+    :param report: is told who the peer is, and how many bytes were handed to the kernel.
+    :raises NoServer: when there is no server.
+    :raises Failed: when the connection is lost, or the file cannot be read.
+    """
+    report.totals |= {"bytes": 0, "confirmed": False}
+    client = StreamClient()
+    report.peer = await dial(reactor, target, client)
+    began = reactor.seconds()
+    read: Deferred[OSError | None] = Deferred()
+    source = InputDescriptor(reactor, descriptor, client.transport.write, read.callback)
+    client.transport.registerProducer(source, True)
+    source.resumeProducing()
+    try:
+        with _progress(reactor, source, size, show_progress):
+            ended, index = await first_of(read, client.gone)
+        if index != 0:
+            raise _lost(target, source, *cause_of(ended, client))
+        if ended is not None:
+            client.transport.abortConnection()
+            raise Failed(f"cannot read the file: {os_cause(ended)}", "input")
+        client.transport.unregisterProducer()
+        client.transport.loseWriteConnection()
+        confirmed = await _closed(reactor, client, target, source, close_timeout)
+        source.delivered = source.taken
+    finally:
+        report.totals["bytes"] = source.delivered
+    return Sent(source.taken, reactor.seconds() - began, confirmed)
+
+
+async def _closed(
+    reactor: Any, client: StreamClient, target: Target, source: InputDescriptor, seconds: float
+) -> bool:
+    """Return whether the server closed within *seconds*."""
+    late: Deferred[None] = Deferred()
+    timer = reactor.callLater(seconds, late.callback, None)
+    reason, index = await first_of(client.gone, late)
+    if index != 0:
+        client.transport.abortConnection()
+        return False
+    timer.cancel()
+    if not isinstance(reason, ConnectionDone):
+        raise _lost(target, source, *cause_of(reason, client))
+    return True
+
+
+def _lost(target: Target, source: InputDescriptor, cause: str, code: Code) -> Failed:
+    handed = f"{source.delivered:,} bytes had been handed to the kernel"
+    return Failed(f"Connection to {target} lost after {handed}: {cause}", code)
+
+
+@contextmanager
+def _progress(
+    reactor: Any, source: InputDescriptor, size: int | None, show: bool
+) -> Iterator[None]:
+    if not show:
+        yield
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    # rich would refresh from a thread of its own; the reactor's clock does it here.
+    with Progress(*columns, console=Console(stderr=True), auto_refresh=False) as bar:
+        task = bar.add_task("", total=size)
+
+        def redraw() -> None:
+            bar.update(task, completed=source.taken, refresh=True)
+
+        clock = LoopingCall(redraw)
+        clock.clock = reactor
+        clock.start(_REDRAW_SECONDS)
+        try:
+            yield
+        finally:
+            clock.stop()
+            redraw()

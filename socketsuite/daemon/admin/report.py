@@ -1,0 +1,144 @@
+"""How the process and its services are, and what an operator may do about it.
+
+Reads the registries and the transports when it is asked; must not know how it is asked, nor
+how a status is shown.
+"""
+
+from __future__ import annotations
+
+import heapq
+import os
+import socket
+import struct
+import time
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from socketsuite import __version__
+from socketsuite.observe.lag import LoopDelay
+from socketsuite.observe.metrics import ServiceMetrics
+from socketsuite.reasons import CLOSED_BY_OPERATOR
+
+# Of Linux's struct tcp_info: milliseconds since data was last sent and received.
+_TCP_INFO = struct.Struct("=8x36xI4xI")
+
+
+class Process(Protocol):
+    """What there is to ask of the process."""
+
+    command: str
+    draining: bool
+
+    def drain(self) -> None: ...  # noqa: D102
+
+
+class Report:
+    """Tells how the process and its services are, and does what an operator asks for."""
+
+    def __init__(
+        self, process: Process, services: Sequence[ServiceMetrics], delay: LoopDelay, reactor: Any
+    ) -> None:
+        self.process = process
+        self.services = services
+        self._delay = delay
+        self._seconds = reactor.seconds
+        self._started_at = reactor.seconds()
+        self._started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+    def health(self) -> dict[str, Any]:
+        """Return what ``/health`` says."""
+        services = {one.name: len(one.service.connections.open) for one in self.services}
+        status = "draining" if self.process.draining else "ok"
+        return {"status": status, "uptime": self._uptime, "connections": services}
+
+    @property
+    def _uptime(self) -> float:
+        return float(round(self._seconds() - self._started_at, 3))
+
+    def status(self, limit: int) -> dict[str, Any]:
+        """Return everything, with *limit* connections, the largest queue first."""
+        delay = {"recent": self._delay.recent, "maximum": self._delay.maximum}
+        every = [
+            (each.transport.queued, -each.id, each, one.name)
+            for one in self.services
+            for each in _open(one)
+        ]
+        listed = heapq.nlargest(limit, every, key=lambda row: row[:2])
+        now = self._seconds()
+        return {
+            "process": {
+                "pid": os.getpid(),
+                "command": self.process.command,
+                "version": __version__,
+                "started": self._started,
+                "uptime": self._uptime,
+                "state": "draining" if self.process.draining else "serving",
+                "loop_delay": {name: round(value, 6) for name, value in delay.items()},
+            },
+            "services": [_service(one) for one in self.services],
+            "connections": [_connection(each, name, now) for _, _, each, name in listed],
+            "total": len(every),
+        }
+
+    def close(self, number: int) -> bool:
+        """Close the connection with that id; return whether there is one."""
+        for one in self.services:
+            for each in _open(one):
+                if each.id == number:
+                    each.transport.close(CLOSED_BY_OPERATOR)
+                    return True
+        return False
+
+
+def _open(service_metrics: ServiceMetrics) -> list[Any]:
+    return list(service_metrics.service.connections.open.values())
+
+
+def _service(service_metrics: ServiceMetrics) -> dict[str, Any]:
+    counters, snapshot = service_metrics.counters, service_metrics.read()
+    return {
+        "name": service_metrics.name,
+        "listeners": [
+            {"transport": one.transport, "address": one.address, "port": one.port}
+            for one in counters.listening
+        ],
+        "open": sum(snapshot.open.values()),
+        "opened": sum(counters.opened.values()),
+        "closed": {reason: count for reason, count in counters.closed.items() if count},
+        "refused": {reason: count for reason, count in counters.refused.items() if count},
+        "bytes_in": snapshot.bytes_in,
+        "bytes_out": snapshot.bytes_out,
+        "queued": snapshot.queued,
+        "datagrams_in": snapshot.datagrams_in,
+        "datagrams_out": snapshot.datagrams_out,
+        "figures": service_metrics.own_figures(),
+    }
+
+
+def _connection(each: Any, service: str, now: float) -> dict[str, Any]:
+    transport = each.transport
+    age = round(now - each.opened_at, 3)
+    idle = idle_seconds(transport)
+    return {
+        "id": each.id,
+        "service": service,
+        "transport": transport.options.kind,
+        "peer": each.peer,
+        "age": age,
+        "bytes_in": transport.bytes_in,
+        "bytes_out": transport.bytes_out,
+        "queued": transport.queued,
+        "idle": None if idle is None else min(idle, age),
+    }
+
+
+def idle_seconds(transport: Any) -> float | None:
+    """Return how long no data went either way; ``None`` where the kernel does not tell.
+
+    Asked of the kernel, which knows it of TCP: so no message pays for a clock.
+    """
+    try:
+        raw = transport.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size)
+        return float(min(_TCP_INFO.unpack(raw))) / 1000
+    except (AttributeError, OSError, struct.error):
+        return None

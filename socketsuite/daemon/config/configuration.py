@@ -1,0 +1,266 @@
+"""What one daemon was told: every group of settings, resolved and built.
+
+Joins flags, environment and file for one service; opens nothing and starts nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from socketsuite.daemon.config.consistency import check_service
+from socketsuite.daemon.config.process_settings import ProcessSettings
+from socketsuite.daemon.listen.certificates import TLSSettings
+from socketsuite.daemon.listen.datagram_options import DatagramSettings
+from socketsuite.daemon.listen.settings import ListenSettings, TransportSettings
+from socketsuite.observe.log import LogSettings
+from socketsuite.policies.settings import AdmissionSettings, LimitSettings
+from socketsuite.service import (
+    ServiceSpecification,
+    accepts_reactor,
+    installed_services,
+    speaks_datagrams,
+)
+from socketsuite.settings import (
+    DeclarationError,
+    Setting,
+    SettingsError,
+    Table,
+    environment_prefix,
+    nearest,
+    resolve,
+    settings_of,
+)
+
+_DAEMON_GROUPS = (ListenSettings, TLSSettings, AdmissionSettings, LimitSettings, LogSettings)
+# What a factory is handed, what a table of the suite's file says, and flags of every command.
+_RESERVED = {
+    "reactor": "what a factory is handed",
+    "service": "what a table of the suite's file says of itself",
+    "config": "the flag --config",
+    "check_config": "the flag --check-config",
+    "version": "the flag --version",
+    "help": "the flag --help",
+}
+
+
+@dataclass(eq=False)
+class Configuration:
+    """One service's settings, checked.
+
+    *own* are those that the service itself declares; *build* makes its factory of them,
+    given the reactor.  *origins* tells where each was said, by its name.
+    """
+
+    name: str
+    plugin: ServiceSpecification
+    listen: ListenSettings
+    transports: TransportSettings
+    udp: DatagramSettings
+    tls: TLSSettings
+    admission: AdmissionSettings
+    limits: LimitSettings
+    log: LogSettings
+    process: ProcessSettings
+    own: dict[str, Any]
+    build: Callable[[Any], Any]
+    # None until the factory is built, where only that can tell.
+    datagrams: bool | None
+    origins: Mapping[str, str]
+    # Whether the process is this service's alone; if not, its errors say whose they are.
+    alone: bool = True
+    # Nobody has said where to listen: inherited sockets take the place of the default port.
+    port_by_default: bool = False
+    # Lines for the operator, to be logged as warnings at the start.
+    notices: list[str] = field(default_factory=list)
+
+    @property
+    def kinds(self) -> tuple[bool, bool]:
+        """Whether TCP is to be served, and UDP."""
+        return self.transports.tcp, bool(self.datagrams) and self.transports.udp
+
+
+@dataclass(frozen=True)
+class SettingsGroup:
+    """The settings under one heading of ``--help`` and the documentation."""
+
+    title: str
+    group: Any
+    settings: tuple[Setting, ...]
+
+
+def groups_of(plugin: ServiceSpecification, *, alone: bool = True) -> list[SettingsGroup]:
+    """Return every group of settings that *plugin*'s daemon takes, the service's own first.
+
+    :param alone: whether the process is this service's alone, and its settings are too.
+    :raises DeclarationError: when the service declares a setting that cannot be one.
+    """
+    target = plugin.load()
+    try:
+        own = settings_of(target)
+    except DeclarationError as error:
+        raise DeclarationError(f"plugin {plugin.tapname}: {error}") from None
+    groups = [*_DAEMON_GROUPS]
+    if speaks_datagrams(plugin) is not False:
+        groups += [TransportSettings, DatagramSettings]
+    groups.append(ProcessSettings)
+    found = [SettingsGroup(_title(group), group, settings_of(group)) for group in groups]
+    _refuse_taken_names(plugin, own, found)
+    found = _with_defaults(plugin, found)
+    if not alone:
+        found.pop()
+    return [SettingsGroup("This service", target, own), *found] if own else found
+
+
+def _with_defaults(
+    plugin: ServiceSpecification, groups: list[SettingsGroup]
+) -> list[SettingsGroup]:
+    """Return *groups* with the defaults that *plugin* brings for its daemon.
+
+    :raises DeclarationError: when it names none of their settings, or a wrong value.
+    """
+    wanted = {key.replace("-", "_"): value for key, value in plugin.defaults.items()}
+    known = {item.name: item for group in groups for item in group.settings}
+    known.pop("port")  # which ServiceSpecification says by itself
+    for name in wanted:
+        if name not in known:
+            hint = nearest(name.replace("_", "-"), [item.key for item in known.values()])
+            raise DeclarationError(
+                f"plugin {plugin.tapname}: defaults names {name!r}, which is no setting of every"
+                f" daemon{hint}"
+            )
+
+    def changed(item: Setting) -> Setting:
+        if item.name not in wanted:
+            return item
+        raw = wanted[item.name]
+        try:
+            default = item.read(raw, f"defaults of plugin {plugin.tapname}", "file")
+        except SettingsError as error:
+            raise DeclarationError(f"plugin {plugin.tapname}: {error}") from None
+        return replace(item, default=default, show=raw if item.show else "")
+
+    return [
+        replace(group, settings=tuple(changed(item) for item in group.settings)) for group in groups
+    ]
+
+
+def _title(group: Any) -> str:
+    return (group.__doc__ or "").strip().rstrip(".")
+
+
+def _refuse_taken_names(
+    plugin: ServiceSpecification, own: Sequence[Setting], groups: Sequence[SettingsGroup]
+) -> None:
+    """Refuse settings of a service that could not be told from what the daemon has."""
+    taken = dict(_RESERVED)
+    for group in groups:
+        for item in group.settings:
+            for name in _flag_names(item):
+                taken[name] = f"a setting of every daemon, under {group.title!r}"
+    for item in own:
+        for name in _flag_names(item):
+            if name in taken:
+                raise DeclarationError(
+                    f"plugin {plugin.tapname}: {plugin.target} declares the setting {item.name!r},"
+                    f" but {name!r} is {taken[name]}; call it otherwise"
+                )
+            taken[name] = f"already the setting {item.name!r}"
+
+
+def _flag_names(item: Setting) -> list[str]:
+    """Return the names of its flags: a switch has two."""
+    return [item.name, f"no_{item.name}"] if item.switch else [item.name]
+
+
+def configure(
+    plugin: ServiceSpecification,
+    *,
+    flags: Mapping[str, Any] | None,
+    environ: Mapping[str, str],
+    tables: Sequence[Table] = (),
+    instance: str | None = None,
+    alone: bool = True,
+) -> Configuration:
+    """Resolve every setting of *plugin*: flag, then environment, then file, then default.
+
+    :param flags: ``None`` where the command has no flags for them.
+    :param instance: a name of its own, where one process runs the service twice.  That
+        begins no environment variable: who knows whose ``HOME_…`` or ``PATH_…`` it would be.
+    :param alone: as for :func:`groups_of`.
+    :raises SettingsError: for what the user got wrong, in one line.
+    """
+    target = plugin.load()
+    groups = groups_of(plugin, alone=alone)
+    prefix = None if instance else environment_prefix(plugin.tapname)
+    if prefix is not None and not alone:
+        _refuse_process_variables(prefix, environ)
+    resolved = resolve(
+        (item for group in groups for item in group.settings),
+        flags=flags,
+        environ=environ,
+        prefix=prefix,
+        tables=tables,
+        reserved=("config",),
+        others=prefixes_beside(prefix, environ) if prefix else (),
+    )
+    values, origins = resolved.values, resolved.origins
+
+    def built(group: Any) -> Any:
+        return group(**{item.name: values[item.name] for item in settings_of(group)})
+
+    own = {item.name: values[item.name] for item in settings_of(target)}
+    datagrams = speaks_datagrams(plugin)
+    no_udp = datagrams is False
+    configuration = Configuration(
+        name=instance or plugin.tapname,
+        plugin=plugin,
+        listen=built(ListenSettings),
+        transports=TransportSettings(udp=False) if no_udp else built(TransportSettings),
+        udp=DatagramSettings() if no_udp else built(DatagramSettings),
+        tls=built(TLSSettings),
+        admission=built(AdmissionSettings),
+        limits=built(LimitSettings),
+        log=built(LogSettings),
+        process=built(ProcessSettings) if alone else ProcessSettings(),
+        own=own,
+        build=_builder(target, own),
+        datagrams=datagrams,
+        origins=origins,
+        alone=alone,
+    )
+    check_service(values, origins)
+    listen = configuration.listen
+    if not (listen.port or listen.unix or listen.listen):
+        configuration.port_by_default = True
+        listen.port = (plugin.port,)
+    return configuration
+
+
+def prefixes_beside(prefix: str, environ: Mapping[str, str]) -> Collection[str]:
+    """Return what other installed services' variables begin with, where that could matter."""
+    if not any(variable.startswith(f"{prefix}_") for variable in environ):
+        return ()
+    return {environment_prefix(name) for name in installed_services()}
+
+
+def _refuse_process_variables(prefix: str, environ: Mapping[str, str]) -> None:
+    for item in settings_of(ProcessSettings):
+        variable = item.variable(prefix)
+        if variable in environ:
+            raise SettingsError(
+                f"{variable} would be for the whole process, and several services run in it;"
+                f" write {item.key} = … at the top of the file instead"
+            )
+
+
+def _builder(target: Callable[..., Any], values: dict[str, Any]) -> Callable[[Any], Any]:
+    """Return what calls *target* with its settings, and the reactor if it asks for one."""
+
+    def build(reactor: Any) -> Any:
+        if accepts_reactor(target):
+            return target(reactor=reactor, **values)
+        return target(**values)
+
+    return build

@@ -1,0 +1,178 @@
+"""What settings say of each other: contradictions within a service, and between services.
+
+Only what is wrong on any machine; opens and asks nothing.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Any, Protocol
+
+from socketsuite.addresses import path_text
+from socketsuite.daemon.config.process_settings import ProcessSettings
+from socketsuite.daemon.listen.settings import ListenSettings
+from socketsuite.settings import SettingsError
+
+METRICS_ADDRESS = "127.0.0.1"
+
+
+class _Listening(Protocol):
+    """What is asked of a service's configuration."""
+
+    name: str
+    listen: ListenSettings
+    origins: Mapping[str, str]
+    port_by_default: bool
+
+    @property
+    def kinds(self) -> tuple[bool, bool]: ...
+
+
+def check_service(values: Mapping[str, Any], origins: Mapping[str, str]) -> None:
+    """Refuse what one service's settings say against each other.
+
+    :param values: every setting's value, by its name; defaults too.
+    :param origins: where it was said, for those that are not defaults.
+    :raises SettingsError: naming both settings where they were said.
+    """
+    for name in ("tls_key", "tls_client_ca"):
+        if values[name] is not None and values["tls_cert"] is None:
+            needed = _beside(origins[name], "tls_cert")
+            raise SettingsError(f"{origins[name]} needs {needed} FILE beside it")
+    for name in ("port", "interface"):
+        if name in origins and not values[name]:
+            raise SettingsError(
+                f"{name} ({origins[name]}) is empty; leave it out, or say where to listen"
+            )
+    for name in ("port", "interface", "unix", "listen"):
+        _refuse_twice(name, values[name], origins)
+    _refuse_covered(values["interface"], origins)
+    # The soft limit's default may be above a hard limit that somebody chose: it has no effect then.
+    if "send_queue_soft" in origins and values["send_queue_soft"] > values["send_queue"]:
+        hard = origins.get("send_queue") or _beside(origins["send_queue_soft"], "send_queue")
+        raise SettingsError(
+            f"{origins['send_queue_soft']} is {values['send_queue_soft']} bytes, more than the"
+            f" {values['send_queue']} of {hard}, and would have no effect"
+        )
+    if not (values.get("tcp", True) or values.get("udp", True)):
+        raise SettingsError(
+            f"{_off(origins, 'tcp')} and {_off(origins, 'udp')} leave nothing to serve"
+        )
+    if values["proxy_from"] and values["transport"] == "twisted":
+        where = origins["transport"]
+        raise SettingsError(f"{origins['proxy_from']} needs transport = 'burst', not {where}")
+
+
+def _off(origins: Mapping[str, str], name: str) -> str:
+    return origins[name].replace(f"--{name}", f"--no-{name}")
+
+
+def _beside(origin: str, name: str) -> str:
+    """Return how the setting *name* would be said where another one was."""
+    return f"--{name.replace('_', '-')}" if origin.startswith("--") else name.replace("_", "-")
+
+
+def _refuse_twice(name: str, values: Sequence[Any], origins: Mapping[str, str]) -> None:
+    for index, value in enumerate(values):
+        if value and value in values[:index]:
+            text = path_text(value) if isinstance(value, Path) else value
+            raise SettingsError(f"{name} {text} is given twice ({origins[name]})")
+
+
+def _refuse_covered(interfaces: Sequence[str], origins: Mapping[str, str]) -> None:
+    claims = [(one, _Claim("", one, 0, dual=_is_dual(one, interfaces))) for one in interfaces]
+    for (first, one), (second, other) in combinations(claims, 2):
+        if one.shares_address(other):
+            where = origins["interface"]
+            raise SettingsError(f"interface {first} and {second} overlap ({where}); say one")
+
+
+# ── between services ────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class _Claim:
+    """An address that would be listened on.
+
+    :ivar kind: ``TCP``, ``UDP`` or ``Unix``, whose *host* is the path.
+    :ivar dual: whether ``::`` takes IPv4 callers too.
+    """
+
+    kind: str
+    host: str
+    port: int
+    dual: bool = False
+    shared: bool = False
+
+    def shares_address(self, other: _Claim) -> bool:
+        if self.kind == "Unix":
+            return self.host == other.host
+        same = _normal(self.host) == _normal(other.host)
+        return same or self._covers(other) or other._covers(self)
+
+    def _covers(self, other: _Claim) -> bool:
+        if self.host == "0.0.0.0":
+            return ":" not in other.host
+        return _normal(self.host) == "::" and (self.dual or ":" in other.host)
+
+    def collides(self, other: _Claim) -> bool:
+        same = self.kind == other.kind and self.port == other.port
+        return same and not (self.shared and other.shared) and self.shares_address(other)
+
+    def __str__(self) -> str:
+        if self.kind == "Unix":
+            return f"Unix socket {path_text(self.host)}"
+        return f"{self.kind} port {self.port} of {self.host}"
+
+
+def check_together(
+    configurations: Sequence[_Listening], process: ProcessSettings, *, activated: bool
+) -> None:
+    """Refuse two services, or a service and the process, on one port or Unix socket.
+
+    :param activated: whether the process was started with sockets, which may take the place of
+        a port that nobody asked for.
+    :raises SettingsError: naming both, and the address.
+    """
+    claims = [
+        (one.name, claim)
+        for one in configurations
+        if not (activated and one.port_by_default)
+        for claim in _claims(one)
+    ]
+    if process.metrics_port:
+        claims.append(("metrics-port", _Claim("TCP", METRICS_ADDRESS, process.metrics_port)))
+    if process.admin is not None:
+        claims.append(("admin", _Claim("Unix", str(process.admin), 0)))
+    for (first, one), (second, other) in combinations(claims, 2):
+        if first != second and one.collides(other):
+            raise SettingsError(
+                f"{first} and {second} would both listen on {one}; give each one of its own"
+            )
+
+
+def _claims(configuration: _Listening) -> Iterator[_Claim]:
+    listen, (tcp, udp) = configuration.listen, configuration.kinds
+    kinds = ["TCP"] * tcp + ["UDP"] * udp
+    for port in filter(None, listen.port):
+        for host in listen.interface:
+            dual = _is_dual(host, listen.interface)
+            for kind in kinds:
+                yield _Claim(kind, host, port, dual, listen.reuse_port)
+    for path in listen.unix:
+        yield _Claim("Unix", str(path), 0)
+
+
+def _is_dual(host: str, interfaces: Sequence[str]) -> bool:
+    return host == "::" and "0.0.0.0" not in interfaces
+
+
+def _normal(host: str) -> str:
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        return host

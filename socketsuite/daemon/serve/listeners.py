@@ -1,0 +1,233 @@
+"""The open ports of one service: bound sockets and endpoints, handed to the reactor.
+
+Puts together what stands between a socket and the service's factory (gate, TLS, proxy
+header, transport); decides nothing about a connection.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+from typing import Any
+
+from twisted.internet import defer, tcp
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import IListeningPort
+from twisted.internet.ssl import CertificateOptions
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from socketsuite.addresses import address_text, host_text
+from socketsuite.daemon.config.configuration import Configuration
+from socketsuite.daemon.errors import StartError, cause_text
+from socketsuite.daemon.listen.endpoints import in_plain_words, is_handed_over
+from socketsuite.daemon.listen.sockets import BoundSocket, set_accepted_options
+from socketsuite.daemon.serve.datagrams import DatagramAdmission
+from socketsuite.daemon.serve.factory import datagram_protocol
+from socketsuite.daemon.serve.tls_admission import wrap
+from socketsuite.observe.events import Events, Listening
+from socketsuite.policies.connections import AdmissionFactory, Connections
+from socketsuite.policies.peers import DatagramPolicy
+from socketsuite.transport.adopted import adopt_stream
+from socketsuite.transport.burst import AVAILABLE
+from socketsuite.transport.datagrams import DatagramPort, adopt_datagrams
+from socketsuite.transport.observed import observe_port
+from socketsuite.transport.options import PortOptions, ProxyOptions, TLSOptions
+from socketsuite.transport.proxied import ProxyHeaderFactory
+
+# Enough for what a kernel's queue holds; a flood must not keep a drain from beginning.
+_TURNS_AT_THE_END = 128
+_FAMILIES = {socket.AF_INET: "IPv4", socket.AF_INET6: "IPv6", socket.AF_UNIX: "Unix"}
+
+
+class Listeners:
+    """Opens the ports of one service, and closes them together.
+
+    :ivar context: the certificates for the next TLS connection; ``None`` is no TLS.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        reactor: Any,
+        events: Events,
+        connections: Connections,
+        datagrams: DatagramPolicy,
+    ) -> None:
+        self._configuration = configuration
+        self._reactor = reactor
+        self._events = events
+        self._connections = connections
+        self._datagrams = datagrams
+        self._burst = configuration.listen.transport == "burst" and AVAILABLE
+        self._ports: list[IListeningPort] = []
+        self._protocols: list[Any] = []  # of the UDP ports, each with its own
+        # Those whose callers, not accepted yet, are lost when they close.
+        self._queues: list[tcp.Port] = []
+        self.context: CertificateOptions | None = None
+
+    @property
+    def datagram_ports(self) -> list[DatagramPort]:
+        """The UDP ports, with what they count."""
+        return [port for port in self._ports if isinstance(port, DatagramPort)]
+
+    def adopt(self, bound: BoundSocket, factory: Any) -> None:
+        """Hand a bound socket to the reactor, which takes a duplicate of its descriptor."""
+        if bound.datagrams:
+            kind, port = "udp", self._adopt_datagrams(bound, factory)
+        else:
+            kind, port = self._adopt_stream(bound, factory)
+        bound.socket.close()
+        self._opened(port, kind, bound.socket.family, lent=bound.inherited)
+
+    def _adopt_datagrams(self, bound: BoundSocket, factory: Any) -> Any:
+        protocol = datagram_protocol(factory, self._configuration.plugin, self._protocols)
+        gate = DatagramAdmission(
+            protocol,
+            self._events,
+            self._configuration.name,
+            self._datagrams,
+            tell_data=self._configuration.log.log_data != "off",
+        )
+        return adopt_datagrams(self._reactor, bound.socket, gate)
+
+    def _adopt_stream(self, bound: BoundSocket, factory: Any) -> tuple[str, Any]:
+        kind = "unix" if bound.socket.family == socket.AF_UNIX else "tcp"
+        if self.context is not None and kind == "tcp":
+            kind = "tls"
+            if not self._burst:
+                factory = wrap(factory, self._options, self._reactor, self._handshake_seconds)
+        by_proxy = kind != "unix" and bool(self._configuration.admission.proxy_from)
+        factory = AdmissionFactory(factory, self._connections, kind, by_proxy=by_proxy)
+        if by_proxy:
+            factory = ProxyHeaderFactory(factory)
+        port = adopt_stream(self._reactor, bound.socket, factory)
+        options = self._port_options(kind, by_proxy=by_proxy, each=bound.inherited)
+        observe_port(port, options, burst=self._burst)
+        return kind, port
+
+    @property
+    def _tls_options(self) -> TLSOptions:
+        return TLSOptions(self._new_context, self._handshake_seconds)
+
+    def _options(self) -> CertificateOptions:
+        assert self.context is not None
+        return self.context
+
+    def _new_context(self) -> Any:
+        return self._options().getContext()
+
+    def _handshake_seconds(self) -> float:
+        return self._configuration.limits.handshake_timeout
+
+    def _prepare(self, accepted: socket.socket) -> None:
+        # The caller may be gone already, which the first read will tell.
+        with contextlib.suppress(OSError):
+            set_accepted_options(accepted, self._configuration.listen)
+
+    def _trusts(self, host: str) -> bool:
+        return host in self._connections.policy.proxies
+
+    def _port_options(
+        self, kind: str, *, by_proxy: bool = False, each: bool = False
+    ) -> PortOptions:
+        """Return what the connections of one port have in common.
+
+        :param each: whether each accepted socket is given its options by ourselves.  The kernel
+            copies them when a caller's handshake is over, which for a socket that was opened
+            elsewhere may be before this process has begun.
+        """
+        configuration, connections = self._configuration, self._connections
+        admission = connections.refusal_behind_proxy, connections.admit
+        return PortOptions(
+            connections,
+            kind,
+            configuration.limits.send_queue,
+            log_data=configuration.log.log_data != "off",
+            prepare=self._prepare if each else None,
+            tls=self._tls_options if kind == "tls" and self._burst else None,
+            proxy=ProxyOptions(self._trusts, *admission) if by_proxy else None,
+        )
+
+    def listen(self, description: str, factory: Any) -> None:
+        """Listen on a Twisted endpoint; its own plugin decides what that means.
+
+        :raises StartError: when it cannot, naming the endpoint.
+        """
+        gate = AdmissionFactory(factory, self._connections, "tcp", by_proxy=False)
+        listening = self._endpoint(description).listen(gate)
+        outcome: list[Any] = []
+        listening.addBoth(outcome.append)
+        if outcome and isinstance(outcome[0], Failure):
+            raise StartError(f"cannot listen on {description!r}: {_failure_text(outcome[0])}")
+        if not outcome:
+            raise StartError(f"--listen {description!r} does not open at once, which is not served")
+        port = outcome[0]
+        observe_port(port, self._port_options("tcp", each=True), burst=self._burst)
+        lent = description.startswith("systemd:")
+        self._opened(port, "endpoint", getattr(port, "addressFamily", None), lent=lent)
+
+    def check(self) -> None:
+        """Parse every endpoint, and open none.
+
+        :raises StartError: naming the one that cannot be.
+        """
+        for description in self._configuration.listen.listen:
+            if not is_handed_over(description):
+                self._endpoint(description)
+
+    def _endpoint(self, description: str) -> Any:
+        try:
+            return serverFromString(self._reactor, description)
+        except Exception as error:  # noqa: BLE001 - any parser's complaint about a user's text
+            words = cause_text(error) if isinstance(error, OSError) else in_plain_words(error)
+            raise StartError(f"--listen {description!r} is no server endpoint: {words}") from None
+
+    def _opened(self, port: Any, kind: str, family: Any, *, lent: bool) -> None:
+        self._ports.append(port)
+        if isinstance(port, tcp.Port) and not lent:
+            self._queues.append(port)
+        host = port.getHost()
+        address = address_text(host) if family == socket.AF_UNIX else getattr(host, "host", None)
+        event = Listening(
+            self._configuration.name,
+            kind,
+            host_text(address) if address else address_text(host),
+            getattr(host, "port", None),
+            _FAMILIES.get(family, "other"),
+        )
+        self._events.emit(event)
+
+    def accept_callers(self) -> None:
+        """Accept who has called by now: the kernel resets those left when a socket closes.
+
+        A socket that systemd opened lives on, and its callers wait for the next daemon.
+        """
+        for port in self._queues:
+            _accept_callers(port)
+
+    def close(self) -> defer.Deferred[Any]:
+        """Close every port; the result fires when they are closed."""
+        ports, self._ports, self._queues = self._ports, [], []
+        closing = [defer.maybeDeferred(port.stopListening) for port in ports]
+        for one in closing:
+            one.addErrback(lambda failure: self._log.failure("cannot stop listening", failure))
+        return defer.DeferredList(closing)
+
+
+def _accept_callers(port: tcp.Port) -> None:
+    poll = select.poll()
+    poll.register(port.fileno(), select.POLLIN)
+    for _ in range(_TURNS_AT_THE_END):
+        if not poll.poll(0):
+            return
+        port.doRead()
+
+
+def _failure_text(failure: Failure) -> str:
+    value = failure.value
+    inner = getattr(value, "socketError", value)
+    return cause_text(inner) if isinstance(inner, OSError) else " ".join(str(value).split())

@@ -1,0 +1,48 @@
+"""Nothing one person types commands another person's terminal."""
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from socketsuite.wire.printable import printable, without_controls
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        (b"\x1b[31mred\x07", b"^[[31mred^G"),
+        (b"\x00\x7f", b"^@^?"),
+        (b"a\rb\nc", b"a^Mb^Jc"),
+        ("\u009b31m\u0085".encode(), b"\\x9b31m\\x85"),
+        ("a\u2028b\u2029c".encode(), b"a\\u2028b\\u2029c"),
+        ("\u202eabc\u2066".encode(), b"\\u202eabc\\u2066"),
+        (b"\xff\x9bq", "\ufffd\ufffdq".encode()),
+    ],
+)
+def test_what_commands_a_terminal_becomes_visible(line, shown):
+    assert printable(line) == shown
+
+
+@pytest.mark.parametrize("line", ["", "tab\tand ~", "Сервер получил: привет", "日本 👋 é", "שלום"])
+def test_what_people_write_stays(line):
+    assert printable(line.encode()) == line.encode()
+
+
+def test_a_plain_line_is_not_even_copied():
+    line = b"plain ASCII, with a\ttab"
+    assert printable(line) is line
+
+
+@given(st.binary() | st.text().map(lambda text: text.encode()))
+def test_the_result_is_utf8_without_controls_and_stable(line):
+    shown = printable(line)
+    text = shown.decode("utf-8")
+    assert [c for c in text if unicodedata.category(c) == "Cc" and c != "\t"] == []
+    assert [c for c in text if unicodedata.bidirectional(c) in {"LRO", "RLO", "LRE", "RLE"}] == []
+    assert printable(shown) == shown
+
+
+def test_controls_can_be_removed_instead():
+    assert without_controls("a\x1b[1mb\u202ec\td") == "a[1mbc\td"
