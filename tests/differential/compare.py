@@ -1,0 +1,145 @@
+"""What has to be the same on both transports, and where a difference is no fault.
+
+Each normalisation is here, with its reason; docs/burst.md lists those that a user may meet.
+"""
+
+from __future__ import annotations
+
+from tests.differential.scenario import Scenario, all_ops
+from tests.differential.stage import End, Outcome, run, variants
+
+
+def burst_alone(scenario: Scenario) -> str:
+    """Return why what stock does says nothing about *scenario*; empty if it does.
+
+    The burst transport is then still held to what is wrong by itself: a notice too many,
+    data while paused, a second connectionLost, something left behind.
+    """
+    ops = all_ops(scenario)
+    if scenario.secure:
+        # Twisted's TLS hands loseWriteConnection to the socket below, whose FIN comes without
+        # a close_notify, and never tells a protocol of a half-close.
+        if any(connection.half_closeable for connection in scenario.connections):
+            return "half-close"
+        if any(op.name == "lose write" for op in ops):
+            return "half-close"
+        # Twisted's TLS delivers all it has decrypted, to a protocol that has paused too; so
+        # there what is done in answer to it is done sooner.
+        if any(op.name in ("pause", "resume") for op in ops):
+            return "data while paused"
+        # Its stopProducing ends the socket below, without a close_notify.
+        if any(op.name in ("stop", "relay") for op in ops):
+            return "stopProducing"
+        if any(connection.forward is not None for connection in scenario.connections):
+            return "stopProducing"
+        # A send that fails below Twisted's TLS has another reason above it.
+        if any(op.name == "fail send" for op in ops):
+            return "failing send"
+        if any(connection.late for connection in scenario.connections):
+            return "late flight"
+    for connection in scenario.connections:
+        for handler in connection.handlers:
+            # An exception in connectionMade ends the connection; stock leaves it open.
+            if handler.event == "made" and any(op.name == "raise" for op in handler.ops):
+                return "raises in connectionMade"
+    for op in ops:
+        # Stock leaves a connection whose producer's stopProducing raises open for ever.
+        if op.name == "when stopped" and any(nested.name == "raise" for nested in op.ops):
+            return "raises in stopProducing"
+    return ""
+
+
+def mismatches(scenario: Scenario) -> list[str]:
+    """Run *scenario* on both, and return in what they differ."""
+    burst = run(scenario, burst=True)
+    found = [f"burst: {fault}" for fault in burst.faults]
+    found += [f"burst logs {message}" for message in burst.logged]
+    if burst_alone(scenario):
+        return found
+    stock = run(scenario, burst=False)
+    found = [
+        f"burst logs {message}"
+        for message in burst.logged
+        if message.partition("\n")[0] not in {other.partition("\n")[0] for other in stock.logged}
+    ] + [f"burst: {fault}" for fault in burst.faults if fault not in stock.faults]
+    if "spins" in stock.faults:
+        return found  # a protocol that resumes at each end of the stream, for instance
+    differ = differences(scenario, stock, burst)
+    if differ:
+        # What stock itself does differently in other kernel buffers is a matter of timing.
+        for how in variants(scenario):
+            other = run(scenario, **how)
+            for place in differences(scenario, stock, other):
+                differ.pop(place, None)
+    return found + list(differ.values())
+
+
+def differences(scenario: Scenario, stock: Outcome, other: Outcome) -> dict[str, str]:
+    """Return what differs, each under the place where it does."""
+    found = {}
+    for number, (one, two) in enumerate(zip(stock.ends, other.ends, strict=True)):
+        for what, words in _ends_differ(scenario, one, two):
+            found[f"{number} {what}"] = f"connection {number}: {what}: {words}"
+    return found
+
+
+def _ends_differ(scenario: Scenario, stock: End, burst: End) -> list[tuple[str, str]]:
+    found = []
+    if stock.failing:
+        # A write from outside of a burst is out before the next send fails.  The other
+        # connections are compared.
+        return found
+    if stock.events != burst.events:
+        found.append(("callbacks", f"stock {stock.events}, burst {burst.events}"))
+    if _reason(scenario, stock) != _reason(scenario, burst):
+        found.append(("reason", f"stock {stock.reason}, burst {burst.reason}"))
+    if stock.ended != burst.ended:
+        found.append(("ending", f"stock {stock.ended}, burst {burst.ended}"))
+    if scenario.secure and stock.notified != burst.notified:
+        found.append(("close_notify", f"stock {stock.notified}, burst {burst.notified}"))
+    if scenario.secure and stock.cut:
+        # Twisted's TLS waits for the producer, but may lose the last of what it wrote.
+        same = burst.got.startswith(stock.got)
+    elif stock.cut:
+        # Stock closes as soon as nothing is queued, which a push producer that is not paused
+        # may prevent or not: a question of what comes first in a turn.
+        same = _one_begins_the_other(stock.got, burst.got)
+    elif _loses_bytes(stock) or _loses_bytes(burst):
+        # How much had left before such an end is a matter of time, and a write from outside
+        # of a burst leaves at once; but one is the beginning of the other.
+        same = _one_begins_the_other(stock.got, burst.got)
+    else:
+        same = stock.got == burst.got
+    if not same:
+        found.append(("bytes written", f"stock {len(stock.got)}, burst {len(burst.got)}"))
+    if stock.closing or burst.closing or _loses_bytes(stock):
+        # Reads are of other sizes, so one may have read more before it was told to stop.
+        same = _one_begins_the_other(stock.received, burst.received)
+    else:
+        same = stock.received == burst.received
+    if not same:
+        words = f"stock {len(stock.received)}, burst {len(burst.received)}"
+        found.append(("bytes read", words))
+    return found
+
+
+def _reason(scenario: Scenario, end: End) -> str:
+    if scenario.secure and end.aborted:
+        return ""  # Twisted's TLS says ConnectionLost of what it has aborted itself
+    if scenario.local and end.ended == "closed":
+        return ""  # a hang-up is told with the last read or instead of it
+    return end.reason
+
+
+def _loses_bytes(end: End) -> bool:
+    """Tell whether a connection ended in a way by which bytes are lost."""
+    return (
+        end.aborted
+        or end.ended in ("reset", "closed")
+        or end.reason not in ("", "ConnectionDone")
+        or (end.reason == "ConnectionDone" and not end.closing)
+    )
+
+
+def _one_begins_the_other(one: bytes, two: bytes) -> bool:
+    return one.startswith(two) or two.startswith(one)
