@@ -43,7 +43,7 @@ class Scripted(Protocol):
         self.paused = False
         self.closing = False  # somebody on this side has asked for the end
         self.aborted = False
-        self.cut = False  # closed while a push producer was registered, and not paused
+        self.cut = False  # a producer's bytes were cut off at a point that nobody chose
         self.failing = False
         self.live = False
         self.producers: list[Any] = []
@@ -143,7 +143,7 @@ class Scripted(Protocol):
     def _note_producer(self) -> None:
         held = self.stage.raws[self.number]
         if held.producer is not None and held.streamingProducer:
-            self.cut = self.cut or self.stage.scenario.secure or not held.producerPaused
+            self.cut = self.cut or not held.producerPaused
 
     def do_lose_write(self, op: Op) -> None:
         self._note_producer()
@@ -168,6 +168,7 @@ class Scripted(Protocol):
 
     def do_unregister(self, op: Op) -> None:
         for producer in self.producers:
+            self.cut = self.cut or producer.registered
             producer.leave()
         self.transport.unregisterProducer()
 

@@ -39,8 +39,8 @@ def _smaller(scenario: Scenario) -> Iterator[Scenario]:
             yield replace(scenario, steps=_with(scenario.steps, place, less_step))
     for name in ("tight", "old_tls"):
         if getattr(scenario, name):
-            less: dict[str, Any] = {name: False}
-            yield replace(scenario, **less)
+            flag: dict[str, Any] = {name: False}
+            yield replace(scenario, **flag)
     if scenario.kind.startswith("watched"):
         yield replace(scenario, kind=scenario.kind.partition(" ")[2])
     if scenario.kind == "unix":

@@ -192,7 +192,8 @@ class Stage:
             idle = 0 if self.turn() else idle + 1
             if self._fruitless > _TURNS_WITHOUT_PROGRESS or self.turns > _TURNS:
                 self.spun = True
-                self.outcome.faults.append("spins")
+                if "spins" not in self.outcome.faults:
+                    self.outcome.faults.append("spins")
             elif idle == 2 and self._kernel_owes() and self._wait():
                 idle = 0
 
@@ -383,8 +384,9 @@ class Stage:
             name = "message" if failure is None else type(failure.value).__name__
             if name not in ("ScriptedError", "MemoryError"):
                 words = event.get("why") or event.get("log_text") or event.get("message")
-                trace = "" if failure is None else failure.getTraceback()
-                self.outcome.logged.append(f"{name}: {words}\n{trace}")
+                frames = [] if failure is None else failure.frames
+                where = [f"{path}:{line} {call}" for call, path, line, *_ in frames[-3:]]
+                self.outcome.logged.append("\n    ".join([f"{name}: {words}", *where]))
 
     def _put_away(self) -> None:
         for caller in self.callers.values():
