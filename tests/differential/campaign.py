@@ -11,6 +11,7 @@ import argparse
 import random
 import sys
 import time
+from collections import Counter
 
 from twisted.logger import globalLogBeginner
 
@@ -19,15 +20,24 @@ from tests.differential.generate import scenario
 from tests.differential.scenario import Scenario, script
 from tests.differential.shrink import shrink
 
+_OFTEN = 4
 
-def failure(seed: int, *, shrunk: bool = True) -> str:
-    """Return what is wrong with the scenario of *seed*, as text; empty if nothing is."""
+
+def failure(seed: int, *, shrunk: bool = True, known: Counter[str] | None = None) -> str:
+    """Return what is wrong with the scenario of *seed*, as text; empty if nothing is.
+
+    :param known: how often each kind of mismatch was seen; those seen often are not shrunk.
+    """
     made = scenario(seed)
     found = mismatches(made)
     if not found:
         return ""
+    kinds = {_kind(line) for line in found}
+    if known is not None:
+        known.update(kinds)
+        if all(known[kind] > _OFTEN for kind in kinds):
+            return f"seed {seed}: again {'; '.join(sorted(kinds))}"
     if shrunk:
-        kinds = {_kind(line) for line in found}
 
         def fails(smaller: Scenario) -> bool:
             return bool(kinds & {_kind(line) for line in mismatches(smaller)})
@@ -61,12 +71,13 @@ def main() -> int:
         return 1 if found else 0
     first = random.randrange(1 << 40) if arguments.first is None else arguments.first
     until = time.monotonic() + arguments.seconds
+    known: Counter[str] = Counter()
     failed = compared = seed = 0
     for seed in range(first, first + arguments.seeds):
         if time.monotonic() > until or failed >= arguments.failures:
             break
         compared += not burst_alone(scenario(seed))
-        found = failure(seed)
+        found = failure(seed, known=known)
         if found:
             failed += 1
             print(found, end="\n\n", flush=True)

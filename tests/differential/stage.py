@@ -12,7 +12,7 @@ import os
 import select
 import socket
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -67,17 +67,26 @@ class Outcome:
 
 
 class _Poller:
-    """An epoll set that counts what it tells, and may tell it the other way round."""
+    """An epoll set that counts what it tells, and may tell it in another order.
 
-    def __init__(self, own: Any, *, backwards: bool) -> None:
+    *order* is ``natural``, ``backwards``, ``writes first`` or ``reads first``.
+    """
+
+    def __init__(self, own: Any, order: str) -> None:
         self._own = own
-        self._backwards = backwards
+        self._order = order
         self.told = 0
 
     def poll(self, *arguments: Any) -> list[tuple[int, int]]:
         ready: list[tuple[int, int]] = self._own.poll(*arguments)
         self.told += len(ready)
-        return ready[::-1] if self._backwards else ready
+        if self._order == "backwards":
+            return ready[::-1]
+        if self._order != "natural":
+            wanted = select.EPOLLOUT if self._order == "writes first" else select.EPOLLIN
+            # The others are told again in the next turn.
+            return [event for event in ready if event[1] & wanted] or ready
+        return ready
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._own, name)
@@ -91,16 +100,18 @@ class Stage:
         scenario: Scenario,
         *,
         burst: bool,
-        buffer: int = _SMALL_BUFFER,
-        backwards: bool = False,
+        buffer: int = 0,
+        order: str = "natural",
+        slow: int = 1,
     ) -> None:
         self.scenario = scenario
         self.burst = burst
-        self.buffer = buffer
+        self.buffer = buffer or (_SMALL_BUFFER if scenario.tight else 0)
+        self.slow = slow
         self.now = 0.0
         self.reactor: Any = EPollReactor()
         self.reactor.seconds = lambda: self.now
-        self.poller = self.reactor._poller = _Poller(self.reactor._poller, backwards=backwards)
+        self.poller = self.reactor._poller = _Poller(self.reactor._poller, order)
         self.progress = self.turns = 0
         self.timers: list[Any] = []
         self.callers: dict[int, Caller] = {}
@@ -171,8 +182,9 @@ class Stage:
         """Let everybody do what there is to do just now; tell whether anything happened."""
         self.turns += 1
         before, told = self.progress, self.poller.told
-        for caller in self.callers.values():
-            self.progress += caller.move()
+        if self.turns % self.slow == 0:
+            for caller in self.callers.values():
+                self.progress += caller.move()
         due = any(call.getTime() <= self.now for call in self.reactor.getDelayedCalls())
         self.reactor.runUntilCurrent()
         self.reactor.doIteration(0)
@@ -188,13 +200,13 @@ class Stage:
     def settle(self) -> None:
         """Go on until nothing moves any more."""
         self._fruitless = idle = 0
-        while idle < 2 and not self.spun:
+        while idle < 1 + self.slow and not self.spun:
             idle = 0 if self.turn() else idle + 1
             if self._fruitless > _TURNS_WITHOUT_PROGRESS or self.turns > _TURNS:
                 self.spun = True
                 if "spins" not in self.outcome.faults:
                     self.outcome.faults.append("spins")
-            elif idle == 2 and self._kernel_owes() and self._wait():
+            elif idle == 1 + self.slow and self._kernel_owes() and self._wait():
                 idle = 0
 
     def _armed(self) -> set[int]:
@@ -234,7 +246,7 @@ class Stage:
     def connect(self, step: Step, address: Any) -> None:
         family = socket.AF_UNIX if self.scenario.local else socket.AF_INET
         own = socket.socket(family)
-        if self.scenario.tight:
+        if self.buffer:
             for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
                 own.setsockopt(socket.SOL_SOCKET, option, self.buffer)
         own.connect(address)
@@ -307,7 +319,7 @@ class Stage:
 
     def _run(self, folder: str) -> None:
         port, address = open_port(self, _Made(self), os.path.join(folder, "s"))
-        if self.scenario.tight:
+        if self.buffer:
             port.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.buffer)
         if not self.scenario.local:
             # Or the kernel would wait for the reader's acknowledgement, which comes late.
@@ -417,8 +429,13 @@ def run(scenario: Scenario, **how: Any) -> Outcome:
     return Stage(scenario, **how).run()
 
 
-def variants(scenario: Scenario) -> Iterator[dict[str, Any]]:
-    """Yield ways of running *scenario* on stock that only change its timing."""
-    yield {"burst": False, "buffer": 2 * _SMALL_BUFFER}
-    yield {"burst": False, "buffer": 6 * _SMALL_BUFFER}
-    yield {"burst": False, "backwards": True}
+VARIANTS: tuple[dict[str, Any], ...] = (
+    {"buffer": 2 * _SMALL_BUFFER},
+    {"buffer": 6 * _SMALL_BUFFER},
+    {"order": "backwards"},
+    {"order": "writes first"},
+    {"order": "reads first"},
+    {"slow": 3},
+    {"slow": 3, "buffer": 6 * _SMALL_BUFFER},
+)
+"""Ways of running a scenario that only change its timing."""
