@@ -95,7 +95,7 @@ def _ends_differ(scenario: Scenario, stock: End, burst: End) -> list[tuple[str, 
         return found
     if _events(stock) != _events(burst):
         found.append(("callbacks", f"stock {stock.events}, burst {burst.events}"))
-    if _reason(scenario, stock) != _reason(scenario, burst):
+    if stock.reason and burst.reason and _reason(scenario, stock) != _reason(scenario, burst):
         found.append(("reason", f"stock {stock.reason}, burst {burst.reason}"))
     if stock.ended != burst.ended:
         found.append(("ending", f"stock {stock.ended}, burst {burst.ended}"))
@@ -130,14 +130,23 @@ def _ends_differ(scenario: Scenario, stock: End, burst: End) -> list[tuple[str, 
 
 def _events(end: End) -> tuple[str, ...]:
     """Return the callbacks; of a peer that is gone altogether, its half may be told or not."""
+    events = []
+    for event in end.events:
+        # Told again to whoever asks again, if there is still time.
+        if event != "write lost" or event not in events:
+            events.append(event)
     if end.ended in ("closed", "reset"):
-        return tuple(event for event in end.events if event != "read lost")
-    return end.events
+        halves = ("read lost", "write lost")
+        # Where both halves are over, nobody looks for the end of the whole.
+        over = ("lost",) if all(half in events for half in halves) else ()
+        return tuple(event for event in events if event not in (*halves, *over))
+    return tuple(events)
 
 
 def _reason(scenario: Scenario, end: End) -> str:
-    if scenario.secure and end.aborted:
-        return ""  # Twisted's TLS says ConnectionLost of what it has aborted itself
+    if scenario.secure and (end.aborted or end.reason in ("ScriptedError", "ConnectionLost")):
+        # Twisted's TLS says ConnectionLost of what was aborted, and of what was raised.
+        return "ConnectionLost"
     if scenario.local and end.ended == "closed":
         return ""  # a hang-up is told with the last read or instead of it
     return end.reason

@@ -136,11 +136,14 @@ class PullMadePush(Pull):
     It counts: paused twice and resumed once, it never goes on.
     """
 
+    _started = False
+
     def __init__(self, owner: Scripted, op: Op) -> None:
         super().__init__(owner, op)
         self._streaming: Any = _producer_helpers._PullToPush(_Inner(self), owner.transport)
 
     def startStreaming(self) -> None:
+        self._started = True
         self._streaming.startStreaming()
 
     def pauseProducing(self) -> None:
@@ -148,6 +151,7 @@ class PullMadePush(Pull):
         if self.paused:
             self.fault("a producer is paused twice")
         self.paused = True
+        self.script("when paused")
         self._streaming.pauseProducing()
 
     def resumeProducing(self) -> None:
@@ -161,7 +165,7 @@ class PullMadePush(Pull):
         self._streaming.resumeProducing()
 
     def leave(self) -> None:
-        if self.registered:
+        if self.registered and self._started:
             self._streaming.stopStreaming()
         super().leave()
 

@@ -56,12 +56,14 @@ class Scripted(Protocol):
     def happened(self, event: str) -> None:
         self.events.append(event)
         self.stage.progress += 1
-        if "lost" in self.events[:-1]:
+        if not self.live and event != "made" and event != "lost":
             self.faults.append(f"{event} after connectionLost")
 
     def handle(self, event: str) -> None:
-        for handler in self.plan.handlers:
-            if handler.event == event:
+        for place, handler in enumerate(self.plan.handlers):
+            # Once: a protocol that resumes at each end of its stream is told of it for ever.
+            if handler.event == event and place not in self.done:
+                self.done.add(place)
                 self.stage.perform(handler.ops, self)
 
     def connectionMade(self) -> None:
@@ -74,7 +76,7 @@ class Scripted(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         self.stage.progress += 1
-        if "lost" in self.events:
+        if not self.live:
             self.faults.append("data after connectionLost")
         if self.closing:
             return  # see compare.py
@@ -125,8 +127,7 @@ class Scripted(Protocol):
 
     def do(self, op: Op) -> None:
         if self.closing and self.stage.scenario.secure and op.name not in ("abort", "unregister"):
-            # Twisted's TLS drops what is written after loseConnection, and a producer that is
-            # registered after it ends in an error of OpenSSL's; on TCP both are sent.
+            # Twisted's TLS drops what is written after loseConnection; on TCP it is sent.
             return
         getattr(self, "do_" + op.name.replace(" ", "_"))(op)
 
@@ -211,7 +212,8 @@ class Scripted(Protocol):
     def busy(self) -> bool:
         """Tell whether a producer is registered, or there is nobody to register with."""
         held = self.stage.raws[self.number]
-        return held.producer is not None or not self.live
+        # One that is registered after loseConnection comes in time or too late.
+        return held.producer is not None or not self.live or self.closing
 
     def do_fail_send(self, op: Op) -> None:
         self.failing = True
