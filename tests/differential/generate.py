@@ -58,6 +58,7 @@ class _Maker:
         self.kind = self.random.choices(KINDS, (4, 2, 3, 1, 1))[0]
         self.count = self.random.choices((1, 2, 3, 4), (4, 4, 2, 1))[0]
         # What cannot be compared with stock is asked for in some scenarios only.
+        self.tight = self.random.random() < 0.6
         self.strange = self.random.random() < 0.15
 
     def make(self) -> Scenario:
@@ -67,7 +68,7 @@ class _Maker:
             kind=self.kind,
             connections=connections,
             steps=self._steps(),
-            tight=random.random() < 0.6,
+            tight=self.tight,
             old_tls=random.random() < 0.3,
         )
 
@@ -136,6 +137,9 @@ class _Maker:
                 scripts.append(Op(when, on, ops=ops))
         if not scripts and random.random() < 0.5:
             scripts.append(Op("when done", on, ops=(Op("lose", on),)))
+        if self.tight and random.random() < 0.5:
+            # Far more than the kernel takes, so that both transports press it.
+            total, piece = random.choice((300_000, 400_000)), random.choice((200_000, 400_000))
         piece = max(piece, total // 40)
         return Op(name, on, (total, piece, random.random() < 0.4), tuple(scripts))
 

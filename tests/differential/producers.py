@@ -41,6 +41,7 @@ class _Producer:
     def script(self, when: str) -> None:
         ops = self.scripts.pop(when, None)
         if ops is not None:
+            self.owner.stage.outcome.pressed.append(f"{self.owner.number} {when}")
             self.owner.stage.perform(ops, self.owner)
 
     def leave(self) -> None:

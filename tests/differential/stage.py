@@ -58,11 +58,15 @@ class End:
 
 @dataclass
 class Outcome:
-    """What came of a scenario; *faults* are wrong by themselves, whatever stock does."""
+    """What came of a scenario; *faults* are wrong by themselves, whatever stock does.
+
+    *pressed*: what producers were told, where the scenario has an answer to that.
+    """
 
     ends: list[End] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     logged: list[str] = field(default_factory=list)
+    pressed: list[str] = field(default_factory=list)
     turns: int = 0
 
 
@@ -371,8 +375,9 @@ class Stage:
             if raw.connected:
                 raw.abortConnection()
         self.spun = False
+        self.turns = 0
         self.settle()
-        while self.tick():
+        while not self.spun and self.tick():
             self.settle()
         self._look_for_leftovers()
 
