@@ -8,6 +8,8 @@ from __future__ import annotations
 from tests.differential.scenario import Scenario, all_ops
 from tests.differential.stage import VARIANTS, End, Outcome, run
 
+_WRITES = ("write", "write sequence", "push", "pull", "pull made push", "file")
+
 
 def burst_alone(scenario: Scenario) -> str:
     """Return why what stock does says nothing about *scenario*; empty if it does.
@@ -30,6 +32,10 @@ def burst_alone(scenario: Scenario) -> str:
         # Its stopProducing ends the socket below, without a close_notify.
         if any(op.name in ("stop", "relay") for op in ops):
             return "stopProducing"
+        # What is written from within pauseProducing, its buffer of small writes forgets.
+        for op in ops:
+            if op.name == "when paused" and any(nested.name in _WRITES for nested in op.ops):
+                return "writes in pauseProducing"
         if any(connection.forward is not None for connection in scenario.connections):
             return "stopProducing"
         if any(connection.late for connection in scenario.connections):
@@ -95,6 +101,10 @@ def _ends_differ(scenario: Scenario, number: int, stock: End, burst: End) -> lis
         # Twisted's TLS waits for a producer that is not paused, where its TCP does not; the
         # burst transport does on both what TCP does.
         return found
+    if max(stock.half_closings, burst.half_closings) > 1:
+        # Stock never ends its half if a producer was registered then, and loses the connection
+        # if it is asked to end it twice; here the half is ended, and that is all.
+        return found
     gone = stock.ended in ("closed", "reset")
     if half_closeable and gone:
         # Of a peer that is gone altogether, each half may be told, or the whole; and where both
@@ -102,7 +112,8 @@ def _ends_differ(scenario: Scenario, number: int, stock: End, burst: End) -> lis
         pass
     elif _events(stock) != _events(burst):
         found.append(("callbacks", f"stock {stock.events}, burst {burst.events}"))
-    closed_twice = scenario.secure and stock.closing and gone
+    # Whose end was first is a matter of time.
+    closed_twice = stock.closing and gone
     if (
         stock.reason
         and burst.reason

@@ -152,8 +152,8 @@ class PullMadePush(Pull):
         if self.paused:
             self.fault("a producer is paused twice")
         self.paused = True
-        self.script("when paused")
         self._streaming.pauseProducing()
+        self.script("when paused")
 
     def resumeProducing(self) -> None:
         self.notice("resume")

@@ -44,7 +44,7 @@ class Scripted(Protocol):
         self.closing = False  # somebody on this side has asked for the end
         self.aborted = False
         self.cut = False  # a producer's bytes were cut off at a point that nobody chose
-        self.failing = False
+        self.half_closings = 0
         self.live = False
         self.producers: list[Any] = []
 
@@ -148,6 +148,7 @@ class Scripted(Protocol):
 
     def do_lose_write(self, op: Op) -> None:
         self._note_producer()
+        self.half_closings += 1 if self.stage.raws[self.number].producer is None else 2
         self.transport.loseWriteConnection()
 
     def do_abort(self, op: Op) -> None:
@@ -216,7 +217,6 @@ class Scripted(Protocol):
         return held.producer is not None or not self.live or self.closing
 
     def do_fail_send(self, op: Op) -> None:
-        self.failing = True
         self.stage.fail_send(self.number)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from tests.differential.scenario import Connection, Op, Scenario, Step
 
 
-def shrink(scenario: Scenario, fails: Callable[[Scenario], bool], most: int = 1500) -> Scenario:
+def shrink(scenario: Scenario, fails: Callable[[Scenario], bool], most: int = 400) -> Scenario:
     """Return the smallest scenario found for which *fails*, after up to *most* tries."""
     tries = 0
     found = True

@@ -53,7 +53,7 @@ class End:
     aborted: bool = False
     closing: bool = False
     cut: bool = False
-    failing: bool = False
+    half_closings: int = 0
 
 
 @dataclass
@@ -107,11 +107,13 @@ class Stage:
         buffer: int = 0,
         order: str = "natural",
         slow: int = 1,
+        late: int = 0,
     ) -> None:
         self.scenario = scenario
         self.burst = burst
         self.buffer = buffer or (_SMALL_BUFFER if scenario.tight else 0)
         self.slow = slow
+        self.late = late
         self.now = 0.0
         self.reactor: Any = EPollReactor()
         self.reactor.seconds = lambda: self.now
@@ -164,7 +166,7 @@ class Stage:
         (transport.loseConnection if op.name == "lose" else transport.abortConnection)()
 
     def later(self, milliseconds: int, call: Callable[[], None]) -> None:
-        self.timers.append(self.reactor.callLater(milliseconds / 1000, call))
+        self.timers.append(self.reactor.callLater((milliseconds + self.late) / 1000, call))
 
     def fail_send(self, number: int) -> None:
         """Let the next send of a connection fail, as for want of memory."""
@@ -362,7 +364,7 @@ class Stage:
                 end.events, end.received = tuple(made.events), bytes(made.received)
                 end.reason = getattr(made, "reason", "")
                 end.aborted, end.closing = made.aborted, made.closing
-                end.cut, end.failing = made.cut, made.failing
+                end.cut, end.half_closings = made.cut, made.half_closings
             self.outcome.ends.append(end)
 
     def _end(self) -> None:
@@ -446,6 +448,7 @@ VARIANTS: tuple[dict[str, Any], ...] = (
     {"order": "writes first"},
     {"order": "reads first"},
     {"slow": 3},
+    {"late": 1},
     {"slow": 3, "buffer": 6 * _SMALL_BUFFER},
 )
 """Ways of running a scenario that only change its timing."""
