@@ -15,7 +15,8 @@ from collections import Counter
 
 from twisted.logger import globalLogBeginner
 
-from tests.differential.compare import burst_alone, mismatches
+from tests.differential.alone import burst_alone
+from tests.differential.compare import mismatches
 from tests.differential.generate import scenario
 from tests.differential.scenario import Scenario, script
 from tests.differential.shrink import shrink

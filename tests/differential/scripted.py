@@ -213,8 +213,11 @@ class Scripted(Protocol):
     def busy(self) -> bool:
         """Tell whether a producer is registered, or there is nobody to register with."""
         held = self.stage.raws[self.number]
-        # One that is registered after loseConnection comes in time or too late.
-        return held.producer is not None or not self.live or self.closing
+        # One that is registered after the end was asked for comes in time or too late.
+        busy = held.producer is not None or not self.live or self.closing
+        busy = busy or self.half_closings > 0
+        self.stage.outcome.pressed.append(f"{self.number} {'busy' if busy else 'free'}")
+        return busy
 
     def do_fail_send(self, op: Op) -> None:
         self.stage.fail_send(self.number)

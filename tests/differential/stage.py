@@ -268,15 +268,18 @@ class Stage:
         caller.rate = step.rate
         if step.value:
             caller.send(text(100 + step.caller, 0, step.value))
+        if step.name == "silent connect":
+            caller.outbox.clear()
         self.order.append(step.caller)
         self.callers[step.caller] = caller
 
     def take(self, step: Step, address: Any) -> None:
-        if self._calling and step.name != "connect":
+        calls = step.name in ("connect", "silent connect")
+        if self._calling and not calls:
             # How many are accepted in one turn is no matter of ours.
             self.settle()
-        self._calling = step.name == "connect"
-        if step.name == "connect":
+        self._calling = calls
+        if calls:
             if step.caller not in self.callers:
                 self.connect(step, address)
         elif step.name == "tick":
