@@ -13,9 +13,9 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from zope.interface import implementer
 
 from socketsuite.transport.burst import accelerate
-from socketsuite.transport.connection import BurstTCPServer, BurstUNIXServer
+from socketsuite.transport.observed import observe_port
+from socketsuite.transport.options import PortOptions, TLSOptions
 from socketsuite.transport.tls import BurstTLSServer
-from socketsuite.transport.watched import Watch, watch_port
 
 if TYPE_CHECKING:
     from tests.differential.stage import Stage
@@ -54,11 +54,11 @@ def open_port(stage: Stage, factory: Factory, path: str) -> tuple[Any, Any]:
     else:
         port = stage.reactor.listenTCP(0, factory, 50, "127.0.0.1")
         address = ("127.0.0.1", port.getHost().port)
-    if kind.startswith("watched"):
-        watch = Watch(_Watcher(), "tcp", send_queue=_NEVER)
-        watch_port(port, watch, burst=stage.burst)
+    if kind.startswith("observed"):
+        observe_port(port, PortOptions(_Observer(), send_queue=_NEVER), burst=stage.burst)
     elif stage.burst:
-        accelerate(port, _burst_class(stage, kind))
+        options = PortOptions(tls=TLSOptions(lambda: _SERVER_CONTEXT))
+        accelerate(port, options, _TLS if kind == "tls" else None)
     else:
         port.transport = {"unix": unix.Server}.get(kind, tcp.Server)
     _tell_of_transports(stage, port)
@@ -76,27 +76,21 @@ def _tell_of_transports(stage: Stage, port: Any) -> None:
     port.transport = Told
 
 
-class _Watcher:
+class _Observer:
     """Looks on."""
+
+    def busy(self, transport: Any) -> bool:
+        return False
+
+    def half_close_seconds(self) -> float:
+        return 5.0
 
     def __getattr__(self, name: str) -> Any:
         return lambda *arguments: None
 
 
-def _burst_class(stage: Stage, kind: str) -> type:
-    if kind == "tls":
-        return type("TLS", (_TLS,), {"stage": stage})
-    return BurstUNIXServer if kind == "unix" else BurstTCPServer
-
-
 class _TLS(BurstTLSServer):
     """With a handshake whose end the kernel may not take at once."""
-
-    stage: Any
-
-    @staticmethod
-    def new_context() -> SSL.Context:
-        return _SERVER_CONTEXT
 
     def begin(self) -> None:
         plan = self.protocol.plan

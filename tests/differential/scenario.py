@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-KINDS = ("tcp", "unix", "tls", "watched tcp", "watched unix")
+KINDS = ("tcp", "unix", "tls", "observed tcp", "observed unix")
 
 
 @dataclass(frozen=True)

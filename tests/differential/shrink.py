@@ -41,7 +41,7 @@ def _smaller(scenario: Scenario) -> Iterator[Scenario]:
         if getattr(scenario, name):
             flag: dict[str, Any] = {name: False}
             yield replace(scenario, **flag)
-    if scenario.kind.startswith("watched"):
+    if scenario.kind.startswith("observed"):
         yield replace(scenario, kind=scenario.kind.partition(" ")[2])
     if scenario.kind == "unix":
         yield replace(scenario, kind="tcp")
