@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.differential.scenario import Scenario, all_ops
+from tests.differential.scenario import Scenario, all_ops, nested
 
 _WRITES = ("write", "write sequence", "push", "pull", "pull made push", "file")
 
@@ -33,7 +33,7 @@ def burst_alone(scenario: Scenario) -> str:
             return "pull producers are asked later"
         # What is written from within pauseProducing, its buffer of small writes forgets.
         for op in ops:
-            if op.name == "when paused" and any(nested.name in _WRITES for nested in op.ops):
+            if op.name == "when paused" and any(inner.name in _WRITES for inner in op.ops):
                 return "writes in pauseProducing"
         if any(connection.forward is not None for connection in scenario.connections):
             return "stopProducing"
@@ -42,13 +42,13 @@ def burst_alone(scenario: Scenario) -> str:
     for connection in scenario.connections:
         for handler in connection.handlers:
             # An exception in connectionMade ends the connection; stock leaves it open.
-            if handler.event == "made" and any(op.name == "raise" for op in handler.ops):
+            if handler.event == "made" and any(op.name == "raise" for op in nested(handler.ops)):
                 return "raises in connectionMade"
     for op in ops:
         # A write from outside of a burst is out before the next send can fail.
         if op.name == "fail send":
             return "failing send"
         # Stock leaves a connection whose producer's stopProducing raises open for ever.
-        if op.name == "when stopped" and any(nested.name == "raise" for nested in op.ops):
+        if op.name == "when stopped" and any(inner.name == "raise" for inner in op.ops):
             return "raises in stopProducing"
     return ""

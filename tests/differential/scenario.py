@@ -86,17 +86,19 @@ class Scenario:
 def all_ops(scenario: Scenario) -> list[Op]:
     """Return every operation of *scenario*, those inside of others too."""
     found: list[Op] = []
-
-    def walk(ops: tuple[Op, ...]) -> None:
-        for op in ops:
-            found.append(op)
-            walk(op.ops)
-
     for connection in scenario.connections:
         for handler in connection.handlers:
-            walk(handler.ops)
+            found += nested(handler.ops)
     for step in scenario.steps:
-        walk(step.ops)
+        found += nested(step.ops)
+    return found
+
+
+def nested(ops: tuple[Op, ...]) -> list[Op]:
+    """Return *ops* and those inside of them."""
+    found: list[Op] = []
+    for op in ops:
+        found += [op, *nested(op.ops)]
     return found
 
 

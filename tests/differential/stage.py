@@ -278,6 +278,9 @@ class Stage:
         if self._calling and not calls:
             # How many are accepted in one turn is no matter of ours.
             self.settle()
+        elif step.name in ("server", "tick"):
+            # Nor whether what was sent is read before or after what a timer does.
+            self.settle()
         self._calling = calls
         if calls:
             if step.caller not in self.callers:
