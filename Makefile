@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PORT ?= 9000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types check docs bench bench-quick campaigns clean
+.PHONY: help run test lint types check docs bench bench-quick campaigns campaign-differential clean
 
 help:            ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -38,6 +38,9 @@ bench-quick: $(VENV)/.installed-bench  ## the same in brief, a minute
 
 campaigns: $(VENV)/.installed-tests    ## strict measurements that need a quiet machine, under two minutes
 	$(BIN)/python -m tests.campaigns.stalled_reader
+
+campaign-differential: $(VENV)/.installed-tests  ## random scenarios against stock Twisted, ten minutes; ARGS="--seed N" for one
+	$(BIN)/python -m tests.differential.campaign $(ARGS)
 
 clean:           ## remove what these commands made
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

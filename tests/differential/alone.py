@@ -45,6 +45,9 @@ def burst_alone(scenario: Scenario) -> str:
             if handler.event == "made" and any(op.name == "raise" for op in nested(handler.ops)):
                 return "raises in connectionMade"
     for op in ops:
+        # Stock keeps what was written, and forgets to send it.
+        if op.name == "when paused" and any(inner.name == "raise" for inner in op.ops):
+            return "raises in pauseProducing"
         # A write from outside of a burst is out before the next send can fail.
         if op.name == "fail send":
             return "failing send"
