@@ -37,8 +37,6 @@ def burst_alone(scenario: Scenario) -> str:
                 return "writes in pauseProducing"
         if any(connection.forward is not None for connection in scenario.connections):
             return "stopProducing"
-        if any(connection.late for connection in scenario.connections):
-            return "late flight"
     for connection in scenario.connections:
         for handler in connection.handlers:
             # An exception in connectionMade ends the connection; stock leaves it open.

@@ -61,6 +61,10 @@ def _ends_differ(scenario: Scenario, number: int, stock: End, burst: End) -> lis
     if max(stock.half_closings, burst.half_closings) > 1:
         # Stock never ends its half if a producer was registered then, and loses the connection
         # if it is asked to end it twice; here the half is ended, and that is all.
+        if not _one_begins_the_other(stock.got, burst.got) or (
+            len(burst.got) < len(stock.got) and not stock.cut and not burst.cut
+        ):
+            found.append(("bytes written", f"stock {len(stock.got)}, burst {len(burst.got)}"))
         return found
     gone = stock.ended in ("closed", "reset")
     if plan.half_closeable and gone:
@@ -90,9 +94,11 @@ def _ends_differ(scenario: Scenario, number: int, stock: End, burst: End) -> lis
         found.append(("ending", f"stock {stock.ended}, burst {burst.ended}"))
     if scenario.secure and stock.notified != burst.notified:
         found.append(("close_notify", f"stock {stock.notified}, burst {burst.notified}"))
-    if unread and (plan.echo or any(other.forward is not None for other in scenario.connections)):
-        # What is written depends on how much was read before the end.
-        same = True
+    if plan.echo or any(other.forward is not None for other in scenario.connections):
+        # What is read comes in pieces of other sizes, between which something else may be
+        # written; and what is written depends on how much was read before the end.
+        lossy = unread or _loses_bytes(stock) or _loses_bytes(burst) or stock.cut or burst.cut
+        same = lossy or Counter(stock.got) == Counter(burst.got)
     elif scenario.secure and any(op.name in _PULLS for op in all_ops(scenario)):
         # Twisted's TLS asks a pull producer in the next turn, not at once, so what else is
         # written comes before its bytes or after.

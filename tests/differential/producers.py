@@ -41,7 +41,8 @@ class _Producer:
     def script(self, when: str) -> None:
         ops = self.scripts.pop(when, None)
         if ops is not None:
-            self.owner.stage.outcome.pressed.append(f"{self.owner.number} {when}")
+            pressed = self.owner.stage.outcome.pressed
+            pressed.append(f"{self.owner.number} {when} {self.told}")
             self.owner.stage.perform(ops, self.owner)
 
     def leave(self) -> None:

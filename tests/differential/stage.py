@@ -309,7 +309,7 @@ class Stage:
                     caller.notify()
             else:  # finish, close, reset
                 getattr(caller, step.name)()
-        if step.settle:
+        if step.settle or step.name in ("server", "tick"):
             self.settle()
         elif not step.rate:
             for caller in self.callers.values():
