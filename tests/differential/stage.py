@@ -13,7 +13,6 @@ import select
 import socket
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -25,6 +24,8 @@ from twisted.python import log
 
 from socketsuite.transport.burst import burst_of
 from tests.differential.callers import Caller, SecureCaller
+from tests.differential.outcome import End, Outcome
+from tests.differential.poller import Poller
 from tests.differential.ports import CLIENT_CONTEXTS, open_port
 from tests.differential.scenario import Op, Scenario, Step
 from tests.differential.scripted import HalfCloseable, Scripted, text
@@ -37,63 +38,6 @@ _SMALL_BUFFER = 8192
 
 class ScriptedError(Exception):
     """What a protocol raises because the scenario says so."""
-
-
-@dataclass
-class End:
-    """What came of one connection."""
-
-    got: bytes = b""
-    ended: str = ""
-    notified: bool = False
-    events: tuple[str, ...] = ()
-    received: bytes = b""
-    sent: bytes = b""
-    reason: str = ""
-    aborted: bool = False
-    closing: bool = False
-    cut: bool = False
-    half_closings: int = 0
-
-
-@dataclass
-class Outcome:
-    """What came of a scenario; *faults* are wrong by themselves, whatever stock does.
-
-    *pressed*: what producers were told, where the scenario has an answer to that.
-    """
-
-    ends: list[End] = field(default_factory=list)
-    faults: list[str] = field(default_factory=list)
-    logged: list[str] = field(default_factory=list)
-    pressed: list[str] = field(default_factory=list)
-    turns: int = 0
-
-
-class _Poller:
-    """An epoll set that counts what it tells, and may tell it in another order.
-
-    *order* is ``natural``, ``backwards``, ``writes first`` or ``reads first``.
-    """
-
-    def __init__(self, own: Any, order: str) -> None:
-        self._own = own
-        self._order = order
-        self.told = 0
-
-    def poll(self, *arguments: Any) -> list[tuple[int, int]]:
-        ready: list[tuple[int, int]] = self._own.poll(*arguments)
-        self.told += len(ready)
-        if self._order == "backwards":
-            return ready[::-1]
-        if self._order != "natural":
-            wanted = select.EPOLLOUT if self._order == "writes first" else select.EPOLLIN
-            # The others are told again in the next turn.
-            return [event for event in ready if event[1] & wanted] or ready
-        return ready
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._own, name)
 
 
 class Stage:
@@ -117,7 +61,7 @@ class Stage:
         self.now = 0.0
         self.reactor: Any = EPollReactor()
         self.reactor.seconds = lambda: self.now
-        self.poller = self.reactor._poller = _Poller(self.reactor._poller, order)
+        self.poller = self.reactor._poller = Poller(self.reactor._poller, order)
         self.progress = self.turns = 0
         self.timers: list[Any] = []
         self.callers: dict[int, Caller] = {}
