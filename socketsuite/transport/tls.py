@@ -192,6 +192,14 @@ class BurstTLSServer(BurstTCPServer):
         data: bytes = _in_plaintext[:size]
         return data
 
+    def _discard(self, size: int) -> bytes:
+        """Read on where nobody wants the bytes any more, to see that the peer is still there.
+
+        :raises BlockingIOError: always, when there was a record, which is dropped.
+        """
+        self._tls.recv(size)
+        raise BlockingIOError
+
     def _encrypt(self, data: bytes) -> int:
         """Send what the kernel takes; OpenSSL takes one record at a time.
 
@@ -229,6 +237,10 @@ class BurstTLSServer(BurstTCPServer):
 
     def readConnectionLost(self, reason: Any) -> None:
         """Answer the peer's close alert with ours, after what is still to be sent."""
+        if self.disconnecting:
+            self.awaits_producer = False
+            self.startWriting()
+            return
         if IHalfCloseableProtocol.providedBy(self.protocol):
             super().readConnectionLost(reason)
             return
@@ -242,7 +254,10 @@ class BurstTLSServer(BurstTCPServer):
         producer: Any = self.producer
         gone = producer is None or getattr(producer, "disconnected", False)
         if self.awaits_producer and not gone:
-            return None  # unregisterProducer() comes back here
+            # unregisterProducer() comes back here; or the peer is gone before that.
+            self.set_reader(self._discard)
+            self.startReading()
+            return None
         if self._try_close_notify():
             return main.CONNECTION_DONE
         self.arm()

@@ -68,4 +68,7 @@ KNOWN = {
         Connection(), Step("close"), kind="tls"
     ),
     "close_notify is answered": _scenario(Connection(), Step("notify"), kind="tls"),
+    "a peer that goes while a close waits for a producer is noticed": _scenario(
+        _at("made", Op("produce itself"), Op("lose", 0)), Step("close"), kind="tls"
+    ),
 }
