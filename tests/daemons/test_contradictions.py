@@ -38,7 +38,7 @@ FLAGS = {
     "--send-queue-soft 2M --send-queue 1M": (
         "--send-queue-soft is 2097152 bytes, more than the 1048576 of --send-queue"
     ),
-    "--send-queue-soft 5M": "--send-queue-soft is 5242880 bytes, more than the 4194304 of --send-",
+    "--send-queue-soft 65M": "--send-queue-soft is 68157440 bytes, more than the 67108864 of",
     "--no-tcp --no-udp": "--no-tcp and --no-udp leave nothing to serve",
     "--proxy-from ::1 --transport twisted": "--proxy-from needs transport = 'burst', not --transp",
     "--metrics-port 9000 --port 9000": (

@@ -1,14 +1,11 @@
-"""Targets that are functions: what they return is served, its UDP side too."""
+"""Targets that are functions and do not say whether what they return speaks UDP."""
 
 from __future__ import annotations
 
 import socket
 from pathlib import Path
 
-import pytest
-
 from tests.daemons.conftest import Start
-from tests.daemons.outside import SECONDS
 from tests.daemons.stranger import package
 
 SERVICE = """
@@ -32,39 +29,18 @@ class Both(ServerFactory):
         return Datagrams()
 
 
-def factory(){declared}:
+def factory():
     return {made}
 """
 
 
-def asked_by_datagram(port: int) -> bytes:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as caller:
-        caller.settimeout(SECONDS)
-        caller.connect(("127.0.0.1", port))
-        caller.send(b"hello")
-        return caller.recv(100)
-
-
-@pytest.mark.parametrize("declared", ["", " -> Both", " -> 'Both'"])
-def test_the_udp_side_of_what_a_function_returns_is_served(
-    serve: Start, tmp_path: Path, declared: str
-) -> None:
-    env = package(tmp_path, SERVICE.format(declared=declared, made="Both()"))
-    daemon = serve("acme-service", env=env)
-    assert daemon.port("udp") == daemon.port("tcp")
-    assert asked_by_datagram(daemon.port("udp")) == b"hello"
-    with daemon.connect() as caller:
-        caller.sendall(b"hello")
-        assert caller.recv(100) == b"hello"
-
-
 def test_one_that_says_nothing_can_be_told_to_leave_udp_alone(serve: Start, tmp_path: Path) -> None:
-    env = package(tmp_path, SERVICE.format(declared="", made="Both()"))
+    env = package(tmp_path, SERVICE.format(made="Both()"))
     assert serve("acme-service", "--no-udp", env=env).ports("udp") == []
 
 
 def test_a_function_without_a_udp_side_binds_no_udp_port(serve: Start, tmp_path: Path) -> None:
-    env = package(tmp_path, SERVICE.format(declared="", made="Factory.forProtocol(Echo)"))
+    env = package(tmp_path, SERVICE.format(made="Factory.forProtocol(Echo)"))
     daemon = serve("acme-service", env=env)
     assert daemon.ports("udp") == []
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:

@@ -53,6 +53,7 @@ SPEAKING = {
     "a class's own constructor": (CONSTRUCTOR, ""),
     "part of a call": ("make = functools.partial(Both)", ""),
     "an object that is called": (CALLED, ""),
+    "a function that says nothing": ("def make():\n    return Both()", ""),
     "a function whose plugin says so": ("def make():\n    return Both()", ", udp=True"),
 }
 
@@ -63,17 +64,6 @@ def test_what_a_target_returns_speaks_udp(stranger: Start, target: str) -> None:
     daemon = stranger(source, "--port", "0", more=more).wait_until_ready()
     assert answers_datagrams(daemon)
     assert daemon.stop() == 0
-
-
-@pytest.mark.parametrize("arguments", [("--port", "0"), (CHECK,)])
-def test_a_function_that_keeps_its_udp_to_itself_is_refused_with_the_cure(
-    stranger: Start, arguments: tuple[str, ...]
-) -> None:
-    line = refusal(stranger("def make():\n    return Both()", *arguments), 1)
-    assert line == (
-        "acme_odd:make made an object of Both, which speaks UDP, and did not say so beforehand;"
-        " declare what it returns (-> …), or say udp=True or udp=False in its ServicePlugin"
-    )
 
 
 def test_a_plugin_may_leave_its_udp_unserved(stranger: Start) -> None:
