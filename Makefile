@@ -5,11 +5,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 9000
 
+# Lines and branches, in percent, that `make coverage` fails below.
+COVERAGE_FLOOR := 90
+# What measures time, or installs the suite elsewhere, says nothing of it under coverage.
+UNMEASURED := bench packaging daemons/test_many_peers.py daemons/test_stalled_readers.py \
+	transport/test_twisted_suites.py
+
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types check docs bench bench-quick campaigns campaign-differential clean
+.PHONY: help run test lint format types check coverage docs bench bench-quick campaigns
+.PHONY: campaign-differential campaign-mutation release clean
 
 help:            ## show this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 run: $(VENV)/.installed   ## start the chat daemon on port 9000; talk to it with: nc localhost 9000
 	$(BIN)/twistd -n socketsuite-chat --port $(PORT)
@@ -21,11 +28,23 @@ test: $(VENV)/.installed-tests   ## run every test; real peers are installed whe
 lint: $(VENV)/.installed-tests   ## check style and format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python tools/text_files.py
+
+format: $(VENV)/.installed-tests ## put style and format right, as far as a program can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/python tools/text_files.py --fix
 
 types: $(VENV)/.installed-tests  ## check types
 	$(BIN)/mypy
 
 check: lint types test   ## what CI runs
+
+coverage: $(VENV)/.installed-tests  ## lines and branches that the tests reach, real daemons included
+	rm -rf build/coverage
+	$(BIN)/coverage run -m pytest -n 2 --dist loadgroup -q $(UNMEASURED:%=--ignore=tests/%)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --fail-under=$(COVERAGE_FLOOR)
 
 docs: $(VENV)/.installed-tests   ## write docs/settings.md anew from the declared settings
 	$(BIN)/python -m socketsuite.daemon.config.reference > docs/settings.md
@@ -41,6 +60,12 @@ campaigns: $(VENV)/.installed-tests    ## strict measurements that need a quiet 
 
 campaign-differential: $(VENV)/.installed-tests  ## random scenarios against stock Twisted, ten minutes; ARGS="--seed N" for one
 	$(BIN)/python -m tests.differential.campaign $(ARGS)
+
+campaign-mutation: $(VENV)/.installed-tests  ## break the code in small ways, and see whether tests notice
+	$(BIN)/python -m tests.campaigns.mutation $(MUTATION)
+
+release: $(VENV)/.installed-release ## look whether a release can be made, and build it; publishes nothing
+	@MAKE='$(MAKE)' BIN='$(BIN)' tools/release $(RELEASE)
 
 clean:           ## remove what these commands made
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -60,4 +85,8 @@ $(VENV)/.installed-bench: $(VENV)/.made pyproject.toml
 $(VENV)/.installed-tests: $(VENV)/.made pyproject.toml examples/rot13/pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[test,lint]'
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e examples/rot13
+	@touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-release: $(VENV)/.made pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[release]'
 	@touch $@ $(VENV)/.installed
