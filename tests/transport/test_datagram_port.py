@@ -13,7 +13,7 @@ from twisted.internet.protocol import DatagramProtocol
 from twisted.python import log
 
 from socketsuite.transport import datagrams
-from socketsuite.transport.datagrams import adopt_datagrams
+from socketsuite.transport.datagrams import _answer_from, adopt_datagrams
 
 
 class Recorder(DatagramProtocol):
@@ -99,3 +99,29 @@ def test_an_answer_to_nobody_does_not_disturb_the_next(
 def test_an_answer_that_no_datagram_can_hold_is_an_error(port: Any) -> None:
     with pytest.raises(MessageLengthError):
         port.write(b"x" * 65_508, port.socket.getsockname())
+
+
+def test_only_the_kernels_own_word_of_an_address_is_taken_for_one() -> None:
+    """Kinds are numbers of their level: 8 is IP_PKTINFO here, and IPV6_2292HOPLIMIT there."""
+    ours = socket.inet_aton("192.0.2.1")
+    pktinfo = bytes(4) + ours + socket.inet_aton("192.0.2.255")
+    own = (socket.IPPROTO_IP, 8, pktinfo)
+    answer = (socket.IPPROTO_IP, 8, bytes(4) + ours + bytes(4))
+    others = [
+        (socket.IPPROTO_IPV6, 8, pktinfo),
+        (socket.SOL_SOCKET, 8, pktinfo),
+        (socket.IPPROTO_IP, socket.IPV6_PKTINFO, socket.inet_pton(socket.AF_INET6, "::1") * 2),
+        (socket.IPPROTO_IP, socket.IP_TTL, pktinfo),
+    ]
+    for other in others:
+        assert _answer_from([other]) is None
+        assert _answer_from([other, own]) == answer
+
+
+def test_nobody_answers_from_a_group() -> None:
+    def asked(address: str) -> tuple[int, int, bytes]:
+        told = socket.inet_pton(socket.AF_INET6, address) + bytes(4)
+        return socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, told
+
+    assert _answer_from([asked("ff02::1")]) is None
+    assert _answer_from([asked("2001:db8::1")]) == asked("2001:db8::1")

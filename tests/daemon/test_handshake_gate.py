@@ -1,0 +1,105 @@
+"""TLS on Twisted's own transport: what becomes of a producer when the stream ends."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import pytest
+from OpenSSL import SSL
+from twisted.internet.interfaces import IPushProducer
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.tcp import Server
+from zope.interface import implementer
+
+from socketsuite.daemon.handshake_gate import wrap
+from tests.transport.hand_turned import HandTurned
+from tests.transport.worlds import TLSCaller, server_context
+
+
+@implementer(IPushProducer)
+class Producer:
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def pauseProducing(self) -> None:
+        self.told.append("pause")
+
+    def resumeProducing(self) -> None:
+        self.told.append("resume")
+
+    def stopProducing(self) -> None:
+        self.told.append("stop")
+
+
+class Service(Protocol):
+    def __init__(self) -> None:
+        self.producer = Producer()
+        self.lost = 0
+
+    def connectionMade(self) -> None:
+        self.transport.registerProducer(self.producer, True)  # type: ignore[union-attr]
+
+    def connectionLost(self, reason: Any = None) -> None:
+        self.lost += 1
+
+
+class Watched(Server):
+    """Has what the gate writes on the transport below."""
+
+    why = None
+    peer_finished = False
+
+
+class Certificates:
+    def serverConnectionForTLS(self, protocol: Any) -> Any:
+        return SSL.Connection(server_context(), None)
+
+
+class Gate(HandTurned):
+    def __init__(self) -> None:
+        super().__init__()
+        self.made: list[Service] = []
+        factory: Any = Factory()
+        factory.noisy = False
+        factory.buildProtocol = self._build
+        options: Any = Certificates
+        wrapped = wrap(factory, options, self.reactor, lambda: 10.0)
+        self.port = self.reactor.listenTCP(0, wrapped, interface="127.0.0.1")
+        self.port.transport = Watched
+
+    def _build(self, address: Any) -> Service:
+        self.made.append(Service())
+        return self.made[-1]
+
+    def connect(self) -> TLSCaller:
+        caller = TLSCaller(self.call())
+
+        def served() -> bool:
+            caller.raw.sendall(caller.flight())
+            return bool(self.made)
+
+        self.until(served)
+        return caller
+
+
+@pytest.mark.parametrize("paused", [False, True])
+def test_a_producer_is_stopped_once_when_the_peer_ends_the_stream(paused: bool) -> None:
+    gate = Gate()
+    try:
+        caller = gate.connect()
+        (service,) = gate.made
+        if paused:
+            tls: Any = service.transport
+            while "pause" not in service.producer.told:
+                tls.write(b"x" * 100_000)
+        with contextlib.suppress(Exception):
+            caller.tls.unwrap()  # the close alert; no answer is waited for
+        caller.raw.sendall(caller._unsent.read())
+        gate.until(lambda: "stop" in service.producer.told)
+        caller.raw.close()
+        gate.until(lambda: service.lost)
+        assert service.producer.told.count("stop") == 1
+        assert service.lost == 1
+    finally:
+        gate.close()
