@@ -21,7 +21,7 @@ import trustme
 from bench import interrupts
 from bench.contestants import Contestant, Files, contestants
 from bench.generator import compile_c_echo, find_compiler, make_generator
-from bench.picture import draw
+from bench.picture import bars, draw
 from bench.report import data, summary, table
 from bench.servers import choose_cores, raise_descriptor_limit
 from bench.session import FULL, QUICK, Outcome, Session
@@ -34,7 +34,7 @@ def _arguments(words: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.run", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures here")
-    parser.add_argument("--svg", type=Path, metavar="FILE", help="draw the ratios here")
+    parser.add_argument("--svg", type=Path, metavar="FILE", help="draw five workloads' ratios here")
     parser.add_argument(
         "--only",
         metavar="PATTERN",
@@ -116,7 +116,7 @@ def _show(
         }
         options.json.write_text(json.dumps(about, indent=1) + "\n")
     if options.svg:
-        options.svg.write_text(draw(outcomes, labels))
+        options.svg.write_text(draw(bars(data(outcomes, labels))))
 
 
 if __name__ == "__main__":

@@ -1,16 +1,21 @@
 """The table, the data and the picture, of an outcome that is made up."""
 
 import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
 from bench.figures import Round
-from bench.picture import draw
+from bench.picture import PEERS, Bars, bars, draw
 from bench.report import data, summary, table
 from bench.session import Outcome
 from bench.workloads import Workload
 
+DOCS = Path(__file__).parents[2] / "docs"
 LABELS = {"ours": "socketsuite", "node": "Node <20>", "c": "C epoll", "uvloop": "uvloop"}
 
 
@@ -63,18 +68,67 @@ def test_the_data_is_json_and_holds_every_round(outcome: Outcome) -> None:
     assert read["failed"] == {"uvloop": "did not start"}
 
 
-def test_the_picture_has_a_bar_for_each_peer_as_long_as_its_ratio(outcome: Outcome) -> None:
-    svg = ElementTree.fromstring(draw([outcome], LABELS))
-    space = "{http://www.w3.org/2000/svg}"
-    lengths = [float(bar.attrib["width"]) for bar in svg.iter(f"{space}rect")]
-    texts = [text.text for text in svg.iter(f"{space}text")]
-    assert lengths == [216.0, 480.0]  # 0.675 of 320, and 2.0 cut at the plot's end
-    assert "0.68×" in texts
-    assert "2.00× …" in texts
-    assert "vs Node <20>" in texts
+SVG = "{http://www.w3.org/2000/svg}"
 
 
-def test_the_picture_needs_nothing_from_elsewhere(outcome: Outcome) -> None:
-    shown = draw([outcome], LABELS)
+@pytest.fixture
+def stored(outcome: Outcome) -> list[dict[str, Any]]:
+    """What a run stores, of a workload that is in the picture and of one that is not."""
+    left_out = Outcome(replace(outcome.workload, name="other"), rounds=outcome.rounds)
+    shown = Outcome(replace(outcome.workload, name="tcp-echo-64"), rounds=outcome.rounds)
+    made: list[dict[str, Any]] = json.loads(json.dumps(data([left_out, shown], LABELS)))
+    return made
+
+
+def test_the_picture_has_a_bar_for_each_peer_as_long_as_its_ratio(
+    stored: list[dict[str, Any]],
+) -> None:
+    svg = ElementTree.fromstring(draw(bars(stored)))
+    (group,) = svg.iter(f"{SVG}g")
+    lengths = [float(bar.attrib["width"]) for bar in group.iter(f"{SVG}rect")]
+    assert lengths[0] / lengths[1] == pytest.approx(0.675 / 2.0, abs=0.001)
+    assert [text.text for text in group.iter(f"{SVG}text")] == [
+        "TCP echo, 64 B",
+        "CPU µs per message",
+        "0.68×",
+        "2.00×",
+    ]
+
+
+def test_a_peer_has_its_own_colour_which_the_legend_shows(stored: list[dict[str, Any]]) -> None:
+    svg = ElementTree.fromstring(draw(bars(stored)))
+    (group,) = svg.iter(f"{SVG}g")
+    used = [bar.attrib["fill"] for bar in group.iter(f"{SVG}rect")]
+    legend = [bar.attrib["fill"] for bar in svg.findall(f"{SVG}rect")]
+    assert len(set(legend)) == len(legend) == 4
+    assert used == [PEERS["node"][1], PEERS["c"][1]]
+    assert set(used) < set(legend)
+
+
+def test_nothing_in_the_picture_reaches_beyond_its_edge() -> None:
+    drawn = draw([Bars("TCP echo, 64 B", "CPU µs per message", dict.fromkeys(PEERS, 7.5))])
+    svg = ElementTree.fromstring(drawn)
+    width, height = float(svg.attrib["width"]), float(svg.attrib["height"])
+    for bar in svg.iter(f"{SVG}rect"):
+        assert float(bar.attrib["x"]) + float(bar.attrib["width"]) < width
+        assert float(bar.attrib["y"]) + float(bar.attrib["height"]) < height
+
+
+def test_the_picture_needs_nothing_from_elsewhere(stored: list[dict[str, Any]]) -> None:
+    shown = draw(bars(stored))
     assert shown.count("http") == 1  # the namespace
     assert "<script" not in shown
+
+
+def test_the_documents_picture_shows_the_figures_of_the_documents_table() -> None:
+    table = {
+        row.split("|")[1].strip(): re.findall(r"\d+\.\d\d×", row)
+        for row in (DOCS / "performance.md").read_text().splitlines()
+        if row.startswith("|")
+    }
+    svg = ElementTree.fromstring((DOCS / "bench.svg").read_text())
+    groups = [[text.text for text in group.iter(f"{SVG}text")] for group in svg.iter(f"{SVG}g")]
+    assert len(groups) == 5
+    for title, _, *ratios in groups:
+        assert title is not None
+        assert ratios == table[title]
