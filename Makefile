@@ -6,10 +6,12 @@ BIN := $(VENV)/bin
 PORT ?= 9000
 
 # Lines and branches, in percent, that `make coverage` fails below.
-COVERAGE_FLOOR := 90
+COVERAGE_FLOOR := 94
 # What measures time, or installs the suite elsewhere, says nothing of it under coverage.
 UNMEASURED := bench packaging daemons/test_many_peers.py daemons/test_stalled_readers.py \
 	transport/test_twisted_suites.py
+# In its jail a daemon finds no place for the data, and says so where the test wants silence.
+OUT_OF_REACH := test_a_jail_without_dev_null_is_one_line_and_status_1
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint format types check coverage docs bench bench-quick campaigns
@@ -42,7 +44,9 @@ check: lint types test   ## what CI runs
 
 coverage: $(VENV)/.installed-tests  ## lines and branches that the tests reach, real daemons included
 	rm -rf build/coverage
-	$(BIN)/coverage run -m pytest -n 2 --dist loadgroup -q $(UNMEASURED:%=--ignore=tests/%)
+	install -d -m 1777 build/coverage  # daemons without privilege write there, too
+	$(BIN)/coverage run -m pytest -n 2 --dist loadgroup -q $(UNMEASURED:%=--ignore=tests/%) \
+		--deselect tests/daemons/test_privilege.py::$(OUT_OF_REACH)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under=$(COVERAGE_FLOOR)
 
