@@ -49,6 +49,7 @@ NAMES = st.sampled_from(sorted(SETTINGS))
         ("queue", "1T"),
         ("queue", "1kk"),
         ("queue", "9" * 5000),
+        ("queue", "9" * 19),
         ("queue", None),
     ],
 )
@@ -59,6 +60,25 @@ def test_a_value_that_is_not_allowed_is_a_line_with_key_origin_and_what_is(
     one = value[-1] if isinstance(value, list) and name == "port" else value
     assert line.startswith(f'{name} = {shown(one)} (acme.toml, key "{name}") is not valid; ')
     assert f"allowed: {SETTINGS[name].allowed}" in line
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("count", 0),
+        ("count", 100_000_000),
+        ("seconds", 0),
+        ("port", [0, 65535]),
+        ("queue", 0),
+        ("queue", int("9" * 18)),
+    ],
+)
+@pytest.mark.parametrize("as_text", [False, True])
+def test_the_ends_of_a_range_are_in_it(name: str, value: Any, as_text: bool) -> None:
+    several = value if isinstance(value, list) else [value]
+    said = [str(one) for one in several] if as_text else several
+    decided = decide(table={name: said if name == "port" else said[0]})[name]
+    assert list(decided if name == "port" else [decided]) == several
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,15 @@ LEFT_OUT = ("tests/transport/test_twisted_suites.py",)
 MIRRORS = {
     "transport/datagrams.py": ("tests/transport/test_datagram_port.py",),
     "transport/proxied.py": ("tests/transport/test_proxied.py",),
+    "transport/turns.py": ("tests/transport/test_turns.py",),
+    "transport/adopted.py": ("tests/daemons/test_option_surface.py",),
+    # What the daemon puts over every transport is looked at where there is a daemon.
+    "transport/watched.py": (
+        "tests/daemons/test_half_close.py",
+        "tests/daemons/test_lifecycle.py",
+        "tests/daemons/test_reasons.py",
+        "tests/daemons/test_option_surface.py",
+    ),
     "transport/tls.py": (
         "tests/transport/test_handshake_end.py",
         "tests/transport/test_burst_tls.py",

@@ -221,6 +221,7 @@ def test_a_caller_without_an_address_is_not_judged() -> None:
         ("192.0.2.1", "192.0.2.2", False),
         ("192.0.2.1", "::ffff:192.0.2.1", True),
         ("2001:db8::1", "2001:db8::ffff:1", True),
+        ("2001:db8::1", "2001:db8::ff00:0:0:1", True),
         ("2001:db8::1", "2001:db8:0:1::1", False),
         ("0.0.0.0", "::1", False),
     ],

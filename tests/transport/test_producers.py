@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from twisted.internet.interfaces import IPushProducer
+from twisted.internet.interfaces import IPullProducer, IPushProducer
 from twisted.internet.protocol import Protocol
 from zope.interface import implementer
 
+from socketsuite.transport import burst
 from tests.transport.worlds import KINDS, World, world
 
 every_kind = pytest.mark.parametrize("kind", KINDS)
@@ -149,3 +150,33 @@ def test_a_new_producer_is_not_resumed_for_the_pause_of_the_former(
             served.turn()
         assert former.told == ["pause"]
         assert later.told == []
+
+
+def test_a_pull_producer_is_asked_again_only_in_the_next_burst(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One with no end would keep the burst going, and everybody else waiting."""
+    monkeypatch.setattr(burst, "_SECONDS_PER_TURN", 0.0)
+
+    @implementer(IPullProducer)
+    class Endless:
+        asked = 0
+
+        def resumeProducing(self) -> None:
+            self.asked += 1
+            protocol.transport.write(b"more")
+
+        def stopProducing(self) -> None:
+            pass
+
+    with world("tcp", tmp_path, Recorder) as served:
+        caller, protocol = served.connect()
+        producer = Endless()
+        protocol.dataReceived = lambda _: protocol.transport.registerProducer(producer, False)
+        caller.sendall(b"go")
+        served.until(lambda: producer.asked)
+        for _ in range(20):
+            before = producer.asked
+            served.turn()
+            assert producer.asked - before <= 2
+        assert producer.asked > 10

@@ -287,6 +287,18 @@ def test_a_client_that_is_served_has_no_deadline_any_more(world: Behind) -> None
     assert world.reactor.getDelayedCalls() == []
 
 
+def test_a_service_that_closes_does_so_when_its_answer_is_out(world: Behind) -> None:
+    world.open()
+    caller = world.call()
+    caller.send(LINE + b"hello")
+    world.until(lambda: world.served and world.served[0].received)
+    (served,) = world.served
+    served.transport.write(b" and goodbye")
+    served.transport.loseConnection()
+    assert world.read(caller, 17) == b"hello and goodbye"
+    world.until(lambda: served.lost)
+
+
 def test_admission_is_asked_about_the_real_client(world: Behind) -> None:
     seen: list[Any] = []
 
