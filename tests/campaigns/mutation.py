@@ -164,9 +164,11 @@ class Campaign:
             return None
         tree = self.trees.get()
         try:
-            return tree.survives(mutant, tests, self.limits[tests])
+            lived = tree.survives(mutant, tests, self.limits[tests])
         finally:
             self.trees.put(tree)
+        print("survived" if lived else "killed  ", mutant.module, mutant.where, flush=True)
+        return lived
 
     def measure(self, chosen: Sequence[Mutant]) -> bool:
         """Set each mirror's time limit by a run with nothing broken; return whether all pass."""
