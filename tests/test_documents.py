@@ -53,7 +53,7 @@ def test_a_shown_client_command_exists_and_takes_its_options(command: str) -> No
 def test_every_link_between_the_documents_leads_somewhere() -> None:
     broken = [
         (document.name, target)
-        for document in [*DOCUMENTS, *ROOT.glob("*.md")]
+        for document in [*DOCUMENTS, *ROOT.glob("*.md"), *ROOT.glob("docs/*/*.md")]
         for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text())
         if not (document.parent / target).exists()
     ]
