@@ -57,6 +57,11 @@ def test_a_tree_that_is_not_clean_is_not_released(checkout: Checkout) -> None:
     assert said == "no release: the tree is not clean; commit first (git status)\n"
 
 
+def test_what_is_no_checkout_is_not_released(checkout: Checkout) -> None:
+    shutil.rmtree(checkout.folder / ".git")
+    assert checkout.release() == (1, "no release: this is no git checkout\n")
+
+
 def test_a_version_that_is_tagged_is_not_released_again(checkout: Checkout) -> None:
     checkout.git("tag", "v1.2.3")
     status, said = checkout.release()
