@@ -31,7 +31,7 @@ from tests.campaigns.mutants import Mutant, mutants
 
 ROOT = Path(__file__).parents[2]
 EXPLAINED = Path(__file__).with_name("explained_mutants.toml")
-PACKAGES = ("wire", "framing", "settings", "transport", "policies")
+PACKAGES = ("wire", "settings", "transport", "policies")
 COPIED = ("socketsuite", "twisted", "tests", "examples", "etc", "docs", "pyproject.toml")
 # The slowest tests, and those that break nothing that others do not.
 LEFT_OUT = ("tests/transport/test_twisted_suites.py",)
@@ -42,7 +42,7 @@ MIRRORS = {
     "transport/turns.py": ("tests/transport/test_turns.py",),
     "transport/adopted.py": ("tests/daemons/test_option_surface.py",),
     # What the daemon puts over every transport is looked at where there is a daemon.
-    "transport/watched.py": (
+    "transport/observed.py": (
         "tests/daemons/test_half_close.py",
         "tests/daemons/test_lifecycle.py",
         "tests/daemons/test_reasons.py",
@@ -55,8 +55,8 @@ MIRRORS = {
         "tests/transport/test_burst_writes.py",
         "tests/transport/test_producers.py",
     ),
-    "daemon/handshake_gate.py": ("tests/daemon_rooms/test_handshake_gate.py",),
-    "daemon/listen_settings.py": ("tests/daemon_rooms/test_listen_settings.py",),
+    "daemon/serve/tls_admission.py": ("tests/daemon/test_tls_admission.py",),
+    "daemon/listen/settings.py": ("tests/daemon/test_listen_settings.py",),
 }
 
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from socketsuite.plugin import installed_plugins
+from socketsuite.service import installed_services
 
 
 def unix_mode(toml: str, folder: Path) -> int:
     file = folder / "suite.toml"
     file.write_text(f"[chat]\nunix_mode = {toml}\n")
-    options = installed_plugins()["socketsuite-chat"].options()
+    options = installed_services()["socketsuite-chat"].options()
     options.parseOptions(["--config", str(file)])
     mode: int = options.configurations[0].listen.unix_mode
     return mode

@@ -12,7 +12,7 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.tcp import Server
 from zope.interface import implementer
 
-from socketsuite.daemon.handshake_gate import wrap
+from socketsuite.daemon.serve.tls_admission import wrap
 from tests.transport.hand_turned import HandTurned
 from tests.transport.worlds import TLSCaller, server_context
 
