@@ -208,7 +208,9 @@ def closing_reason(transport: Connection, reason: Failure) -> Reason:
     if reason.check(ConnectionAborted):
         return ABORTED_BY_SERVICE
     if reason.check(ConnectionLost):
-        return LOST
+        # A Unix socket tells of a peer that has closed as of one that is lost, when nobody reads.
+        ended = transport.peer_finished and not transport.queued
+        return CLOSED_BY_PEER if ended else LOST
     return ERROR_IN_PROTOCOL.because(reason.type.__name__) if reason.type else ERROR_IN_PROTOCOL
 
 

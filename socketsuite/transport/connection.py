@@ -18,6 +18,7 @@ from twisted.internet.interfaces import IFileDescriptorReceiver
 from twisted.python import log
 from twisted.python.failure import Failure
 
+from socketsuite.transport.pieces import join_tail
 from socketsuite.transport.shared_buffer import shared_buffer
 
 # The module can be imported where there is no epoll.
@@ -73,6 +74,7 @@ class _Connection:
         "descriptor",
         "disconnecting",
         "high_water",
+        "joined",
         "mask",
         "offset",
         "plain",
@@ -115,7 +117,7 @@ class _Connection:
         self.plain = self.streams = True
         self.high_water = self.bufferSize
         self.dataBuffer = b""
-        self.offset = self.disconnecting = 0
+        self.offset = self.disconnecting = self.joined = 0
         self._writeDisconnecting = self.producerPaused = False
         self.unsent: Any = SLOW_PATH
         super().__init__(skt, protocol, client, server, *more)  # type: ignore[call-arg]
@@ -192,6 +194,7 @@ class _Connection:
         self.enter_slow_path()
         if not self._aborting:
             super().write(data)  # type: ignore[misc]
+            self.joined = join_tail(self._tempDataBuffer, self.joined)
             self._look_after_queue()
 
     def _gather(self) -> None:
@@ -261,6 +264,7 @@ class _Connection:
         self.enter_slow_path()
         if not self._aborting:
             super().writeSequence(iovec)  # type: ignore[misc]
+            self.joined = join_tail(self._tempDataBuffer, self.joined)
             self._look_after_queue()
 
     def writeSomeData(self, data: bytes) -> Any:

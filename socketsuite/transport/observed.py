@@ -23,9 +23,14 @@ from socketsuite.reasons import SEND_QUEUE_FULL, USER_TIMEOUT, Reason
 from socketsuite.transport.burst import accelerate
 from socketsuite.transport.connection import BurstTCPServer, BurstUNIXServer
 from socketsuite.transport.options import ConnectionObserver, PortOptions
+from socketsuite.transport.pieces import join_tail
 from socketsuite.transport.proxied import Proxied
 from socketsuite.transport.tls import BurstTLSServer
 from socketsuite.transport.turns import Turns
+
+# A request that is at work, of a caller who has closed its half, has so many times the
+# half-close time-out: the caller may be gone for good, which nobody tells.
+_MOST_WAITS = 20
 
 
 class _Observed:
@@ -39,6 +44,7 @@ class _Observed:
 
     _judged_in = -1
     _answer_due: IDelayedCall | None = None
+    _waited = 0
 
     # Twisted's own attributes, which the classes beside this one bring.
     TLS: bool
@@ -122,7 +128,8 @@ class _Observed:
             busy: bool | None = True  # it is on its way
         else:
             busy = self.observer.busy(self)  # type: ignore[arg-type]
-        if busy and not self.disconnecting:
+            self._waited += 1
+        if busy and self._waited < _MOST_WAITS and not self.disconnecting:
             seconds = self.observer.half_close_seconds()
             self._answer_due = self.reactor.callLater(seconds, self._look_at_answer, self.bytes_out)
         else:
@@ -228,6 +235,7 @@ class _ObservedStock(_Observed):
     bytes_in = 0
     bytes_out = 0
     answered = 0
+    _joined = 0
     offset: int
     dataBuffer: bytes
     _tempDataBuffer: list[bytes]
@@ -261,10 +269,12 @@ class _ObservedStock(_Observed):
     def write(self, data: bytes) -> None:
         if self._may_write():
             super().write(data)  # type: ignore[misc]
+            self._joined = join_tail(self._tempDataBuffer, self._joined)
 
     def writeSequence(self, iovec: Any) -> None:
         if self._may_write():
             super().writeSequence(iovec)  # type: ignore[misc]
+            self._joined = join_tail(self._tempDataBuffer, self._joined)
 
     def abortConnection(self) -> None:
         super().abortConnection()

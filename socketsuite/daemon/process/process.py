@@ -34,9 +34,17 @@ def use_monotonic_clock(reactor: Any) -> None:
     """Make *reactor* time its calls by a clock that nobody can set.
 
     Twisted's timers use the wall clock: a step of an hour would fire or freeze all of
-    them.  To be called before the first ``callLater``.
+    them.  This one says what the wall clock said at the start, and goes on by itself, since
+    others take it for the time of day (the access log of ``twisted.web`` does).  To be called
+    before the first ``callLater``.
     """
-    reactor.seconds = time.monotonic
+    began = time.time() - time.monotonic()
+
+    def seconds() -> float:
+        return began + monotonic()
+
+    monotonic = time.monotonic
+    reactor.seconds = seconds
 
 
 class DaemonProcess(MultiService):

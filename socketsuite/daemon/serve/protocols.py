@@ -61,7 +61,14 @@ def _layers(protocol: Any) -> list[Any]:
 def _is_http1(layer: Any) -> bool:
     # Not imported for this: a service that serves no HTTP has not loaded it.
     http = sys.modules.get("twisted.web.http")
-    return http is not None and isinstance(layer, http.HTTPChannel)
+    # One that was upgraded to a WebSocket is no HTTP any more: its bytes go elsewhere.
+    return http is not None and isinstance(layer, http.HTTPChannel) and not _is_upgraded(layer)
+
+
+def _is_upgraded(channel: Any) -> bool:
+    receive = vars(channel).get("dataReceived")
+    # A channel that drains takes no more either, by a function that is nobody's method.
+    return receive is not None and getattr(receive, "__self__", channel) is not channel
 
 
 def _is_http2(layer: Any) -> bool:

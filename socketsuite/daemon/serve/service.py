@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from time import monotonic
 from typing import Any
 
 from twisted.application.service import Service
@@ -79,7 +80,8 @@ class ServiceDaemon(Service):
         self.connections = Connections(configuration.name, self.events, seconds, policy)
         limits = configuration.limits
         any_port = limits.udp_source_ports == "any"
-        self.datagrams = DatagramPolicy(limits.udp_rate, seconds, any_port=any_port)
+        # Asked for each datagram, so by the quickest clock there is.
+        self.datagrams = DatagramPolicy(limits.udp_rate, monotonic, any_port=any_port)
         self.connections.limits = configuration.limits
         self.connections.is_busy = is_busy
         total = total or TotalQueue(configuration.process.total_send_queue)

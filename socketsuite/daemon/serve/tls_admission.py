@@ -66,12 +66,16 @@ class _TLSProtocol(TLSMemoryBIOProtocol):
     Twisted keeps OpenSSL's reason from the TCP connection below; leaves a paused producer
     with it, on which its close waits for ever; and hands it ``loseWriteConnection``, so that
     its FIN would pass what is still to be encrypted.  And it waits for the peer to answer a
-    close alert, however long; who has sent one need not wait (RFC 8446, 6.1).
+    close alert, however long; who has sent one need not wait (RFC 8446, 6.1).  And what came
+    with the end of the handshake would reach a protocol that has paused its transport.
     """
+
+    _paused = _unread = False
 
     def _tlsShutdownFinished(self, reason: Failure | None) -> None:
         raw: Any = self.transport
-        if reason is not None and isinstance(reason.value, SSL.Error):
+        closed_by_us = self._handshakeDone and self.disconnecting
+        if reason is not None and isinstance(reason.value, SSL.Error) and not closed_by_us:
             assert self._tlsConnection is not None
             raw.why = raw.why or (
                 stream_reason(reason.value)
@@ -86,6 +90,28 @@ class _TLSProtocol(TLSMemoryBIOProtocol):
             producer = self._producer
             self.unregisterProducer()
             producer.stopProducing()
+
+    def pauseProducing(self) -> None:
+        """Stop giving the protocol data, also what OpenSSL has been handed already."""
+        self._paused = True
+        raw: Any = self.transport
+        raw.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """Go on."""
+        self._paused = False
+        raw: Any = self.transport
+        raw.resumeProducing()
+        if self._unread:
+            self._unread = False
+            self.factory._clock.callLater(0, self._flushReceiveBIO)
+
+    def _flushReceiveBIO(self) -> None:
+        if self._paused and not self.disconnecting:
+            self._unread = True
+            self._flushSendBIO()
+        elif self._tlsConnection is not None:
+            super()._flushReceiveBIO()
 
     def _shutdownTLS(self) -> None:
         super()._shutdownTLS()
@@ -149,6 +175,8 @@ class _HandshakeFirst(Protocol):
             return
         tls.wrappedProtocol = protocol
         protocol.makeConnection(tls)
+        if IHandshakeListener.providedBy(protocol) and tls.connected and not tls.disconnecting:
+            protocol.handshakeCompleted()
 
     def connectionLost(self, reason: Any = None) -> None:
         self._cancel()
