@@ -17,7 +17,8 @@ from socketsuite.wire.printable import printable
 
 # What Twisted says of ports and of itself, and our own events say better.
 NOISE = re.compile(
-    r"\((?:TCP|UDP|UNIX) Port .* Closed\)|(?:Gate|DatagramAdmission) starting on .*"
+    r"\((?:TCP|UDP|UNIX) Port .* Closed\)"
+    r"|(?:AdmissionFactory|ProxyHeaderFactory|DatagramAdmission) starting on .*"
     r"|reactor class: .*|Starting reactor\.\.\.|Main loop terminated\.|Server Shut Down\."
 )
 
