@@ -1,0 +1,40 @@
+"""How clients are run, and how something large is taken in two halves."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+
+from tests.strangers.subject import SECONDS
+
+FIRST = 100_000
+"""Bytes that are taken before the drain begins."""
+
+
+def ran(*command: str, text: bytes = b"", status: int = 0) -> bytes:
+    """Return what an outside program says, *text* being all of its standard input."""
+    done = subprocess.run(command, input=text, capture_output=True, timeout=SECONDS)
+    assert done.returncode == status, (done.returncode, done.stdout[-2000:], done.stderr[-2000:])
+    return done.stdout
+
+
+def slowly(command: Sequence[str], wanted: bytes) -> Iterator[None]:
+    """Run a program that says *wanted*, and be slow to read it until the drain has begun."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            got = process.stdout.read(FIRST)
+            assert got == wanted[: len(got)]
+            assert got, process.communicate(timeout=SECONDS)
+            yield
+            rest, errors = process.communicate(timeout=SECONDS)
+            assert process.returncode == 0, errors
+            assert (len(got + rest), got + rest == wanted) == (len(wanted), True)
+        finally:
+            process.kill()
+
+
+def python(source: str, *arguments: str) -> list[str]:
+    """Return the command that runs a client's *source* in a process of its own."""
+    return [sys.executable, "-c", source, *arguments]

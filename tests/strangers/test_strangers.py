@@ -1,0 +1,187 @@
+"""Other people's factories under the daemon, unchanged: real clients, every listener, a drain.
+
+One process serves a family of factories, each by all of its listeners, on one of the transports.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from socketsuite.testing import Daemon
+from tests.daemons.stranger import package
+from tests.daemons.windows import asked, figures, until
+from tests.peers import program
+from tests.strangers.matrix import FAMILIES, ROOT, written
+from tests.strangers.subject import TRANSPORTS, Fault, Listener, Stranger
+
+CASES = [
+    pytest.param(family, transport, marks=pytest.mark.xdist_group(f"{family} on {transport}"))
+    for family in FAMILIES
+    for transport in TRANSPORTS
+]
+
+
+@pytest.fixture
+def daemon(folder: Path, family: str, transport: str) -> Iterator[Daemon]:
+    """One process that serves every factory of *family*, by every listener of *transport*."""
+    strangers = FAMILIES[family]
+    for name in {each for one in strangers for each in one.programs}:
+        program(name)
+    for name in {each for one in strangers for each in one.packages}:
+        if importlib.util.find_spec(name) is None:
+            pytest.skip(f"needs the package {name}")
+    env: dict[str, str] = {}
+    tables = []
+    for one in strangers:
+        env = package(folder, one.source, f"acme-{one.name}")
+        tables += [table(one, transport, folder, kinds) for kinds in instances(one, transport)]
+    (folder / "suite.toml").write_text("\n".join(tables))
+    windows = ("--metrics-port", "0", "--admin", "admin")
+    made = Daemon(folder, "socketsuite", "--config", "suite.toml", *windows, env=env)
+    try:
+        yield made.wait_until_ready()
+    finally:
+        made.kill()
+
+
+def instances(one: Stranger, transport: str) -> list[list[str]]:
+    """Return the listeners of *one*, those together that one daemon of it can have."""
+    kinds = one.listeners(transport)
+    groups = [[each for each in kinds if each in ("tcp", "unix")]]
+    groups += [[each] for each in kinds if each in ("tls", "proxy")]
+    return [group for group in groups if group]
+
+
+def instance(one: Stranger, kind: str) -> str:
+    """Return the name that the service with this listener goes by."""
+    return f"{one.name}-{kind}" if kind in ("tls", "proxy") else one.name
+
+
+def table(one: Stranger, transport: str, folder: Path, kinds: list[str]) -> str:
+    settings: dict[str, object] = {
+        "service": f"acme-{one.name}",
+        "interface": "127.0.0.1",
+        "transport": transport,
+        "drain-timeout": 18,
+    }
+    if kinds != ["unix"]:
+        settings["port"] = 0
+    if "unix" in kinds:
+        settings["unix"] = str(folder / f"{one.name}.sock")
+    if "tls" in kinds:
+        settings["tls-cert"] = str(folder / "cert.pem")
+    if "proxy" in kinds:
+        settings["proxy-from"] = "127.0.0.1"
+    lines = [f"{key} = {json.dumps(value)}" for key, value in settings.items()]
+    return "\n".join([f"[{instance(one, kinds[0])}]", *lines, ""])
+
+
+def listener(daemon: Daemon, one: Stranger, kind: str, transport: str, folder: Path) -> Listener:
+    def port(name: str) -> int:
+        where = rf" {instance(one, kind)} listening transport={name} address=\S+ port=(\d+)"
+        found = re.search(where, daemon.log)
+        return int(found[1]) if found else 0
+
+    path = folder / f"{one.name}.sock"
+    own = port("tls" if kind == "tls" else "tcp")
+    return Listener(kind, transport, folder, own, path, port("udp"))
+
+
+def fault_of(one: Stranger, kind: str, transport: str) -> Fault | None:
+    return one.faults.get((transport, kind)) or one.faults.get(("*", kind))
+
+
+def is_at_fault(daemon: Daemon, one: Stranger, where: Listener, fault: Fault) -> None:
+    """What the table says does not work, does not; and for the reason that it gives."""
+    if not fault.seen:
+        return
+    start = len(daemon.lines)
+    with pytest.raises(Exception):  # noqa: B017, PT011 - whatever its clients make of it
+        one.talk(where)
+    daemon.wait_for_line(fault.seen, start)
+
+
+@pytest.mark.parametrize(("family", "transport"), CASES)
+def test_other_peoples_factories_are_served_unchanged_and_drained_in_mid_transfer(
+    daemon: Daemon, folder: Path, family: str, transport: str
+) -> None:
+    works: list[tuple[Stranger, Listener]] = []
+    for one in FAMILIES[family]:
+        for kind in one.listeners(transport):
+            where = listener(daemon, one, kind, transport, folder)
+            fault = fault_of(one, kind, transport)
+            if fault is not None:
+                is_at_fault(daemon, one, where, fault)
+                continue
+            try:
+                one.talk(where)
+            except Exception as error:
+                error.add_note(f"{one.name} by {where}; the log:\n{daemon.log}")
+                raise
+            works.append((one, where))
+    an_operator_sees_them(daemon, folder, works)
+    a_drain_lets_them_finish(daemon, works)
+
+
+def an_operator_sees_them(
+    daemon: Daemon, folder: Path, works: list[tuple[Stranger, Listener]]
+) -> None:
+    """Each connection is logged with its end's reason, and counted."""
+
+    def connections() -> list[dict[str, object]]:
+        return [each for each in asked(folder / "admin")["connections"] if each["service"]]
+
+    until(connections, lambda seen: not seen)
+    seen = figures(daemon)
+    for one, where in works:
+        service, kind = instance(one, where.kind), where.kind.replace("proxy", "tcp")
+        labels = f'service="{service}",transport="{kind}"'
+        opened = seen[f"socketsuite_connections_opened_total{{{labels}}}"]
+        closed = rf" {service} closed transport={kind} .* reason=(\S+)"
+        told = [m[1] for line in daemon.lines if (m := re.search(closed, line))]
+        assert opened == len(told) > 0, (one.name, where)
+        assert set(told) <= set(one.reasons), (one.name, where, told)
+        counted = sum(
+            seen[f'socketsuite_connections_closed_total{{reason="{reason}",service="{service}"}}']
+            for reason in set(told)
+        )
+        assert counted >= opened
+
+
+def a_drain_lets_them_finish(daemon: Daemon, works: list[tuple[Stranger, Listener]]) -> None:
+    """What is under way when SIGTERM comes arrives whole, and the daemon exits 0."""
+    under_way = [(one, where, one.transfer(where)) for one, where in works if one.transfer]
+    for one, where, transfer in under_way:
+        try:
+            next(transfer)
+        except Exception as error:
+            error.add_note(f"{one.name} by {where}, before the drain; the log:\n{daemon.log}")
+            raise
+    busy = {instance(one, where.kind) for one, where, _ in under_way}
+    daemon.send_signal(signal.SIGTERM)
+    for service in busy:
+        found = daemon.wait_for_line(rf" {service} draining connections=(\d+)")
+        assert int(found[1]) > 0, (service, daemon.log)
+    for one, where, transfer in under_way:
+        try:
+            assert list(transfer) == []
+        except Exception as error:
+            error.add_note(f"{one.name} by {where}, in the drain; the log:\n{daemon.log}")
+            raise
+    assert daemon.wait() == 0
+    for service in busy:
+        assert f" {service} stopped aborted=0" in daemon.log
+    assert "Unhandled" not in daemon.log
+
+
+def test_the_table_of_factories_says_what_these_tests_try() -> None:
+    """``make docs`` writes it."""
+    page = ROOT / "docs" / "extending.md"
+    assert page.read_text() == written(page.read_text())
