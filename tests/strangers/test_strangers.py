@@ -144,15 +144,24 @@ def an_operator_sees_them(
         service, kind = instance(one, where.kind), where.kind.replace("proxy", "tcp")
         labels = f'service="{service}",transport="{kind}"'
         opened = seen[f"socketsuite_connections_opened_total{{{labels}}}"]
+        assert opened > 0, (one.name, where)
         closed = rf" {service} closed transport={kind} .* reason=(\S+)"
-        told = [m[1] for line in daemon.lines if (m := re.search(closed, line))]
-        assert opened == len(told) > 0, (one.name, where)
+        told = [found[1] for found in each_line(daemon, closed, int(opened))]
         assert set(told) <= set(one.reasons), (one.name, where, told)
         counted = sum(
             seen[f'socketsuite_connections_closed_total{{reason="{reason}",service="{service}"}}']
             for reason in set(told)
         )
         assert counted >= opened
+
+
+def each_line(daemon: Daemon, pattern: str, count: int) -> Iterator[re.Match[str]]:
+    """Return the first *count* log lines that match, once they are there."""
+    start = 0
+    for _ in range(count):
+        found = daemon.wait_for_line(pattern, start)
+        start = daemon.lines.index(found.string, start) + 1
+        yield found
 
 
 def a_drain_lets_them_finish(daemon: Daemon, works: list[tuple[Stranger, Listener]]) -> None:

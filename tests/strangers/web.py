@@ -74,7 +74,7 @@ def web_socket(where: Listener, path: str) -> None:
     from websockets.sync.client import connect
 
     url = f"ws://127.0.0.1{path}"
-    with connect(url, sock=where.dial(), max_size=None, open_timeout=SECONDS) as client:
+    with connect(url, sock=where.dial(), max_size=None) as client:
         for message in ("hello", b"\0\1\2", "w" * 200_000):
             client.send(message)
             assert client.recv(SECONDS) == message
