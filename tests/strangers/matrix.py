@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.strangers import ftp, web
+from tests.strangers import ftp, irc, klein_app, mail, web
 from tests.strangers.subject import LISTENERS, TRANSPORTS, Stranger, has
 
 ROOT = Path(__file__).parents[2]
 
 FAMILIES: dict[str, tuple[Stranger, ...]] = {
     "web": (web.SITE,),
+    "klein": (klein_app.KLEIN,),
     "ftp": (ftp.FTP,),
+    "mail": (mail.SMTP, mail.POP3),
+    "irc": (irc.IRC,),
 }
 
 _BEGIN = "<!-- begin: written by make docs from tests/strangers -->\n"

@@ -21,10 +21,11 @@ def ran(*command: str, text: bytes = b"", status: int = 0) -> bytes:
 
 def slowly(command: Sequence[str], wanted: bytes) -> Iterator[None]:
     """Run a program that says *wanted*, and be slow to read it until the drain has begun."""
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, bufsize=0) as process:
         try:
             assert process.stdout is not None
-            got = process.stdout.read(FIRST)
+            got = process.stdout.read(FIRST) or b""
             assert got == wanted[: len(got)]
             assert got, process.communicate(timeout=SECONDS)
             yield
