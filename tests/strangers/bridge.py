@@ -1,12 +1,14 @@
 """A plain TCP port that leads to a listener of another kind, for clients that know TCP alone.
 
-What stunnel, socat or HAProxy would do; it bounds what it holds, and passes each end on.
+What stunnel, socat or HAProxy would do.  It holds little, so that a slow reader is one for the
+daemon too, and passes each end on.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -21,7 +23,7 @@ _CHUNK = 1 << 16
 def bridged(listener: Listener) -> Iterator[int]:
     """Return a port of 127.0.0.1 whose connections end at *listener*."""
     loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     bridge = _Bridge(listener)
     try:
@@ -56,6 +58,8 @@ class _Bridge:
         assert task is not None
         self._tasks.add(task)
         far: asyncio.StreamWriter | None = None
+        near_socket = back.get_extra_info("socket")
+        near_socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _CHUNK)
         try:
             answers, far = await self._dial(back.get_extra_info("peername")[1])
             await asyncio.gather(_pump(near, far), _pump(answers, back))
@@ -68,11 +72,17 @@ class _Bridge:
             self._tasks.discard(task)
 
     async def _dial(self, caller: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        listener = self._listener
-        if listener.kind == "unix":
-            return await asyncio.open_unix_connection(str(listener.path))
-        context = listener.trust() if listener.kind == "tls" else None
-        made = await asyncio.open_connection("127.0.0.1", listener.port, ssl=context)
+        listener, loop = self._listener, asyncio.get_running_loop()
+        unix = listener.kind == "unix"
+        far = socket.socket(socket.AF_UNIX if unix else socket.AF_INET)
+        far.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _CHUNK)
+        far.setblocking(False)
+        await loop.sock_connect(far, str(listener.path) if unix else ("127.0.0.1", listener.port))
+        if listener.kind == "tls":
+            return await asyncio.open_connection(
+                sock=far, ssl=listener.trust(), server_hostname="127.0.0.1"
+            )
+        made = await asyncio.open_connection(sock=far)
         if listener.kind == "proxy":
             made[1].write(listener.header(caller))
         return made

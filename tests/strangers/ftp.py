@@ -57,7 +57,7 @@ def talk(where: Listener) -> None:
         assert ran(*common, "-P", "127.0.0.1") == b"a small file\n"
 
 
-def transfer(where: Listener) -> Iterator[None]:
+def transfer(where: Listener) -> Generator[None]:
     large = (where.folder / "content" / "large.bin").read_bytes()
     with _Client(where) as client:
         client.login()

@@ -88,7 +88,7 @@ def talk(where: Listener) -> None:
         alice.sendall(b"QUIT :bye\r\n")
 
 
-def transfer(where: Listener) -> Iterator[None]:
+def transfer(where: Listener) -> Generator[None]:
     with signed_on(where) as alice:
         yield
         alice.sendall(b"PING :are you there\r\n")

@@ -48,7 +48,7 @@ def talk(where: Listener) -> None:
     assert ran(*common, "-o", "/dev/null", "-w", "%{http_code}", base + "/none") == b"404"
 
 
-def transfer(where: Listener) -> Iterator[None]:
+def transfer(where: Listener) -> Generator[None]:
     words, base = where.curl("http")
     return slowly(["curl", "-sS", *words, base + "/large"], LARGE)
 

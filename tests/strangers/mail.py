@@ -163,7 +163,7 @@ def deliver(client: smtplib.SMTP, text: str) -> None:
     assert code == 250, said
 
 
-def smtp_transfer(where: Listener) -> Iterator[None]:
+def smtp_transfer(where: Listener) -> Generator[None]:
     with _SMTP(where) as client:
         log_in(client, where)
         client.mail("alice@example.org")
@@ -204,7 +204,7 @@ def pop3_talk(where: Listener) -> None:
 LARGE = [b"Subject: large", b"", *[b"m" * 70] * 170_000]
 
 
-def pop3_transfer(where: Listener) -> Iterator[None]:
+def pop3_transfer(where: Listener) -> Generator[None]:
     client = _POP3(where)
     client.user("alice")
     client.pass_("secret")
@@ -227,6 +227,7 @@ SMTP = Stranger(
     smtp_talk,
     smtp_transfer,
     "a message on its way in, after STARTTLS",
+    reasons=("closed_by_peer", "closed_by_service", "lost"),  # as smtplib ends TLS
     faults={
         ("*", "unix"): Fault(
             "EHLO asks for the peer's IP address, which a Unix socket has not",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.strangers import ftp, irc, klein_app, mail, web
+from tests.strangers import ftp, irc, klein_app, mail, manhole, names, relays, web
 from tests.strangers.subject import LISTENERS, TRANSPORTS, Stranger, has
 
 ROOT = Path(__file__).parents[2]
@@ -18,6 +18,9 @@ FAMILIES: dict[str, tuple[Stranger, ...]] = {
     "ftp": (ftp.FTP,),
     "mail": (mail.SMTP, mail.POP3),
     "irc": (irc.IRC,),
+    "manhole": (manhole.SSH, manhole.TELNET),
+    "names": (names.DNS,),
+    "relays": (relays.SOCKS, relays.FORWARD),
 }
 
 _BEGIN = "<!-- begin: written by make docs from tests/strangers -->\n"

@@ -39,6 +39,11 @@ class Listener:
         return f"{self.kind}, --transport {self.transport}"
 
     @property
+    def transport_name(self) -> str:
+        """What the daemon calls its transport, in the log and by label."""
+        return "tcp" if self.kind == "proxy" else self.kind
+
+    @property
     def authority(self) -> str:
         """The file of the authority that signed the daemon's certificate."""
         return str(self.folder / "ca.pem")

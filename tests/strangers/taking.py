@@ -19,7 +19,7 @@ def ran(*command: str, text: bytes = b"", status: int = 0) -> bytes:
     return done.stdout
 
 
-def slowly(command: Sequence[str], wanted: bytes) -> Iterator[None]:
+def slowly(command: Sequence[str], wanted: bytes) -> Generator[None]:
     """Run a program that says *wanted*, and be slow to read it until the drain has begun."""
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdout=pipe, stderr=pipe, bufsize=0) as process:

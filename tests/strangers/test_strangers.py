@@ -5,12 +5,14 @@ One process serves a family of factories, each by all of its listeners, on one o
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -105,7 +107,7 @@ def is_at_fault(daemon: Daemon, one: Stranger, where: Listener, fault: Fault) ->
     if not fault.seen:
         return
     start = len(daemon.lines)
-    with pytest.raises(Exception):  # noqa: B017, PT011 - whatever its clients make of it
+    with pytest.raises(Exception):  # noqa: B017 - whatever its clients make of it
         one.talk(where)
     daemon.wait_for_line(fault.seen, start)
 
@@ -122,14 +124,11 @@ def test_other_peoples_factories_are_served_unchanged_and_drained_in_mid_transfe
             if fault is not None:
                 is_at_fault(daemon, one, where, fault)
                 continue
-            try:
+            with noted(daemon, one, where, "at work"):
                 one.talk(where)
-            except Exception as error:
-                error.add_note(f"{one.name} by {where}; the log:\n{daemon.log}")
-                raise
             works.append((one, where))
     an_operator_sees_them(daemon, folder, works)
-    a_drain_lets_them_finish(daemon, works)
+    a_drain_lets_them_finish(daemon, folder, works)
 
 
 def an_operator_sees_them(
@@ -137,13 +136,10 @@ def an_operator_sees_them(
 ) -> None:
     """Each connection is logged with its end's reason, and counted."""
 
-    def connections() -> list[dict[str, object]]:
-        return [each for each in asked(folder / "admin")["connections"] if each["service"]]
-
-    until(connections, lambda seen: not seen)
+    until(lambda: connections(folder), lambda seen: not seen)
     seen = figures(daemon)
     for one, where in works:
-        service, kind = instance(one, where.kind), where.kind.replace("proxy", "tcp")
+        service, kind = instance(one, where.kind), where.transport_name
         labels = f'service="{service}",transport="{kind}"'
         opened = seen[f"socketsuite_connections_opened_total{{{labels}}}"]
         assert opened > 0, (one.name, where)
@@ -167,30 +163,55 @@ def each_line(daemon: Daemon, pattern: str, count: int) -> Iterator[re.Match[str
         yield found
 
 
-def a_drain_lets_them_finish(daemon: Daemon, works: list[tuple[Stranger, Listener]]) -> None:
+def a_drain_lets_them_finish(
+    daemon: Daemon, folder: Path, works: list[tuple[Stranger, Listener]]
+) -> None:
     """What is under way when SIGTERM comes arrives whole, and the daemon exits 0."""
-    under_way = [(one, where, one.transfer(where)) for one, where in works if one.transfer]
-    for one, where, transfer in under_way:
-        try:
-            next(transfer)
-        except Exception as error:
-            error.add_note(f"{one.name} by {where}, before the drain; the log:\n{daemon.log}")
-            raise
-    busy = {instance(one, where.kind) for one, where, _ in under_way}
-    daemon.send_signal(signal.SIGTERM)
-    for service in busy:
-        found = daemon.wait_for_line(rf" {service} draining connections=(\d+)")
-        assert int(found[1]) > 0, (service, daemon.log)
-    for one, where, transfer in under_way:
-        try:
-            assert list(transfer) == []
-        except Exception as error:
-            error.add_note(f"{one.name} by {where}, in the drain; the log:\n{daemon.log}")
-            raise
+    with contextlib.ExitStack() as ended:
+        under_way = []
+        for one, where in works:
+            if one.transfer is not None:
+                transfer = ended.enter_context(contextlib.closing(one.transfer(where)))
+                with noted(daemon, one, where, "before the drain"):
+                    next(transfer)
+                under_way.append((one, where, transfer))
+        expected = {(instance(one, at.kind), at.transport_name) for one, at, _ in under_way}
+        until(lambda: speaking(folder), lambda seen: expected <= seen)
+        start = len(daemon.lines)
+        daemon.send_signal(signal.SIGTERM)
+        for service, _ in expected:
+            daemon.wait_for_line(rf" {service} draining connections=[1-9]")
+        for one, where, transfer in under_way:
+            with noted(daemon, one, where, "in the drain"):
+                assert list(transfer) == []
     assert daemon.wait() == 0
-    for service in busy:
+    for service, _ in expected:
         assert f" {service} stopped aborted=0" in daemon.log
-    assert "Unhandled" not in daemon.log
+    assert "Unhandled" not in "\n".join(daemon.lines[start:])
+
+
+@contextlib.contextmanager
+def noted(daemon: Daemon, one: Stranger, where: Listener, when: str) -> Iterator[None]:
+    """Say with an exception what it was about."""
+    try:
+        yield
+    except Exception as error:
+        daemon.send_signal(signal.SIGTERM)
+        daemon.send_signal(signal.SIGTERM)
+        daemon.wait()
+        error.add_note(f"{one.name} by {where}, {when}; the log:\n{daemon.log}")
+        raise
+
+
+def speaking(folder: Path) -> set[tuple[str, str]]:
+    """Return who has been told something on an open connection, and by which transport."""
+    every = connections(folder)
+    return {(each["service"], each["transport"]) for each in every if each["bytes_in"]}
+
+
+def connections(folder: Path) -> list[dict[str, Any]]:
+    every: list[dict[str, Any]] = asked(folder / "admin")["connections"]
+    return every
 
 
 def test_the_table_of_factories_says_what_these_tests_try() -> None:

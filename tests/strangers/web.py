@@ -81,7 +81,7 @@ def web_socket(where: Listener, path: str) -> None:
             assert client.recv(SECONDS) == message
 
 
-def transfer(where: Listener) -> Iterator[None]:
+def transfer(where: Listener) -> Generator[None]:
     words, base = where.curl("http")
     command = ["curl", "-sS", versions(where)[-1], *words, f"{base}/files/large.bin"]
     return slowly(command, (where.folder / "content" / "large.bin").read_bytes())
