@@ -7,7 +7,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.strangers import ftp, irc, klein_app, mail, manhole, names, relays, web
+from tests.strangers import (
+    autobahn_echo,
+    ftp,
+    interfaces,
+    irc,
+    klein_app,
+    mail,
+    manhole,
+    names,
+    relays,
+    remote,
+    web,
+    wormhole,
+    wrappers,
+)
 from tests.strangers.subject import LISTENERS, TRANSPORTS, Stranger, has
 
 ROOT = Path(__file__).parents[2]
@@ -21,6 +35,11 @@ FAMILIES: dict[str, tuple[Stranger, ...]] = {
     "manhole": (manhole.SSH, manhole.TELNET),
     "names": (names.DNS,),
     "relays": (relays.SOCKS, relays.FORWARD),
+    "remote": (remote.AMP, remote.PB),
+    "autobahn": (autobahn_echo.AUTOBAHN,),
+    "wormhole": (wormhole.MAILBOX, wormhole.RELAY),
+    "wrappers": wrappers.WRAPPERS,
+    "interfaces": (interfaces.DESCRIPTORS, interfaces.HANDSHAKE, interfaces.NEGOTIATED),
 }
 
 _BEGIN = "<!-- begin: written by make docs from tests/strangers -->\n"
@@ -40,10 +59,13 @@ def table() -> str:
 def _row(one: Stranger) -> tuple[str, ...]:
     cells = [_cell(one, kind) for kind in LISTENERS]
     remarks = [one.note] if one.note else []
-    remarks += [f"{_HEADINGS[kind]}: {reason}" for kind, reason in one.absent.items()]
+    reasons: dict[str, list[str]] = {}
+    for kind, reason in one.absent.items():
+        reasons.setdefault(reason, []).append(_HEADINGS[kind])
     for (transport, kind), fault in one.faults.items():
         where = _HEADINGS[kind] + ("" if transport == "*" else f" on {transport}")
-        remarks.append(f"{where}: {fault.reason}")
+        reasons.setdefault(fault.reason, []).append(where)
+    remarks += [f"{', '.join(where)}: {reason}" for reason, where in reasons.items()]
     drained = one.drained if one.transfer else "–"
     return (one.factory, one.clients, *cells, drained, "; ".join(remarks))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 
 from tests.strangers.subject import SECONDS
 
@@ -32,6 +32,20 @@ def slowly(command: Sequence[str], wanted: bytes) -> Generator[None]:
             rest, errors = process.communicate(timeout=SECONDS)
             assert process.returncode == 0, errors
             assert (len(got + rest), got + rest == wanted) == (len(wanted), True)
+        finally:
+            process.kill()
+
+
+def told(command: Sequence[str]) -> Generator[None]:
+    """Run a program that says ``begun``, waits for a line, and says ``whole`` at its end."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"begun\n", process.communicate(b"", SECONDS)
+            yield
+            said, errors = process.communicate(b"go on\n", SECONDS)
+            assert (said, process.returncode) == (b"whole\n", 0), errors
         finally:
             process.kill()
 
