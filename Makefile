@@ -50,8 +50,9 @@ coverage: $(VENV)/.installed-tests  ## lines and branches that the tests reach, 
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under=$(COVERAGE_FLOOR)
 
-docs: $(VENV)/.installed-tests   ## write docs/settings.md anew from the declared settings
+docs: $(VENV)/.installed-tests   ## write docs/settings.md and the table in docs/extending.md anew
 	$(BIN)/python -m socketsuite.daemon.config.reference > docs/settings.md
+	$(BIN)/python -m tests.strangers.matrix
 
 bench: $(VENV)/.installed-bench        ## compare with other servers, 5 minutes; writes docs/bench.svg
 	$(BIN)/python -m bench.run --json docs/bench.json --svg docs/bench.svg
@@ -87,7 +88,7 @@ $(VENV)/.installed-bench: $(VENV)/.made pyproject.toml
 	@touch $@ $(VENV)/.installed
 
 $(VENV)/.installed-tests: $(VENV)/.made pyproject.toml examples/rot13/pyproject.toml
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[test,lint]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[test,strangers,lint]'
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e examples/rot13
 	@touch $@ $(VENV)/.installed
 
