@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from typing import Any
 
 from tests.strangers.subject import SECONDS, Fault, Listener, Stranger
 from tests.strangers.web import web_socket
@@ -41,7 +42,7 @@ def transfer(where: Listener) -> Generator[None]:
     from websockets.sync.client import connect
 
     # A queue of two messages: who does not ask for the next one reads no further.
-    options = {"max_queue": 2, "max_size": None, "close_timeout": 1}
+    options: dict[str, Any] = {"max_queue": 2, "max_size": None, "close_timeout": 1}
     with connect("ws://127.0.0.1/", sock=where.dial(), **options) as client:
         client.send("much")
         assert client.recv(SECONDS) == bytes([0]) * SIZE

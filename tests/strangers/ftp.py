@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ftplib
 import io
-from collections.abc import Iterator
+from collections.abc import Generator
 
 from tests.strangers.subject import SECONDS, Listener, Stranger
 from tests.strangers.taking import FIRST, ran

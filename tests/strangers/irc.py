@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator
 
 from socketsuite.testing import read_line
 from tests.strangers.subject import SECONDS, Listener, Stranger

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 from tests.strangers.subject import SECONDS, Listener, Stranger
 from tests.strangers.taking import ran, slowly

@@ -6,7 +6,7 @@ import hashlib
 import poplib
 import smtplib
 import ssl
-from collections.abc import Iterator
+from collections.abc import Generator
 from email.message import EmailMessage
 
 from tests.strangers.subject import SECONDS, Fault, Listener, Stranger
@@ -210,10 +210,10 @@ def pop3_transfer(where: Listener) -> Generator[None]:
     client.pass_("secret")
     client._putcmd("RETR 2")  # type: ignore[attr-defined]
     assert client._getresp().startswith(b"+OK")  # type: ignore[attr-defined]
-    assert client.file.readline() == b"Subject: large\r\n"  # type: ignore[attr-defined]
+    assert client.file.readline() == b"Subject: large\r\n"
     yield
     lines = [LARGE[0]]
-    while (line := client.file.readline()) != b".\r\n":  # type: ignore[attr-defined]
+    while (line := client.file.readline()) != b".\r\n":
         lines.append(line.rstrip(b"\r\n"))
     assert lines == LARGE
     client.quit()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ed25519
@@ -47,7 +47,8 @@ def factory():
 TELNET_SOURCE = """
 from twisted.conch.insults import insults
 from twisted.conch.manhole import Manhole
-from twisted.conch.telnet import AuthenticatingTelnetProtocol, ITelnetProtocol, TelnetBootstrapProtocol, TelnetTransport
+from twisted.conch.telnet import AuthenticatingTelnetProtocol, ITelnetProtocol
+from twisted.conch.telnet import TelnetBootstrapProtocol, TelnetTransport
 from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
 from twisted.cred.portal import IRealm, Portal
 from twisted.internet.protocol import Factory

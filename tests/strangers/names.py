@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 from tests.strangers.subject import SECONDS, Listener, Stranger
 

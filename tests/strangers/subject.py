@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -143,7 +143,7 @@ class Stranger:
     clients: str
     source: str
     talk: Callable[[Listener], None]
-    transfer: Callable[[Listener], Iterator[None]] | None = None
+    transfer: Callable[[Listener], Generator[None]] | None = None
     drained: str = ""
     faults: Mapping[tuple[str, str], Fault] = field(default_factory=dict)
     absent: Mapping[str, str] = field(default_factory=dict)

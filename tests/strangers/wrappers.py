@@ -127,6 +127,7 @@ WRAPPERS = (
         "LimitTotalConnectionsFactory",
         ECHO + LIMITED,
         talk=limited_talk,
+        reasons=("closed_by_peer", "closed_by_service", "declined"),
         note="who is one too many is refused as `declined`",
     ),
     wrapper(
