@@ -209,8 +209,9 @@ def closing_reason(transport: Connection, reason: Failure) -> Reason:
         return ABORTED_BY_SERVICE
     if reason.check(ConnectionLost):
         # A Unix socket tells of a peer that has closed as of one that is lost, when nobody reads.
-        ended = transport.peer_finished and not transport.queued
-        return CLOSED_BY_PEER if ended else LOST
+        if transport.queued or not (transport.peer_finished or transport.disconnecting):
+            return LOST
+        return CLOSED_BY_PEER if transport.peer_finished else CLOSED_BY_SERVICE
     return ERROR_IN_PROTOCOL.because(reason.type.__name__) if reason.type else ERROR_IN_PROTOCOL
 
 

@@ -46,12 +46,12 @@ def through(daemon: Daemon, folder: Path) -> None:
         int(daemon.wait_for_line(rf" {name} listening transport=tcp \S+ port=(\d+)")[1])
         for name in ("mailbox", "relay")
     )
-    command = Path(sys.executable).with_name("wormhole")
+    command = str(Path(sys.executable).with_name("wormhole"))
     where = (f"--relay-url=ws://127.0.0.1:{mailbox}/v1", f"--transit-helper=tcp:127.0.0.1:{relay}")
     words = ("--no-listen", "--hide-progress")
     sent = folder / "content" / "large.bin"
     pipe = subprocess.PIPE
-    sending = [command, *where, "send", *words, "--code", CODE, sent]
+    sending = [command, *where, "send", *words, "--code", CODE, str(sent)]
     with subprocess.Popen(sending, stdout=pipe, stderr=pipe) as sender:
         try:
             receiving = [command, *where, "receive", *words, "--accept-file", "-o", "got", CODE]
