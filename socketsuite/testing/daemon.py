@@ -1,7 +1,8 @@
 """A real twistd process, for tests: started on a free port, stopped by its own pid.
 
 Talks to the process as an operator does: its command line, its log, its signals, its exit
-status.  Nothing here sleeps: every wait is for an event, with a deadline.
+status, its admin socket and metrics page, and what the kernel tells of it.  Nothing here
+sleeps where an event can be waited for, and every wait has a deadline.
 """
 
 from __future__ import annotations
@@ -11,12 +12,18 @@ import queue
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+from socketsuite.testing import operator, readings
+from socketsuite.testing.certificates import HOST
+from socketsuite.testing.sockets import connect_tcp
 
 TWISTD = str(Path(sys.executable).parent / "twistd")
 PATIENCE = 20.0
@@ -25,8 +32,13 @@ PATIENCE = 20.0
 class Daemon:
     """A ``twistd -n NAME …`` process, and what it has logged so far.
 
-    Every wait has a deadline of 20 seconds, after which it raises ``AssertionError`` with
-    the log.
+    As a context manager it waits until the process is ready, and kills it at the end::
+
+        with Daemon(tmp_path, "acme-rot13", "--port", "0") as daemon, daemon.connect() as caller:
+            caller.sendall(b"hello\\n")
+
+    Every wait has a deadline of *patience* seconds, after which it raises ``AssertionError``
+    with the log.
 
     :param folder: the process's current folder.
     :param name: the twistd command.
@@ -34,6 +46,7 @@ class Daemon:
     :param env: environment variables to add.
     :param before: a command to run twistd by, such as ``("setpriv", "--reuid", "65534")``.
     :param twistd: the twistd to run, where it is not the one beside this Python.
+    :param patience: the deadline of every wait, and of each call of a socket, in seconds.
     """
 
     def __init__(
@@ -44,10 +57,15 @@ class Daemon:
         env: Mapping[str, str] | None = None,
         before: Sequence[str] = (),
         twistd: str | Path = TWISTD,
+        patience: float = PATIENCE,
     ) -> None:
         self.name = name
+        self.folder = folder
+        self.arguments = arguments
+        self.patience = patience
         self.lines: list[str] = []
         self._arrived: queue.Queue[str | None] = queue.Queue()
+        self._log_ended = False
         self.process = subprocess.Popen(
             [*before, str(twistd), "-n", name, *arguments],
             cwd=folder,
@@ -81,27 +99,67 @@ class Daemon:
         """Everything on standard error so far; complete once the process has ended."""
         return "".join(self._errors)
 
+    def __enter__(self) -> Daemon:
+        try:
+            return self.wait_until_ready()
+        except BaseException:
+            self.kill()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    # ── its log ─────────────────────────────────────────────────────────────────────
+
     def wait_for_line(self, pattern: str, start: int = 0) -> re.Match[str]:
-        """Return the first log line (from the line numbered *start*) that matches."""
-        deadline = time.monotonic() + PATIENCE
+        """Return the first log line (from the line numbered *start*) that matches.
+
+        :raises AssertionError: with the log, when there is none in time.
+        """
+        return next(self.follow(pattern, start))
+
+    def follow(self, pattern: str, start: int = 0) -> Iterator[re.Match[str]]:
+        """Yield every log line (from the line numbered *start*) that matches, as they come.
+
+        :raises AssertionError: with the log, when the next one is not there in time.
+        """
         seen = start
         while True:
-            for line in self.lines[seen:]:
-                found = re.search(pattern, line)
-                if found:
-                    return found
-            seen = len(self.lines)
-            arrived = self._next_line(deadline)
-            if arrived is None:
-                log = "\n".join(self.lines)
-                raise AssertionError(f"no line matches {pattern!r} in:\n{log}\n{self.errors}")
-            self.lines.append(arrived)
+            deadline = time.monotonic() + self.patience
+            found = None
+            while found is None:
+                if seen == len(self.lines):
+                    self._wait_for_another_line(pattern, deadline)
+                found = re.search(pattern, self.lines[seen])
+                seen += 1
+            yield found
+
+    def has_line(self, pattern: str, start: int = 0) -> bool:
+        """Return whether such a line is there now; waits for nothing."""
+        self._take_all()
+        return any(re.search(pattern, line) for line in self.lines[start:])
+
+    def _wait_for_another_line(self, pattern: str, deadline: float) -> None:
+        if self._log_ended or not self._take(self._next_line(deadline)):
+            log = "\n".join(self.lines)
+            raise AssertionError(f"no line matches {pattern!r} in:\n{log}\n{self.errors}")
+
+    def _take(self, line: str | None) -> bool:
+        if line is not None:
+            self.lines.append(line)
+        return line is not None
+
+    def _take_all(self) -> None:
+        while not self._arrived.empty():
+            self._log_ended = not self._take(self._arrived.get())
 
     def _next_line(self, deadline: float) -> str | None:
         try:
-            return self._arrived.get(timeout=max(0.01, deadline - time.monotonic()))
+            line = self._arrived.get(timeout=max(0.01, deadline - time.monotonic()))
         except queue.Empty:
             return None
+        self._log_ended = line is None
+        return line
 
     def wait_until_ready(self) -> Daemon:
         """Return once every listener is open."""
@@ -117,11 +175,71 @@ class Daemon:
         pattern = rf"listening transport={transport} address={re.escape(host)} port=(\d+)"
         return [int(m[1]) for line in self.lines if (m := re.search(pattern, line))]
 
-    def connect(self, host: str = "127.0.0.1", port: int | None = None) -> socket.socket:
-        """Return a connected socket with a deadline on every call."""
-        made = socket.create_connection((host, port or self.port(host=host)), timeout=PATIENCE)
-        made.settimeout(PATIENCE)
+    # ── callers ─────────────────────────────────────────────────────────────────────
+
+    def connect(
+        self, host: str = "127.0.0.1", port: int | None = None, *, narrow: bool = False
+    ) -> socket.socket:
+        """Return a connected TCP socket with a deadline on every call.
+
+        :param narrow: see :func:`socketsuite.testing.connect_tcp`.
+        """
+        address = host, self.port(host=host) if port is None else port
+        return connect_tcp(address, self.patience, narrow=narrow)
+
+    def connect_tls(self, context: ssl.SSLContext, first: bytes = b"") -> ssl.SSLSocket:
+        """Return a TLS connection to ``localhost``, its handshake complete.
+
+        :param context: a client's, such as :meth:`socketsuite.testing.Certificate.client`.
+        :param first: bytes to send before the handshake, such as a PROXY header.
+        :raises ssl.SSLError: when the handshake fails.
+        """
+        plain = self.connect(port=self.port("tls"))
+        plain.sendall(first)
+        return context.wrap_socket(plain, server_hostname=HOST)
+
+    def connect_unix(self, path: str | Path) -> socket.socket:
+        """Return a connection to the Unix socket at *path*, relative to the daemon's folder."""
+        made = socket.socket(socket.AF_UNIX)
+        made.settimeout(self.patience)
+        made.connect(str(self.folder / path))
         return made
+
+    def connect_udp(self, host: str = "127.0.0.1") -> socket.socket:
+        """Return a UDP socket whose ``send`` and ``recv`` are with the daemon's first UDP port."""
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        made = socket.socket(family, socket.SOCK_DGRAM)
+        made.settimeout(self.patience)
+        made.connect((host, self.port("udp", host)))
+        return made
+
+    # ── what it tells an operator, and what the kernel tells of it ──────────────────
+
+    def ask(self, command: str = "status", **more: Any) -> dict[str, Any]:
+        """Return what the admin socket answers; for a daemon started with ``--admin PATH``."""
+        path = self.wait_for_line(r"admin socket (.*)$")[1]
+        return operator.ask(self.folder / path, command, self.patience, **more)
+
+    def page(self, path: str) -> tuple[int, str]:
+        """Return the status and the text of a page; for one with ``--metrics-port``."""
+        port = int(self.wait_for_line(r"metrics http://127\.0\.0\.1:(\d+)/metrics")[1])
+        return operator.page(port, path, self.patience)
+
+    def metrics(self) -> dict[str, float]:
+        """Return the figures of ``/metrics``, by name and labels as they stand there."""
+        status, text = self.page("/metrics")
+        assert status == 200, f"/metrics answers {status}"
+        return operator.figures(text)
+
+    def memory(self, key: str = "VmRSS") -> int:
+        """Return the bytes of memory it has now, or (``VmHWM``) has ever had."""
+        return readings.memory(self.process.pid, key)
+
+    def descriptors(self) -> int:
+        """Return how many descriptors it has open."""
+        return readings.descriptors(self.process.pid)
+
+    # ── its end ─────────────────────────────────────────────────────────────────────
 
     def send_signal(self, number: int) -> None:
         """Send this process a signal."""
@@ -129,13 +247,10 @@ class Daemon:
 
     def wait(self) -> int:
         """Return the exit status, once it has ended by itself."""
-        status = self.process.wait(PATIENCE)
+        status = self.process.wait(self.patience)
         for reader in self._readers:
-            reader.join(PATIENCE)
-        while not self._arrived.empty():
-            line = self._arrived.get()
-            if line is not None:
-                self.lines.append(line)
+            reader.join(self.patience)
+        self._take_all()
         return status
 
     def stop(self, number: int = signal.SIGTERM) -> int:
@@ -153,30 +268,3 @@ class Daemon:
     def log(self) -> str:
         """Everything logged so far."""
         return "\n".join(self.lines)
-
-
-def read_all(connection: socket.socket) -> bytes:
-    """Return everything until the other side's FIN."""
-    pieces = []
-    while piece := connection.recv(1 << 16):
-        pieces.append(piece)
-    return b"".join(pieces)
-
-
-def read_exactly(connection: socket.socket, count: int) -> bytes:
-    """Return *count* bytes, or fail."""
-    pieces = b""
-    while len(pieces) < count:
-        piece = connection.recv(count - len(pieces))
-        if not piece:
-            raise AssertionError(f"closed after {pieces!r}")
-        pieces += piece
-    return pieces
-
-
-def read_line(connection: socket.socket) -> bytes:
-    """Return one line, with its newline, and not a byte more."""
-    line = b""
-    while not line.endswith(b"\n"):
-        line += read_exactly(connection, 1)
-    return line

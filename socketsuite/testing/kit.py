@@ -1,0 +1,144 @@
+"""The conformance kit: what is known of a protocol, and the checks that this makes possible.
+
+Must not know how a check works, nor how its result is shown.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from socketsuite.testing.conversation import Connect, Conversation, Endpoint
+from socketsuite.testing.daemon import PATIENCE, Daemon
+from socketsuite.testing.replies import Reply
+
+if TYPE_CHECKING:
+    from socketsuite.testing.checks.base import Check
+
+MEGABYTE = 1 << 20
+
+
+@dataclass(frozen=True, eq=False)
+class Conformance:
+    """A service, and what its author says of its protocol.
+
+    ::
+
+        kit = Conformance("acme-rot13", talk=[(b"hello\\n", b"uryyb\\n")])
+
+        @pytest.mark.parametrize("check", kit.checks(), ids=str)
+        def test_conformance(check, tmp_path):
+            check.run(tmp_path)
+
+    Everything but the name may be left out; :meth:`checks` then has fewer.
+
+    :param name: the twistd command.
+    :param args: its further arguments.  A relative path is below the folder of the check.
+    :param talk: requests, each with its reply: exact bytes, a pattern that the whole reply
+        matches, or a function that is given what has come and returns whether it is complete.
+        Each pair must hold on every connection, in any order, and after any other.
+    :param greeting: what each connection is sent first.
+    :param big: returns a request whose reply is (about) that many bytes, and the reply.
+    :param garbage: inputs from which wrong ones are made, besides the requests of *talk*.
+    :param may_close_on_garbage: whether a connection may be closed for a wrong input.
+    :param alive: an exchange that holds whatever other connections have said; by default the
+        first of *talk*.
+    :param closes: whether the service closes each connection after its greeting, or after
+        each reply.
+    :param endless: whether it speaks without being asked, so that nothing can be concluded
+        from what comes behind a reply.
+    :param conversation: how requests and replies travel, where they do not use one
+        connection: :class:`Overheard`, or a subclass of :class:`Conversation`.
+    :param most_queued: bytes that may wait for one who does not read, where the service uses
+        producers; ``None`` is not judged.
+    :param memory: bytes by which the process may grow beyond what the daemon's own limits
+        allow it.
+    :param env: environment variables to add.
+    :param patience: how long anything may take, in seconds.
+    :param scale: how much of the whole is done where a check repeats; 1.0 is 10,000
+        connections in the leak check.
+    :param seed: of the generator that makes wrong inputs.
+    """
+
+    name: str
+    args: Sequence[str] = ()
+    _: KW_ONLY
+    talk: Sequence[tuple[bytes, Reply]] = ()
+    greeting: Reply = b""
+    big: Callable[[int], tuple[bytes, bytes]] | None = None
+    garbage: Sequence[bytes] = ()
+    may_close_on_garbage: bool = False
+    alive: tuple[bytes, Reply] | None = None
+    closes: bool = False
+    endless: bool = False
+    conversation: Callable[[Endpoint], Conversation] = Conversation
+    most_queued: int | None = None
+    memory: int = 32 * MEGABYTE
+    env: Mapping[str, str] = field(default_factory=dict)
+    patience: float = PATIENCE
+    scale: float = 0.1
+    seed: int = 1
+
+    def __str__(self) -> str:
+        return self.name
+
+    def checks(self) -> list[Check]:
+        """Return the checks that apply to what is known, in the order they are best run in."""
+        return [check for check in self.all_checks() if not check.lacks]
+
+    def all_checks(self) -> list[Check]:
+        """Return every check; one whose ``lacks`` is not empty does not apply, and says why."""
+        from socketsuite.testing.checks import CHECKS
+
+        return [check(self) for check in CHECKS]
+
+    def start(self, folder: Path, *arguments: str) -> Daemon:
+        """Start the service in *folder*, with its own and further arguments, on a free port."""
+        return Daemon(
+            folder,
+            self.name,
+            *("--port", "0", "--interface", "127.0.0.1"),
+            *self.args,
+            *arguments,
+            env=self.env,
+            patience=self.patience,
+        )
+
+    def converse(self, daemon: Daemon, connect: Connect | None = None) -> Conversation:
+        """Return a new conversation, greeted.
+
+        :param connect: returns a connection; by default over TCP.
+        :raises NonConformance: when it is not greeted as it should be.
+        """
+        connect = connect or daemon.connect
+        return self.conversation(Endpoint(connect, self.greeting, self.patience, daemon.folder))
+
+    def prove_alive(self, daemon: Daemon, connect: Connect | None = None) -> None:
+        """Make the *alive* exchange on a new connection.
+
+        Where nothing is known of the protocol, the daemon's word that the connection was let
+        in must do.
+
+        :raises NonConformance: when the service does not answer as it should.
+        """
+        told = len(daemon.lines)
+        with self.converse(daemon, connect) as caller:
+            if self.alive is not None:
+                caller.exchange(*self.alive)
+            elif self.talk:
+                caller.exchange(*self.talk[0])
+            elif not self.greeting:
+                daemon.wait_for_line(r" connected transport=", told)
+            if self.closes and not self.endless:
+                caller.expect_end()
+
+    def flooding(self) -> bytes:
+        """Return what a caller who floods the service says again and again."""
+        return next((request for request, _ in self.talk if request), b"flood\r\n")
+
+    def connect_narrow(self, daemon: Daemon) -> socket.socket:
+        """Return a connection for which the kernels hold little."""
+        return daemon.connect(narrow=True)
