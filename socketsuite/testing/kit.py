@@ -50,6 +50,7 @@ class Conformance:
         each reply.
     :param endless: whether it speaks without being asked, so that nothing can be concluded
         from what comes behind a reply.
+    :param shared: whether what one connection says changes what the others hear, as in a chat.
     :param conversation: how requests and replies travel, where they do not use one
         connection: :class:`Overheard`, or a subclass of :class:`Conversation`.
     :param most_queued: bytes that may wait for one who does not read, where the service uses
@@ -74,6 +75,7 @@ class Conformance:
     alive: tuple[bytes, Reply] | None = None
     closes: bool = False
     endless: bool = False
+    shared: bool = False
     conversation: Callable[[Endpoint], Conversation] = Conversation
     most_queued: int | None = None
     memory: int = 32 * MEGABYTE
@@ -126,14 +128,17 @@ class Conformance:
         """
         told = len(daemon.lines)
         with self.converse(daemon, connect) as caller:
-            if self.alive is not None:
-                caller.exchange(*self.alive)
-            elif self.talk:
-                caller.exchange(*self.talk[0])
+            if self.plainest is not None:
+                caller.exchange(*self.plainest)
             elif not self.greeting:
                 daemon.wait_for_line(r" connected transport=", told)
             if self.closes and not self.endless:
                 caller.expect_end()
+
+    @property
+    def plainest(self) -> tuple[bytes, Reply] | None:
+        """The exchange that always holds: *alive*, or the first of *talk*."""
+        return self.alive or next(iter(self.talk), None)
 
     def flooding(self) -> bytes:
         """Return what a caller who floods the service says again and again."""

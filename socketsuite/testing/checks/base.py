@@ -14,6 +14,9 @@ from socketsuite.testing.kit import Conformance
 from socketsuite.testing.readings import until
 from socketsuite.testing.replies import NonConformance
 
+QUEUES = ("--send-queue", "64M", "--send-queue-soft", "64M", "--total-send-queue", "256M")
+"""For checks that let much wait for one who does not read: the daemon itself must allow it."""
+
 _BUG = re.compile(r"Traceback \(most recent call last\)|reason=error_in_protocol")
 _ERROR = re.compile(r"^\s*([A-Za-z_][\w.]*(Error|Exception|Exit|Interrupt)\b.*)$")
 
@@ -114,13 +117,18 @@ def bug_in(daemon: Daemon) -> str:
 
 
 def descriptors_at_rest(daemon: Daemon) -> int:
-    """Return how many descriptors are open once every connection so far is closed."""
+    """Return how many descriptors are open once every connection so far, of which there was at
+    least one, is closed."""
 
-    def count(event: str) -> int:
-        daemon.has_line(event)
-        return sum(f" {event} transport=" in line for line in daemon.lines)
+    def is_at_rest() -> bool:
+        daemon.has_line("")
+        opened, closed = (
+            sum(f" {event} transport=" in line for line in daemon.lines)
+            for event in ("connected", "closed")
+        )
+        return 0 < opened <= closed
 
-    until(lambda: count("connected") - count("closed"), lambda left: left <= 0, daemon.patience)
+    until(is_at_rest, bool, daemon.patience)
     return daemon.descriptors()
 
 

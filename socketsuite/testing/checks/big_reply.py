@@ -5,7 +5,7 @@ Must not know what the reply is.
 
 from __future__ import annotations
 
-from socketsuite.testing.checks.base import Check
+from socketsuite.testing.checks.base import QUEUES, Check
 from socketsuite.testing.daemon import Daemon
 from socketsuite.testing.replies import NonConformance
 
@@ -20,6 +20,7 @@ class BigReply(Check):
     """
 
     name = "big-reply"
+    arguments = QUEUES
 
     @property
     def lacks(self) -> str:

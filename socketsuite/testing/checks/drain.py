@@ -9,7 +9,7 @@ import contextlib
 import signal
 import subprocess
 
-from socketsuite.testing.checks.base import Check, bug_in
+from socketsuite.testing.checks.base import QUEUES, Check, bug_in
 from socketsuite.testing.conversation import Conversation
 from socketsuite.testing.daemon import Daemon
 from socketsuite.testing.journal import ARGUMENTS, Journal
@@ -29,7 +29,7 @@ class Drain(Check):
     """
 
     name = "drain"
-    arguments = ARGUMENTS
+    arguments = (*ARGUMENTS, *QUEUES)
 
     @property
     def _talk(self) -> tuple[bytes, Reply] | None:
@@ -44,9 +44,10 @@ class Drain(Check):
         kit = self.kit
         with contextlib.ExitStack() as stack:
             kit.prove_alive(daemon)
+            # First the reply that, where connections share what is said, others would hear.
+            reading, rest = self._begin_to_read(daemon, stack)
             idle = stack.enter_context(kit.converse(daemon))
             asking = stack.enter_context(kit.converse(daemon)) if self._talk else None
-            reading, rest = self._begin_to_read(daemon, stack)
             if asking is not None and self._talk is not None:
                 asking.send(self._talk[0][:1])
             daemon.send_signal(signal.SIGTERM)

@@ -14,9 +14,9 @@ from socketsuite.testing.readings import Stopwatch
 from socketsuite.testing.replies import NonConformance
 
 _QUEUE = 1 << 20
-_MOST = 64 << 20
+_MOST = 48 << 20
 _CHUNK = 1 << 18
-_SECONDS = 1.5
+_SECONDS = 0.8
 _STUCK_SECONDS = 0.3
 _BETWEEN = 8 << 20
 
@@ -24,8 +24,8 @@ _BETWEEN = 8 << 20
 class Flood(Check):
     """A peer floods the service, and never reads: the others are served, and memory is bounded.
 
-    First with the requests of ``talk``, then with bytes that never end a request, up to 64 MiB
-    or 1.5 s each, or until the service closes the connection or reads no more.  The process
+    First with the requests of ``talk``, then with bytes that never end a request, up to 48 MiB
+    or 0.8 s each, or until the service closes the connection or reads no more.  The process
     grows by no more than ``memory`` and the daemon's ``--send-queue``, here 1 MiB.
     """
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 
-from socketsuite.testing.checks.base import Check
+from socketsuite.testing.checks.base import QUEUES, Check
 from socketsuite.testing.conversation import Conversation
 from socketsuite.testing.daemon import Daemon
 from socketsuite.testing.replies import NonConformance
@@ -23,29 +23,30 @@ class HalfClose(Check):
     """
 
     name = "half-close"
+    arguments = QUEUES
     half_close_timeout = 1.0
 
     @property
     def lacks(self) -> str:
         """A request to be answered."""
-        return "" if self.kit.talk or self.kit.big else "no talk="
+        return "" if self.kit.talk else "no talk="
 
     def examine(self, daemon: Daemon) -> None:
         """Have all of them half-closed at once, and read one after another."""
         with contextlib.ExitStack() as stack:
-            asked: list[Conversation] = []
-            for request, _ in self.kit.talk:
+            waiting: list[tuple[int, Conversation]] = []
+            for number, (request, _) in enumerate(self.kit.talk):
                 caller = stack.enter_context(self.kit.converse(daemon))
                 if request:
                     caller.send(request)
                 if not self.kit.closes:
                     caller.finish()
-                asked.append(caller)
-                if caller.ear is not caller.socket:
-                    self._judge(caller, len(asked) - 1)
-            for number, caller in enumerate(asked):
-                if caller.ear is caller.socket:
+                if self.kit.shared:
                     self._judge(caller, number)
+                else:
+                    waiting.append((number, caller))
+            for number, caller in waiting:
+                self._judge(caller, number)
         if self.kit.big is not None:
             self._big(daemon)
 

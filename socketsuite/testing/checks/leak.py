@@ -58,7 +58,7 @@ class Leak(Check):
             done += some
 
     def _speak(self, caller: Conversation, kind: int) -> None:
-        request = self.kit.talk[0][0] if self.kit.talk else self.kit.flooding()
+        request = self.kit.plainest[0] if self.kit.plainest else self.kit.flooding()
         if kind in (2, 4):
             request = request[: max(1, len(request) // 2)]
         if kind and request:
@@ -67,8 +67,8 @@ class Leak(Check):
                 caller.send(request)
 
     def _end(self, caller: Conversation, kind: int) -> None:
-        if kind in (1, 3) and self.kit.talk:
-            caller.expect(self.kit.talk[0][1])
+        if kind in (1, 3) and self.kit.plainest:
+            caller.expect(self.kit.plainest[1])
         if kind in (3, 4):
             caller.reset()
         else:

@@ -9,7 +9,7 @@ import itertools
 import time
 from pathlib import Path
 
-from socketsuite.testing.checks.base import Check
+from socketsuite.testing.checks.base import QUEUES, Check
 from socketsuite.testing.conversation import Conversation
 from socketsuite.testing.daemon import Daemon
 from socketsuite.testing.replies import NonConformance
@@ -40,7 +40,8 @@ class Pauses(Check):
         """Do so on each transport."""
         for transport in ("burst", "twisted"):
             try:
-                self.run_on(folder, "--transport", transport, "--admin", f"admin-{transport}")
+                more = ("--transport", transport, "--admin", f"admin-{transport}")
+                self.run_on(folder, *QUEUES, *more)
             except NonConformance as error:
                 raise NonConformance(f"--transport {transport}: {error}") from None
 

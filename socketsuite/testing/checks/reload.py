@@ -22,8 +22,8 @@ _OUTCOME = r"socketsuite reloaded|reload refused"
 class Reload(Check):
     """Through five reloads every connection stays open, and every reply is exact.
 
-    Four connections take turns, one request is cut by each reload, and new connections are
-    made all the time.
+    Three connections take turns, a request of a fourth is cut by each reload, and new ones are
+    made all the time; there is only one, where what is said is ``shared``.
     """
 
     name = "reload"
@@ -32,14 +32,15 @@ class Reload(Check):
         """Talk and reload."""
         kit = self.kit
         with contextlib.ExitStack() as stack:
-            callers = [] if kit.closes else [self._caller(daemon, stack) for _ in range(_CALLERS)]
+            count = 0 if kit.closes else 1 if kit.shared else _CALLERS
+            callers = [stack.enter_context(kit.converse(daemon)) for _ in range(count)]
             for number in range(_RELOADS):
-                cut = self._begin(callers[0]) if callers else b""
+                cut = self._begin(callers)
                 told = len(daemon.lines)
                 daemon.send_signal(signal.SIGHUP)
                 exchanges = 0
                 while exchanges < _EXCHANGES or not daemon.has_line(_OUTCOME, told):
-                    self._exchange(daemon, callers[1:], exchanges, number)
+                    self._exchange(daemon, callers, exchanges, number)
                     exchanges += 1
                     if exchanges >= _EXCHANGES and daemon.process.poll() is not None:
                         break
@@ -48,28 +49,21 @@ class Reload(Check):
                 outcome = daemon.wait_for_line(_OUTCOME, told)
                 if outcome[0] == "reload refused":
                     raise NonConformance(f"SIGHUP is refused: {outcome.string}")
-                if callers:
+                if cut:
                     self._finish(callers[0], cut, number)
             for caller in callers:
                 if caller.is_ended():
                     raise NonConformance("a reload has closed a connection")
 
-    def _caller(self, daemon: Daemon, stack: contextlib.ExitStack) -> Conversation:
-        return stack.enter_context(self.kit.converse(daemon))
-
-    def _begin(self, caller: Conversation) -> bytes:
-        """Send the first half of a request, and return the other."""
-        if not self.kit.talk:
+    def _begin(self, callers: list[Conversation]) -> bytes:
+        """Send the first half of a request, and return the other; nothing where it is shared."""
+        if not self.kit.talk or len(callers) < _CALLERS:
             return b""
         request = self.kit.talk[0][0]
-        half = len(request) // 2
-        if half:
-            caller.send(request[:half])
-        return request[half:]
+        callers[0].send(request[: len(request) // 2])
+        return request[len(request) // 2 :]
 
     def _finish(self, caller: Conversation, rest: bytes, number: int) -> None:
-        if not self.kit.talk:
-            return
         try:
             caller.exchange(rest, self.kit.talk[0][1])
         except NonConformance as error:
@@ -79,11 +73,12 @@ class Reload(Check):
         self, daemon: Daemon, callers: list[Conversation], turn: int, number: int
     ) -> None:
         kit = self.kit
+        free = callers if kit.shared else callers[1:]
         try:
-            if turn % 3 == 0 or not callers or not kit.talk:
+            if not (free and kit.talk) or (turn % 3 == 0 and not kit.shared):
                 kit.prove_alive(daemon)
             else:
                 request, reply = kit.talk[turn % len(kit.talk)]
-                callers[turn % len(callers)].exchange(request, reply)
+                free[turn % len(free)].exchange(request, reply)
         except NonConformance as error:
             raise NonConformance(f"during reload {number}: {error}") from None

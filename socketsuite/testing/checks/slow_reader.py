@@ -9,7 +9,7 @@ import contextlib
 import select
 import statistics
 
-from socketsuite.testing.checks.base import Check
+from socketsuite.testing.checks.base import QUEUES, Check
 from socketsuite.testing.daemon import Daemon
 from socketsuite.testing.readings import Stopwatch
 from socketsuite.testing.replies import NonConformance
@@ -29,6 +29,7 @@ class SlowReader(Check):
     """
 
     name = "slow-reader"
+    arguments = QUEUES
 
     @property
     def lacks(self) -> str:

@@ -1,0 +1,28 @@
+"""Every service of the suite passes every conformance check that applies to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from socketsuite.plugin import installed_plugins
+from socketsuite.testing.checks.base import Check
+from tests.testing.kits import EVERY
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        pytest.param(check, id=f"{kit.name.removeprefix('socketsuite-')}-{check}")
+        for kit in EVERY
+        for check in kit.checks()
+    ],
+)
+def test_the_service_conforms(check: Check, tmp_path: Path) -> None:
+    check.run(tmp_path)
+
+
+def test_no_service_of_the_suite_is_left_out() -> None:
+    ours = {name for name in installed_plugins() if name.startswith("socketsuite-")}
+    assert {kit.name for kit in EVERY} == ours
