@@ -102,7 +102,8 @@ class Conversation:
         deadline = time.monotonic() + self.endpoint.patience
         while not is_complete(reply, said):
             late = time.monotonic() > deadline
-            piece = b"" if late else self._piece(wanted - len(said) if wanted else _CHUNK, reply)
+            count = wanted - len(said) if wanted else _CHUNK
+            piece = b"" if late else self._piece(count, f"sent {expected(reply)}")
             if not piece:
                 raise NonConformance(
                     f"{'no reply in time' if late else 'closed before the reply'}:"
@@ -118,7 +119,7 @@ class Conversation:
 
     def expect_end(self) -> None:
         """Read the service's FIN, and nothing before it."""
-        piece = self._piece(_CHUNK, b"")
+        piece = self._piece(_CHUNK, "closed in order")
         if piece:
             raise NonConformance(f"{shown(piece)} came behind the whole reply")
 
@@ -178,7 +179,7 @@ class Conversation:
                 self.push()
             if not readable:
                 continue
-            piece = self._piece(total - heard, b"")
+            piece = self._piece(total - heard, f"sent {total} bytes, but {heard}")
             if not piece:
                 raise NonConformance(f"closed behind {heard} of {total} bytes of the reply")
             if piece != reply[heard : heard + len(piece)]:
@@ -200,8 +201,8 @@ class Conversation:
     def _readable(self) -> bool:
         return bool(select.select([self.socket], [], [], 0)[0])
 
-    def _piece(self, count: int, reply: Reply) -> bytes:
-        with self._in_words(f"sent {expected(reply)}" if reply else "closed"):
+    def _piece(self, count: int, what: str) -> bytes:
+        with self._in_words(what):
             return self.ear.recv(min(count, _CHUNK))
 
     @contextlib.contextmanager

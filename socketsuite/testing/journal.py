@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 
 from socketsuite.testing.daemon import Daemon
+from socketsuite.testing.replies import NonConformance
 
 ARGUMENTS = ("--log-data", "sizes")
 _PATTERN = (
@@ -45,7 +46,10 @@ class Journal:
         self.ended.pop(peer, None)
 
     def _next(self) -> None:
-        found = next(self._lines)
+        try:
+            found = next(self._lines)
+        except (AssertionError, StopIteration):
+            raise NonConformance("its log tells no more of the connections") from None
         event, peer, count, reason = found.groups()
         if event == "received":
             self.received[peer] += int(count)

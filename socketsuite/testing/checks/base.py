@@ -5,7 +5,10 @@ Must not know any particular check.
 
 from __future__ import annotations
 
+import contextlib
 import re
+import signal
+import subprocess
 from pathlib import Path
 from typing import ClassVar
 
@@ -17,6 +20,7 @@ from socketsuite.testing.replies import NonConformance
 QUEUES = ("--send-queue", "64M", "--send-queue-soft", "64M", "--total-send-queue", "256M")
 """For checks that let much wait for one who does not read: the daemon itself must allow it."""
 
+_TO_END = 0.5
 _BUG = re.compile(r"Traceback \(most recent call last\)|reason=error_in_protocol")
 _ERROR = re.compile(r"^\s*([A-Za-z_][\w.]*(Error|Exception|Exit|Interrupt)\b.*)$")
 
@@ -94,8 +98,7 @@ class Check:
 
     def _explained(self, daemon: Daemon, error: NonConformance) -> NonConformance:
         """Return *error* with what became of the process, where that says more."""
-        status = daemon.process.poll()
-        daemon.kill()
+        status = ended_with(daemon)
         words = str(error).partition("\n")[0]
         if status not in (None, 0) and "status" not in words:
             words += f"; the process had ended with status {status}"
@@ -104,6 +107,21 @@ class Check:
         if bug and bug not in words:
             words += f"; the log shows: {bug}"
         return NonConformance(words, error.seed, error.shortest)
+
+
+def ended_with(daemon: Daemon) -> int | None:
+    """Return the exit status if it has ended by itself; else end it, its log being written."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        # One that is killed closes its connections before it can be waited for.
+        status = daemon.process.wait(_TO_END)
+        daemon.wait()
+        return status
+    for _ in range(2):  # to drain, and to wait for nobody
+        daemon.send_signal(signal.SIGTERM)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        daemon.process.wait(_TO_END * 4)
+    daemon.kill()
+    return None
 
 
 def bug_in(daemon: Daemon) -> str:

@@ -9,7 +9,7 @@ import contextlib
 import itertools
 from pathlib import Path
 
-from socketsuite.testing.checks.base import Check, bug_in
+from socketsuite.testing.checks.base import Check, bug_in, ended_with
 from socketsuite.testing.conversation import Conversation
 from socketsuite.testing.daemon import Daemon
 from socketsuite.testing.journal import ARGUMENTS, Journal
@@ -51,7 +51,7 @@ class Garbage(Check):
                 kit.prove_alive(daemon)
                 if bug_in(daemon) and not why:
                     raise NonConformance("an exception was logged")
-            except (AssertionError, OSError, StopIteration) as error:
+            except (AssertionError, OSError) as error:
                 self._tell_shortest(number, batch, str(error).partition("\n")[0])
             for at, words in why.items():
                 self._tell_shortest(number + at, [batch[at]], words)
@@ -117,10 +117,9 @@ class _Trial:
             why = self._check._send(daemon, Journal(daemon), [data]).get(0, "")
             self._check.kit.prove_alive(daemon)
             why = bug_in(daemon) or why
-        except (AssertionError, OSError, StopIteration) as error:
+        except (AssertionError, OSError) as error:
             why = str(error).partition("\n")[0]
-            status = daemon.process.poll()
-            daemon.kill()
+            status = ended_with(daemon)
             if status is not None:
                 why = f"the process ends with status {status}"
             why = bug_in(daemon) or why
