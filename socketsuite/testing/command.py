@@ -6,6 +6,7 @@ Must not know how a check works.
 from __future__ import annotations
 
 import argparse
+import difflib
 import importlib
 import importlib.util
 import json
@@ -154,7 +155,9 @@ def _chosen(kit: Conformance, only: str | None) -> list[Check]:
     known = [check.name for check in every]
     for name in names:
         if name not in known:
-            raise UsageError(f"no check is called {name!r}; there are: {', '.join(known)}")
+            near = difflib.get_close_matches(name, known, 1)
+            cure = f"did you mean {near[0]}?" if near else f"there are: {', '.join(known)}"
+            raise UsageError(f"no check is called {name!r}; {cure}")
     return [check for check in every if check.name in names]
 
 
