@@ -15,6 +15,7 @@ import pytest
 
 from socketsuite.cli.command import socketsuite
 from socketsuite.service import installed_services
+from socketsuite.testing import Conformance
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
@@ -76,6 +77,37 @@ def test_the_burst_page_is_a_server_as_it_stands(tmp_path: Path) -> None:
                 assert caller.recv(5) == b"hello"
         finally:
             server.kill()
+
+
+def test_the_testing_page_is_a_test_module_as_it_stands(tmp_path: Path) -> None:
+    text = (ROOT / "docs/testing.md").read_text()
+    (tmp_path / "test_conformance.py").write_text(
+        "".join(re.findall(r"```python\n(.*?)```", text, re.S))
+    )
+    wanted = ("-k", "splits or rotation", "-p", "no:cacheprovider")
+    tested = _output(tmp_path, "-m", "pytest", "-q", *wanted, "test_conformance.py")
+    assert "2 passed" in tested
+    (shown,) = re.findall(r"\$ python (-m socketsuite.testing test_conf.*)\n((?:acme.*\n)*)", text)
+    printed = _output(tmp_path, *shlex.split(shown[0]))
+    times = re.compile(r"[\d.]+ s\b")
+    assert times.sub("", printed) == times.sub("", shown[1])
+
+
+def test_the_testing_page_names_every_check() -> None:
+    text = (ROOT / "docs/testing.md").read_text()
+    told = re.findall(r"^\| `([\w-]+)` \| [^|]* \| ([^|]*)\|$", text, re.M)
+    checks = Conformance("any").all_checks()
+    assert [name for name, _ in told] == [check.name for check in checks]
+    lacks = {check.name: check.lacks.removeprefix("no ").rstrip("=") for check in checks}
+    assert {name: needs.strip("` ") for name, needs in told} == lacks
+
+
+def _output(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, *arguments], cwd=folder, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def _connected(port: int) -> socket.socket:

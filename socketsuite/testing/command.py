@@ -21,7 +21,7 @@ from types import ModuleType
 from socketsuite.testing.checks.base import Check
 from socketsuite.testing.daemon import Daemon
 from socketsuite.testing.kit import Conformance
-from socketsuite.testing.replies import NonConformance, shown
+from socketsuite.testing.replies import NonConformance
 
 _EPILOG = """\
 TARGET is an installed twistd command (then what follows it is passed on to the daemon, and the
@@ -77,10 +77,17 @@ def main(arguments: Sequence[str]) -> int:
     except UsageError as error:
         print(f"{parser.prog}: {error}", file=sys.stderr)
         return 2
+    try:
+        return _run_all(chosen, as_json=said.json)
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run_all(chosen: Sequence[tuple[Conformance, Sequence[Check]]], *, as_json: bool) -> int:
     results = []
     for _, checks in chosen:
         for result in run(checks):
-            print(json.dumps(asdict(result)) if said.json else result, flush=True)
+            print(json.dumps(asdict(result)) if as_json else result, flush=True)
             results.append(result)
     return int(any(result.outcome == "failed" for result in results))
 
@@ -98,7 +105,7 @@ def run(checks: Sequence[Check]) -> Iterator[Result]:
                 check.run(Path(folder))
             except NonConformance as error:
                 took = round(time.monotonic() - began, 3)
-                found = None if error.shortest is None else shown(error.shortest)
+                found = None if error.shortest is None else repr(error.shortest)
                 yield Result(service, name, "failed", took, str(error), error.seed, found)
             else:
                 yield Result(service, name, "ok", round(time.monotonic() - began, 3))
@@ -191,6 +198,7 @@ def _try_to_start(kit: Conformance) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m socketsuite.testing",
+        allow_abbrev=False,  # what is not known here is the daemon's
         description="Run the conformance checks on a service, each with a real process.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -9,16 +9,14 @@ import select
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 
+from socketsuite import testing
 from socketsuite.testing import Daemon
 
 MOST_DESCRIPTORS = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 BACKLOG = ("--backlog", "4096")
 _SECONDS = 20.0
 _LOOK = 0.05
-_SMALL = 4096
-_SMALL_SEGMENT = 536
 
 
 @contextlib.contextmanager
@@ -34,7 +32,7 @@ def as_many_descriptors_as_allowed() -> Iterator[None]:
 
 def descriptors(daemon: Daemon) -> int:
     """Return how many descriptors a daemon has open."""
-    return len(os.listdir(f"/proc/{daemon.process.pid}/fd"))
+    return daemon.descriptors()
 
 
 def call(port: int, *, narrow: bool = False) -> socket.socket:
@@ -43,41 +41,14 @@ def call(port: int, *, narrow: bool = False) -> socket.socket:
     A peer chooses how much the other side's kernel takes for it: by its own window, and by
     the size of segments, from which Linux reckons the sender's buffer.
     """
-    made = socket.socket()
-    made.settimeout(_SECONDS)
-    if narrow:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SMALL)
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SMALL)
-        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, _SMALL_SEGMENT)
-    made.connect(("127.0.0.1", port))
-    return made
+    return testing.connect_tcp(("127.0.0.1", port), _SECONDS, narrow=narrow)
 
 
-class Stopwatch:
-    """Seconds since it was made, less those for which the machine had no CPU to give.
-
-    So a limit is the daemon's own, and holds on a machine with other work, too: what its
-    threads and ours waited for a CPU is told by the kernel.
-    """
+class Stopwatch(testing.Stopwatch):
+    """The time that passes, less what a daemon and this process wait for a CPU."""
 
     def __init__(self, daemon: Daemon) -> None:
-        self._processes = (os.getpid(), daemon.process.pid)
-        self._waited = dict.fromkeys(self._processes, 0.0)
-        self._began = 0.0
-        self._began = self.seconds()
-
-    def seconds(self) -> float:
-        """Return them; of a daemon that has ended, by what was known when last asked."""
-        for process in self._processes:
-            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-                self._waited[process] = _waited_for_cpu(process)
-        return time.monotonic() - sum(self._waited.values()) - self._began
-
-
-def _waited_for_cpu(process: int) -> float:
-    tasks = f"/proc/{process}/task"
-    texts = [Path(tasks, name, "schedstat").read_text() for name in os.listdir(tasks)]
-    return sum(int(text.split()[1]) for text in texts) / 1e9
+        super().__init__([daemon.process.pid])
 
 
 def until_ended(daemon: Daemon, seconds: float) -> int:

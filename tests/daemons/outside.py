@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import re
 import select
 import socket
-import struct
 import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 from socketsuite.testing import Daemon
+from socketsuite.testing import reset as reset
 
 NODE = Path(__file__).parent / "node"
 SECONDS = 20.0
@@ -43,16 +42,7 @@ def piped(text: bytes, *command: str | Path) -> bytes:
 
 def memory(daemon: Daemon, key: str = "VmRSS") -> int:
     """Return the bytes of memory a daemon has now, or (``VmHWM``) has ever had."""
-    status = Path(f"/proc/{daemon.process.pid}/status").read_text()
-    found = re.search(rf"{key}:\s+(\d+) kB", status)
-    assert found is not None
-    return int(found[1]) * 1024
-
-
-def reset(connection: socket.socket) -> None:
-    """Vanish as a peer that crashed does: by RST."""
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    connection.close()
+    return daemon.memory(key)
 
 
 def comes_back_to_a_late_reader(caller: socket.socket, total: int) -> None:

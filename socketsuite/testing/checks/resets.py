@@ -16,9 +16,10 @@ _BIG = 1 << 20
 
 
 class Resets(Check):
-    """After RST behind each byte of a request (at 24 places, if it is longer), read and unread,
-    and in the middle of a reply of 1 MiB, every descriptor is given back, no bug is logged, and
-    the others are served.
+    """Peers that vanish by RST leave no descriptor open and no bug in the log.
+
+    Behind each byte of a request (at 24 places, if it is longer), whether it was read or not,
+    and in the middle of a reply of 1 MiB.
     """
 
     name = "resets"
