@@ -30,14 +30,14 @@ class Check:
 
     :cvar name: lower case, with hyphens.
     :cvar arguments: what the daemon is told beyond the kit's own arguments.
-    :cvar half_close_timeout: ``--half-close-timeout``, in seconds.  It is short where a check is
+    :cvar half_close_timeout: ``--half-close-timeout``, in seconds.  It is 0 where a check is
         about something else: a caller who leaves a request unanswered is kept so long.
     :param kit: what is known of the service.
     """
 
     name: ClassVar[str]
     arguments: ClassVar[tuple[str, ...]] = ()
-    half_close_timeout: ClassVar[float] = 0.1
+    half_close_timeout: ClassVar[float] = 0.0
 
     def __init__(self, kit: Conformance) -> None:
         self.kit = kit

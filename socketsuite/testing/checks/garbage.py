@@ -17,7 +17,7 @@ from socketsuite.testing.mutations import mutations, shortest
 from socketsuite.testing.replies import NonConformance, shown
 
 _WHOLE = 3000
-_AT_ONCE = 20
+_AT_ONCE = 50
 _ORDINARY = {"closed_by_peer", "lost"}
 _CLOSED = {"closed_by_service", "aborted_by_service"}
 
@@ -39,7 +39,7 @@ class Garbage(Check):
         super().run(folder)
 
     def examine(self, daemon: Daemon) -> None:
-        """Send every input on a connection of its own, twenty at a time."""
+        """Send every input on a connection of its own, fifty at a time."""
         kit = self.kit
         seeds = [*(request for request, _ in kit.talk), *kit.garbage, b"garbage\r\n"]
         journal, number = Journal(daemon), 0

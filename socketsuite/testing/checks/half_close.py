@@ -24,7 +24,7 @@ class HalfClose(Check):
 
     name = "half-close"
     arguments = QUEUES
-    half_close_timeout = 1.0
+    half_close_timeout = 0.5
 
     @property
     def lacks(self) -> str:

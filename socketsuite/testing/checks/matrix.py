@@ -27,7 +27,8 @@ class Matrix(Check):
 
     By both transports (``--transport``), but PROXY, which the burst transport alone has.  The
     log names the right peer: the caller's own address, or the one that the header tells.  TLS
-    and PROXY stand together; at ``scale=1`` each alone, too.
+    and PROXY stand together, and plain TCP by the burst transport is left to the other checks,
+    all of which use it; at ``scale=1`` each stands alone, too.
     """
 
     name = "matrix"
@@ -37,13 +38,12 @@ class Matrix(Check):
         self._certificate = Certificate.make(folder)
         tls = self._certificate.arguments
         rows: list[tuple[str, ...]] = [
-            ("burst", "--unix", _UNIX),
-            ("burst", *tls, *_FROM_PROXY),
+            ("burst", *tls, *_FROM_PROXY, "--unix", _UNIX),
             ("twisted", "--unix", _UNIX),
             ("twisted", *tls),  # which has no PROXY protocol
         ]
         if self.kit.scale >= 1:
-            rows += [("burst", *tls), ("burst", *_FROM_PROXY)]
+            rows += [("burst", *tls), ("burst", *_FROM_PROXY), ("burst",)]
         for transport, *row in rows:
             try:
                 self.run_on(folder, "--transport", transport, *row)

@@ -14,18 +14,18 @@ from socketsuite.testing.conversation import Conversation
 from socketsuite.testing.daemon import Daemon
 from socketsuite.testing.replies import NonConformance
 
-_SIZE = 8 << 20
-_STOPS = 6
-_STILL_SECONDS = 0.25
+_SIZE = 6 << 20
+_STOPS = 3
+_STILL_SECONDS = 0.2
 _LOOK_SECONDS = 0.01
 
 
 class Pauses(Check):
-    """A reader stops six times, for as long as anything still moves, and then reads all.
+    """A reader stops three times, for as long as anything still moves, and then reads all.
 
     Whenever it stops, the service has to stop too: the bytes sent and those that wait come to
     rest, and those that wait are at most ``most_queued``, if the kit says so.  Whenever it goes
-    on, so must the service, however often it was told to pause.  All 8 MiB arrive, in order.
+    on, so must the service, however often it was told to pause.  All 6 MiB arrive, in order.
     On each transport (``--transport``), which tell a producer to pause at different times.
     """
 
