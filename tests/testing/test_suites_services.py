@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from socketsuite.plugin import installed_plugins
+from socketsuite.service import installed_services
 from socketsuite.testing.checks.base import Check
 from tests.testing.kits import EVERY
 
@@ -24,5 +24,5 @@ def test_the_service_conforms(check: Check, tmp_path: Path) -> None:
 
 
 def test_no_service_of_the_suite_is_left_out() -> None:
-    ours = {name for name in installed_plugins() if name.startswith("socketsuite-")}
+    ours = {name for name in installed_services() if name.startswith("socketsuite-")}
     assert {kit.name for kit in EVERY} == ours
