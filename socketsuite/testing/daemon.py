@@ -162,8 +162,12 @@ class Daemon:
         return line
 
     def wait_until_ready(self) -> Daemon:
-        """Return once every listener is open."""
-        self.wait_for_line(r"Z socketsuite ready")
+        """Return once every listener is open; a start has 20 seconds, whatever the deadline."""
+        own, self.patience = self.patience, max(self.patience, PATIENCE)
+        try:
+            self.wait_for_line(r"Z socketsuite ready")
+        finally:
+            self.patience = own
         return self
 
     def port(self, transport: str = "tcp", host: str = "127.0.0.1") -> int:
