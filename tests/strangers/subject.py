@@ -63,6 +63,7 @@ class Listener:
             made.connect(str(self.path))
             return made
         made = socket.create_connection(("127.0.0.1", self.port), timeout=SECONDS)
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self.kind == "proxy":
             made.sendall(self.header(made.getsockname()[1]))
         if self.kind == "tls":

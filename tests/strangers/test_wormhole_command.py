@@ -46,15 +46,24 @@ def through(daemon: Daemon, folder: Path) -> None:
         int(daemon.wait_for_line(rf" {name} listening transport=tcp \S+ port=(\d+)")[1])
         for name in ("mailbox", "relay")
     )
-    command = str(Path(sys.executable).with_name("wormhole"))
+    command = Path(sys.executable).with_name("wormhole")
     where = (f"--relay-url=ws://127.0.0.1:{mailbox}/v1", f"--transit-helper=tcp:127.0.0.1:{relay}")
     words = ("--no-listen", "--hide-progress")
     sent = folder / "content" / "large.bin"
     pipe = subprocess.PIPE
-    sending = [command, *where, "send", *words, "--code", CODE, str(sent)]
+    sending: list[str | Path] = [command, *where, "send", *words, "--code", CODE, sent]
     with subprocess.Popen(sending, stdout=pipe, stderr=pipe) as sender:
         try:
-            receiving = [command, *where, "receive", *words, "--accept-file", "-o", "got", CODE]
+            receiving: list[str | Path] = [
+                command,
+                *where,
+                "receive",
+                *words,
+                "--accept-file",
+                "-o",
+                "got",
+                CODE,
+            ]
             done = subprocess.run(receiving, cwd=folder, capture_output=True, timeout=MINUTE)
             assert done.returncode == 0, done.stderr
             _, errors = sender.communicate(timeout=MINUTE)

@@ -74,6 +74,11 @@ def throttled_talk(where: Listener) -> None:
             answers(one, b"t" * 50_000)
 
 
+def short_talk(where: Listener) -> None:
+    with where.dial() as one:
+        answers(one)
+
+
 def limited_talk(where: Listener) -> None:
     with where.dial() as one, where.dial() as other:
         answers(one)
@@ -138,7 +143,15 @@ WRAPPERS = (
         transfer=None,
         note="its own time-out is logged as `closed_by_service`",
     ),
-    wrapper("spewing", "SpewingFactory", made("policies.SpewingFactory(echo)")),
+    wrapper(
+        "spewing",
+        "SpewingFactory",
+        made("policies.SpewingFactory(echo)"),
+        talk=short_talk,
+        transfer=conversation,
+        drained="a conversation",
+        note="it logs every byte",
+    ),
     wrapper(
         "traffic",
         "TrafficLoggingFactory",
