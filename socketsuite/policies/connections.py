@@ -208,7 +208,8 @@ def closing_reason(transport: Connection, reason: Failure) -> Reason:
     if reason.check(ConnectionAborted):
         return ABORTED_BY_SERVICE
     if reason.check(ConnectionLost):
-        # A Unix socket tells of a peer that has closed as of one that is lost, when nobody reads.
+        # A Unix socket tells of a peer that has closed as of one that is lost, when nobody reads:
+        # at the peer's own end, or while ours is under way.
         if transport.queued or not (transport.peer_finished or transport.disconnecting):
             return LOST
         return CLOSED_BY_PEER if transport.peer_finished else CLOSED_BY_SERVICE
