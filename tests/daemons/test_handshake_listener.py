@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 from pathlib import Path
 
@@ -91,3 +92,32 @@ def test_a_close_by_the_service_is_told_as_that(daemon: Daemon, tmp_path: Path) 
         assert read_line(caller) == b"made,handshake,data,\n"
         assert caller.recv(1) == b""
     daemon.wait_for_line("closed .*reason=closed_by_service")
+
+
+RAISES = """
+from twisted.internet.protocol import Factory
+
+
+class Raises(Factory):
+    def buildProtocol(self, addr):
+        raise ZeroDivisionError
+
+
+def factory():
+    return Raises()
+"""
+
+
+@pytest.mark.parametrize("transport", ["burst", "twisted"])
+def test_a_factory_that_raises_has_declined(serve: Start, tmp_path: Path, transport: str) -> None:
+    issued = trustme.CA().issue_cert("localhost")
+    issued.private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "cert.pem"))
+    certificate = ("--tls-cert", str(tmp_path / "cert.pem"), "--transport", transport)
+    daemon = serve("acme-service", *certificate, env=package(tmp_path, RAISES))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    plain = daemon.connect(port=daemon.port("tls"))
+    with contextlib.suppress(OSError), context.wrap_socket(plain) as caller:
+        caller.recv(1)
+    daemon.wait_for_line("reason=declined")
+    daemon.wait_for_line("ZeroDivisionError")

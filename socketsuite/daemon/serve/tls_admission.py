@@ -21,12 +21,15 @@ from twisted.internet.interfaces import (
 )
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.ssl import CertificateOptions
+from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from socketsuite.reasons import DECLINED, HANDSHAKE_TIMEOUT, Reason
 from socketsuite.transport.tls import handshake_reason, stream_reason
+
+_log = Logger(namespace="socketsuite")
 
 
 def wrap(
@@ -168,7 +171,11 @@ class _HandshakeFirst(Protocol):
         """Step aside: the TLS layer's protocol is the service's from here on."""
         self._cancel()
         tls: Any = self.transport
-        protocol = self._factory.inner.buildProtocol(self._address)
+        try:
+            protocol = self._factory.inner.buildProtocol(self._address)
+        except Exception:  # noqa: BLE001 - a stranger's code: it costs this connection alone
+            _log.failure("buildProtocol raised")
+            protocol = None
         if protocol is None:
             tls.transport.why = tls.transport.why or DECLINED
             tls.loseConnection()
