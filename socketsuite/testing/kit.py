@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from socketsuite.testing.conversation import Connect, Conversation, Endpoint
 from socketsuite.testing.daemon import PATIENCE, Daemon
-from socketsuite.testing.replies import Reply
+from socketsuite.testing.replies import NonConformance, Reply
 
 if TYPE_CHECKING:
     from socketsuite.testing.checks.base import Check
@@ -98,16 +98,27 @@ class Conformance:
         return [check(self) for check in CHECKS]
 
     def start(self, folder: Path, *arguments: str) -> Daemon:
-        """Start the service in *folder*, with its own and further arguments, on a free port."""
-        return Daemon(
+        """Return the service, ready, with its own and further arguments, on a free port.
+
+        :raises NonConformance: with its own words, when it does not start.
+        """
+        daemon = Daemon(
             folder,
             self.name,
             *("--port", "0", "--interface", "127.0.0.1"),
             *self.args,
             *arguments,
             env=self.env,
-            patience=self.patience,
+            patience=max(self.patience, PATIENCE),
         )
+        try:
+            daemon.wait_until_ready()
+        except AssertionError:
+            daemon.kill()
+            last = (daemon.errors or daemon.log).strip().splitlines()[-1:]
+            raise NonConformance(f"does not start: {''.join(last)}") from None
+        daemon.patience = self.patience
+        return daemon
 
     def converse(self, daemon: Daemon, connect: Connect | None = None) -> Conversation:
         """Return a new conversation, greeted.

@@ -59,11 +59,9 @@ class Check:
 
     def run_on(self, folder: Path, *arguments: str) -> None:
         """Do so with these *arguments*."""
-        late = "--half-close-timeout", str(self.half_close_timeout)
-        daemon = self.kit.start(folder, *late, *arguments)
+        daemon = self.start(folder, *arguments)
         try:
             try:
-                daemon.wait_until_ready()
                 self.examine(daemon)
                 self.conclude(daemon)
             except NonConformance as error:
@@ -73,6 +71,11 @@ class Check:
                 raise self._explained(daemon, NonConformance(text)) from error
         finally:
             daemon.kill()
+
+    def start(self, folder: Path, *arguments: str) -> Daemon:
+        """Return the service, ready."""
+        late = "--half-close-timeout", str(self.half_close_timeout)
+        return self.kit.start(folder, *late, *arguments)
 
     def examine(self, daemon: Daemon) -> None:
         """Look at a running daemon."""
@@ -119,14 +122,15 @@ def ended_with(daemon: Daemon) -> int | None:
     for _ in range(2):  # to drain, and to wait for nobody
         daemon.send_signal(signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
-        daemon.process.wait(_TO_END * 4)
+        daemon.process.wait(_TO_END * 10)
     daemon.kill()
     return None
 
 
-def bug_in(daemon: Daemon) -> str:
-    """Return the last error of the first traceback in the log so far; empty if there is none."""
-    lines = daemon.lines
+def bug_in(daemon: Daemon, start: int = 0) -> str:
+    """Return the error of the first traceback in the log from that line on; empty if there is
+    none."""
+    lines = daemon.lines[start:]
     first = next((n for n, line in enumerate(lines) if _BUG.search(line)), None)
     if first is None:
         return ""

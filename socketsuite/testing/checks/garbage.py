@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import time
 from pathlib import Path
 
 from socketsuite.testing.checks.base import Check, bug_in, ended_with
@@ -18,6 +19,7 @@ from socketsuite.testing.replies import NonConformance, shown
 
 _WHOLE = 3000
 _AT_ONCE = 50
+_SEARCH_SECONDS = 30.0
 _ORDINARY = {"closed_by_peer", "lost"}
 _CLOSED = {"closed_by_service", "aborted_by_service"}
 
@@ -47,7 +49,7 @@ class Garbage(Check):
         while batch := list(itertools.islice(inputs, _AT_ONCE)):
             why: dict[int, str] = {}
             try:
-                why = self._send(daemon, journal, batch)
+                why = self.send(daemon, journal, batch)
                 kit.prove_alive(daemon)
                 if bug_in(daemon) and not why:
                     raise NonConformance("an exception was logged")
@@ -57,7 +59,7 @@ class Garbage(Check):
                 self._tell_shortest(number + at, [batch[at]], words)
             number += len(batch)
 
-    def _send(self, daemon: Daemon, journal: Journal, batch: list[bytes]) -> dict[int, str]:
+    def send(self, daemon: Daemon, journal: Journal, batch: list[bytes]) -> dict[int, str]:
         """Send *batch*, and return what was wrong with the end of which connection."""
         with contextlib.ExitStack() as stack:
             callers = [stack.enter_context(self.kit.converse(daemon)) for _ in batch]
@@ -92,7 +94,8 @@ class Garbage(Check):
                     " none of which fails alone)",
                     self.kit.seed,
                 )
-            found = shortest(culprit, trial.fails)
+            until = time.monotonic() + _SEARCH_SECONDS
+            found = shortest(culprit, lambda data: time.monotonic() < until and trial.fails(data))
             raise NonConformance(
                 f"{trial.why} (seed {self.kit.seed}, shortest failing input {shown(found)})",
                 self.kit.seed,
@@ -110,22 +113,21 @@ class _Trial:
 
     def fails(self, data: bytes) -> bool:
         """Return whether *data* alone does harm; :attr:`why` is then how."""
-        daemon = self._daemon or self._check.kit.start(self._folder, *ARGUMENTS)
-        self._daemon = daemon
+        if self._daemon is None:
+            self._daemon = self._check.start(self._folder, *ARGUMENTS)
+        daemon = self._daemon
+        start = len(daemon.lines)
         try:
-            daemon.wait_until_ready()
-            why = self._check._send(daemon, Journal(daemon), [data]).get(0, "")
+            why = self._check.send(daemon, Journal(daemon), [data]).get(0, "")
             self._check.kit.prove_alive(daemon)
-            why = bug_in(daemon) or why
         except (AssertionError, OSError) as error:
             why = str(error).partition("\n")[0]
             status = ended_with(daemon)
             if status is not None:
                 why = f"the process ends with status {status}"
-            why = bug_in(daemon) or why
-        if why:
-            self.why = why
-            self.close()
+            self._daemon = None
+        why = bug_in(daemon, start) or why
+        self.why = why or self.why
         return bool(why)
 
     def close(self) -> None:

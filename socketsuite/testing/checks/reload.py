@@ -11,6 +11,7 @@ import signal
 from socketsuite.testing.checks.base import Check
 from socketsuite.testing.conversation import Conversation
 from socketsuite.testing.daemon import Daemon
+from socketsuite.testing.journal import ARGUMENTS, Journal
 from socketsuite.testing.replies import NonConformance
 
 _RELOADS = 5
@@ -27,6 +28,7 @@ class Reload(Check):
     """
 
     name = "reload"
+    arguments = ARGUMENTS
 
     def examine(self, daemon: Daemon) -> None:
         """Talk and reload."""
@@ -34,34 +36,40 @@ class Reload(Check):
         with contextlib.ExitStack() as stack:
             count = 0 if kit.closes else 1 if kit.shared else _CALLERS
             callers = [stack.enter_context(kit.converse(daemon)) for _ in range(count)]
+            journal = Journal(daemon)
             for number in range(_RELOADS):
-                cut = self._begin(callers)
-                told = len(daemon.lines)
-                daemon.send_signal(signal.SIGHUP)
-                exchanges = 0
-                while exchanges < _EXCHANGES or not daemon.has_line(_OUTCOME, told):
-                    self._exchange(daemon, callers, exchanges, number)
-                    exchanges += 1
-                    if exchanges >= _EXCHANGES and daemon.process.poll() is not None:
-                        break
-                    if exchanges > _EXCHANGES * 10:
-                        daemon.wait_for_line(_OUTCOME, told)
-                outcome = daemon.wait_for_line(_OUTCOME, told)
-                if outcome[0] == "reload refused":
-                    raise NonConformance(f"SIGHUP is refused: {outcome.string}")
-                if cut:
-                    self._finish(callers[0], cut, number)
+                rest = self._begin(callers, journal, number)
+                self._reload(daemon, callers, number)
+                if rest:
+                    self._finish(callers[0], rest, number)
             for caller in callers:
                 if caller.is_ended():
                     raise NonConformance("a reload has closed a connection")
 
-    def _begin(self, callers: list[Conversation]) -> bytes:
-        """Send the first half of a request, and return the other; nothing where it is shared."""
+    def _begin(self, callers: list[Conversation], journal: Journal, number: int) -> bytes:
+        """Have the first half of a request read, and return the other; nothing where it is
+        shared.
+        """
         if not self.kit.talk or len(callers) < _CALLERS:
             return b""
-        request = self.kit.talk[0][0]
-        callers[0].send(request[: len(request) // 2])
-        return request[len(request) // 2 :]
+        request, half = self.kit.talk[0][0], len(self.kit.talk[0][0]) // 2
+        callers[0].send(request[:half])
+        # Only what was read already can be lost by a reload.
+        journal.wait_received(callers[0].peer, number * len(request) + half)
+        return request[half:]
+
+    def _reload(self, daemon: Daemon, callers: list[Conversation], number: int) -> None:
+        """Send SIGHUP, and talk until the reload is over."""
+        told, exchanges = len(daemon.lines), 0
+        daemon.send_signal(signal.SIGHUP)
+        while exchanges < _EXCHANGES or not daemon.has_line(_OUTCOME, told):
+            self._exchange(daemon, callers, exchanges, number)
+            exchanges += 1
+            if exchanges > _EXCHANGES * 10:
+                break  # and wait for it in silence
+        outcome = daemon.wait_for_line(_OUTCOME, told)
+        if outcome[0] == "reload refused":
+            raise NonConformance(f"SIGHUP is refused: {outcome.string}")
 
     def _finish(self, caller: Conversation, rest: bytes, number: int) -> None:
         try:

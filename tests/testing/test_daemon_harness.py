@@ -1,0 +1,83 @@
+"""The harness: every way to a daemon, what it tells, and its end."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from pathlib import Path
+
+import pytest
+
+from socketsuite.testing import Certificate, Daemon, Stopwatch, read_exactly, read_line, until
+
+
+def test_as_a_context_manager_it_is_ready_and_at_the_end_it_is_gone(tmp_path: Path) -> None:
+    with Daemon(tmp_path, "acme-rot13", "--port", "0") as daemon, daemon.connect() as caller:
+        caller.sendall(b"hello\n")
+        assert read_line(caller) == b"uryyb\n"
+    assert daemon.process.returncode is not None
+    with pytest.raises(AssertionError, match="no line matches"):
+        Daemon(tmp_path, "acme-rot13", "--rotate", "99").__enter__()
+
+
+def test_it_is_called_by_tls_a_unix_socket_and_udp(tmp_path: Path) -> None:
+    certificate = Certificate.make(tmp_path)
+    where = ("--port", "0", "--unix", "echo.sock", *certificate.arguments)
+    with Daemon(tmp_path, "socketsuite-echo", *where) as daemon:
+        callers = daemon.connect_tls(certificate.client()), daemon.connect_unix("echo.sock")
+        for caller in callers:
+            with caller:
+                caller.sendall(b"hello")
+                assert read_exactly(caller, 5) == b"hello"
+        with daemon.connect_udp() as datagrams:
+            datagrams.send(b"hello")
+            assert datagrams.recv(100) == b"hello"
+
+
+def test_a_certificate_is_trusted_by_its_own_client_alone(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    certificate, other = Certificate.make(tmp_path), Certificate.make(tmp_path / "other")
+    assert certificate.path.stat().st_mode & 0o077 == 0
+    with (
+        Daemon(tmp_path, "acme-rot13", "--port", "0", *certificate.arguments) as daemon,
+        pytest.raises(ssl.SSLCertVerificationError),
+    ):
+        daemon.connect_tls(other.client())
+
+
+def test_what_it_tells_an_operator_and_what_the_kernel_tells_of_it(tmp_path: Path) -> None:
+    more = ("--admin", "admin", "--metrics-port", "0")
+    with Daemon(tmp_path, "acme-rot13", "--port", "0", *more) as daemon:
+        # What is opened once, at the start or for the first caller, is open now.
+        daemon.connect().close()
+        daemon.wait_for_line(" closed ")
+        before = daemon.descriptors()
+        with daemon.connect() as caller:
+            caller.sendall(b"hello\n")
+            read_line(caller)
+            (listed,) = daemon.ask()["connections"]
+            assert (listed["bytes_in"], listed["bytes_out"]) == (6, 6)
+            open_now = 'socketsuite_connections_open{service="acme-rot13",transport="tcp"}'
+            assert daemon.metrics()[open_now] == 1
+            assert daemon.page("/health")[0] == 200
+            until(daemon.descriptors, lambda now: now > before)
+            assert daemon.ask("close", id=listed["id"]) == {"closed": listed["id"]}
+        until(daemon.descriptors, lambda now: now <= before)
+        assert 10 << 20 < daemon.memory() <= daemon.memory("VmHWM")
+
+
+def test_lines_of_the_log_are_followed_in_their_order(tmp_path: Path) -> None:
+    with Daemon(tmp_path, "acme-rot13", "--port", "0", patience=1.0) as daemon:
+        connected = daemon.follow(r" connected .*peer=127\.0\.0\.1:(\d+) ")
+        for _ in range(3):
+            with daemon.connect() as caller:
+                assert int(next(connected)[1]) == caller.getsockname()[1]
+        assert not daemon.has_line("no such line")
+        with pytest.raises(AssertionError, match="no such line"):
+            daemon.wait_for_line("no such line")
+
+
+def test_a_stopwatch_does_not_count_what_it_waits_for_a_cpu() -> None:
+    watch = Stopwatch([os.getpid()])
+    assert 0 <= watch.seconds() < 5
+    assert watch.seconds() <= watch.seconds()
