@@ -11,6 +11,7 @@ from socketsuite.testing.daemon import Daemon
 from socketsuite.testing.kit import Conformance
 from socketsuite.testing.readings import Stopwatch, until
 from socketsuite.testing.replies import NonConformance, Reply
+from socketsuite.testing.service_under_test import ServiceUnderTest
 from socketsuite.testing.sockets import connect_tcp, read_all, read_exactly, read_line, reset
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "NonConformance",
     "Overheard",
     "Reply",
+    "ServiceUnderTest",
     "Stopwatch",
     "connect_tcp",
     "read_all",

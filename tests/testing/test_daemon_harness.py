@@ -67,12 +67,13 @@ def test_what_it_tells_an_operator_and_what_the_kernel_tells_of_it(tmp_path: Pat
 
 
 def test_lines_of_the_log_are_followed_in_their_order(tmp_path: Path) -> None:
-    with Daemon(tmp_path, "acme-rot13", "--port", "0", patience=1.0) as daemon:
+    with Daemon(tmp_path, "acme-rot13", "--port", "0") as daemon:
         connected = daemon.follow(r" connected .*peer=127\.0\.0\.1:(\d+) ")
         for _ in range(3):
             with daemon.connect() as caller:
                 assert int(next(connected)[1]) == caller.getsockname()[1]
         assert not daemon.has_line("no such line")
+        daemon.patience = 0.5
         with pytest.raises(AssertionError, match="no such line"):
             daemon.wait_for_line("no such line")
 

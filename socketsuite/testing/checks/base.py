@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import ClassVar
 
 from socketsuite.testing.daemon import Daemon
-from socketsuite.testing.kit import Conformance
 from socketsuite.testing.readings import until
 from socketsuite.testing.replies import NonConformance
+from socketsuite.testing.service_under_test import ServiceUnderTest
 
 QUEUES = ("--send-queue", "64M", "--send-queue-soft", "64M", "--total-send-queue", "256M")
 """For checks that let much wait for one who does not read: the daemon itself must allow it."""
@@ -39,7 +39,7 @@ class Check:
     arguments: ClassVar[tuple[str, ...]] = ()
     half_close_timeout: ClassVar[float] = 0.0
 
-    def __init__(self, kit: Conformance) -> None:
+    def __init__(self, kit: ServiceUnderTest) -> None:
         self.kit = kit
 
     def __str__(self) -> str:
