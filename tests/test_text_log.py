@@ -47,4 +47,12 @@ def test_a_traceback_is_indented_below_its_line() -> None:
 
 def test_twisteds_own_words_about_ports_are_left_out() -> None:
     assert logged(log_format="(TCP Port 7 Closed)") == ""
+    assert logged(log_format="AdmissionFactory starting on 7") == ""
     assert logged(log_format="{text}", text="(TCP Port 7 Closed)") != ""
+
+
+def test_a_private_module_is_not_named_and_a_public_one_is() -> None:
+    private = logged(log_namespace="twisted.scripts._twistd_unix.UnixAppLogger", log_format="x")
+    assert private == "1970-01-01T00:00:00.250Z twisted x\n"
+    public = logged(log_namespace="twisted.internet.defer", log_format="x")
+    assert public == "1970-01-01T00:00:00.250Z twisted.internet.defer x\n"

@@ -17,7 +17,7 @@ from typing import Any, cast
 from twisted.logger import LogLevel, formatEvent
 
 from socketsuite.observe.events import Notice, Received
-from socketsuite.observe.text_log import NOISE
+from socketsuite.observe.text_log import NOISE, logger_name
 
 _PAYLOAD_SHOWN = 256
 # syslog's numbers, which sd-daemon(3) puts before a line in angle brackets.
@@ -38,11 +38,11 @@ Form = Callable[[dict[str, Any]], str]
 def json_form(event: dict[str, Any]) -> str:
     """Return *event* as one JSON object on one line, in plain ASCII.
 
-    Every object has ``time`` and ``level``.  An event of a service has ``service``,
-    ``event`` and its own fields; anything else has ``logger`` and ``message``.  A failure
-    adds ``traceback``.
+    Every object has ``time``, ``level`` and ``message``, which is for people.  An event of a
+    service has ``service``, ``event`` and its own fields, too; anything else has ``logger``.
+    A failure adds ``traceback``.
     """
-    told = _told(event)
+    told = told_of(event)
     if told is None:
         return ""
     level = event.get("log_level")
@@ -55,24 +55,28 @@ def json_form(event: dict[str, Any]) -> str:
     return text.replace("\x7f", "\\u007f") + "\n"
 
 
-def _told(event: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return what *event* says, or ``None`` for what is better left out."""
+def told_of(event: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what *event* says, by field, or ``None`` for what is better left out.
+
+    There is a ``message``, always, and either ``service`` and ``event`` or ``logger``.
+    """
+    text = formatEvent(cast(dict[str, Any], event))
     fact = event.get("event")
     if fact is not None and hasattr(fact, "service"):
-        return _fact(fact, event)
-    text = formatEvent(cast(dict[str, Any], event))
+        return _fact(fact, event, text)
     if NOISE.fullmatch(text):
         return None
-    name = event.get("log_namespace") or "-"
-    if name == "log_legacy":
-        name = event.get("log_system") or "-"
-    return {"logger": name, "message": text}
+    return {"logger": logger_name(event), "message": text}
 
 
-def _fact(fact: Any, event: Mapping[str, Any]) -> dict[str, Any]:
-    told: dict[str, Any] = {"service": fact.service, "event": type(fact).__name__.lower()}
+def _fact(fact: Any, event: Mapping[str, Any], text: str) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "service": fact.service,
+        "event": type(fact).__name__.lower(),
+        "message": text,
+    }
     if isinstance(fact, Notice):
-        return {**told, "message": fact.text}
+        return told
     kind: Any = type(fact)
     for name in _names(kind):
         value = getattr(fact, name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from twisted.logger import LogLevel, formatEvent
@@ -44,14 +45,12 @@ class TextForm:
         failure = event.get("log_failure")
         if failure is not None:
             text = f"{text}\n{failure.getTraceback()}"
-        name = event.get("log_namespace") or "-"
-        if name == "log_legacy":
-            name = event.get("log_system") or "-"
+        name = logger_name(event)
         level = event.get("log_level")
         if level is not LogLevel.info and level is not None:
             name = f"{name} {level.name}"
         line = f"{self._time(event['log_time'])} {name} {text}"
-        return (line if line.isascii() and line.isprintable() else _safe(line)) + "\n"
+        return (line if line.isascii() and line.isprintable() else safe_text(line)) + "\n"
 
     def _time(self, moment: float) -> str:
         second = int(moment)
@@ -62,7 +61,20 @@ class TextForm:
         return f"{text}.{int((moment - second) * 1000):03}Z"
 
 
-def _safe(text: str) -> str:
+def logger_name(event: Mapping[str, Any]) -> str:
+    """Return the name of who logged *event*, ``-`` for nobody.
+
+    A private module stands for its package alone: ``twisted``, and not
+    ``twisted.scripts._twistd_unix.UnixAppLogger``.
+    """
+    name: str = event.get("log_namespace") or "-"
+    if name == "log_legacy":
+        name = event.get("log_system") or "-"
+    return name.partition(".")[0] if "._" in name else name
+
+
+def safe_text(text: str) -> str:
+    """Return *text* without what a terminal would obey; its further lines are indented."""
     lines = text.rstrip("\n").split("\n")
     safe = (printable(line.encode("utf-8", "surrogateescape")) for line in lines)
     return "\n    ".join(line.decode() for line in safe)

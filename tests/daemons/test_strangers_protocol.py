@@ -303,6 +303,11 @@ def test_its_log_may_be_json(launch: Start) -> None:
     closed = ours["closed"]
     assert (closed["peer"], closed["bytes_in"], closed["reason"]) == (peer, 6, "closed_by_peer")
     assert isinstance(closed["duration"], float)
+    assert f" peer={peer} " in closed["message"]
+    assert all(one["message"] for one in told)
+    loggers = {one["logger"] for one in told if "logger" in one}
+    assert loggers == {"twisted", "socketsuite"}
+    assert not [one for one in told if " starting on " in one["message"]]
 
 
 def test_its_log_may_be_a_file_that_is_opened_anew(launch: Start, tmp_path: Path) -> None:

@@ -30,11 +30,12 @@ def logged(**event: Any) -> dict[str, Any]:
 
 
 def test_the_fields_of_an_event_keep_their_types() -> None:
-    assert logged(event=CLOSED, log_format="{text}", text="x") == {
+    assert logged(event=CLOSED, log_format="{text}", text="closed, for people") == {
         "time": "1970-01-01T00:00:00.250Z",
         "level": "info",
         "service": "echo",
         "event": "closed",
+        "message": "closed, for people",
         "transport": "tcp",
         "peer": "127.0.0.1:7",
         "bytes_in": 12,
@@ -51,8 +52,13 @@ def test_anything_else_has_a_logger_and_a_message() -> None:
 
 
 def test_a_notice_is_a_message_of_its_service() -> None:
-    told = logged(event=Notice("echo", "look out", "warn"))
+    told = logged(event=Notice("echo", "look out", "warn"), log_format="{text}", text="look out")
     assert (told["service"], told["event"], told["message"]) == ("echo", "notice", "look out")
+
+
+def test_a_private_module_is_not_named() -> None:
+    told = logged(log_namespace="twisted.scripts._twistd_unix.UnixAppLogger", log_format="starting")
+    assert told["logger"] == "twisted"
 
 
 def test_a_payload_is_there_only_where_it_was_asked_for() -> None:
