@@ -49,6 +49,7 @@ class Destination:
             self._form = prioritised(self._form)
         self._writer = self._make_writer()
         self._former: list[Writer] = []
+        self._lost_before = 0
         self._process: int | None = None
 
     def _make_writer(self) -> Writer:
@@ -94,8 +95,14 @@ class Destination:
         self._writer = self._make_writer()
         self._writer.start()
         former.end(self._writer)
+        self._lost_before += sum(one.lost for one in self._former if one.finished)
         self._former = [one for one in self._former if not one.finished] + [former]
         return None
+
+    @property
+    def dropped(self) -> int:
+        """How many lines could not be written, since the start."""
+        return self._lost_before + sum(one.lost for one in (*self._former, self._writer))
 
     def close(self) -> None:
         """Let the last lines leave, within a second; tell on standard error what could not."""

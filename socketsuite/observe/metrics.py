@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import platform
 import re
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
 from typing import Any
 
 from twisted.logger import Logger
 
 from socketsuite import __version__
 from socketsuite.observe.events import Closed, Connected, Draining, Event, Listening, Refused
+from socketsuite.observe.families import family, histogram, limit_families, own_families
 from socketsuite.observe.lag import BOUNDS, LoopDelay
 from socketsuite.reasons import CLOSED, REFUSED
 from twisted import __version__ as twisted_version
@@ -26,12 +27,18 @@ from twisted import __version__ as twisted_version
 _MOST_OWN_FIGURES = 64
 _FIGURE_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_]{0,99}")
 _DATAGRAM_COUNTS = ("datagrams_in", "datagrams_out", "bytes_in", "bytes_out")
+_VERSIONS = {"0.0.1", "0.0.4", "1.0.0"}
+# Upper bounds in seconds; one more bucket, without a bound, is behind them.
+DURATIONS = (0.01, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 3600.0, 21600.0, 86400.0)
 
 
 class Counters:
     """A subscriber that counts one service's events.
 
     :ivar listening: the sockets that are open; empty once it drains.
+    :ivar closed: by transport and reason; every reason is there, for each transport there is.
+    :ivar durations: how many closed connections fell into each bucket of :data:`DURATIONS`, and
+        beyond; they lasted *seconds* together.
     :ivar bytes_in: of the connections that are closed; likewise *bytes_out*.
     """
 
@@ -39,7 +46,9 @@ class Counters:
         self.service = service
         self.listening: list[Listening] = []
         self.opened: Counter[str] = Counter()
-        self.closed: Counter[str] = Counter(dict.fromkeys(CLOSED, 0))
+        self.closed: Counter[tuple[str, str]] = Counter()
+        self.durations = [0] * (len(DURATIONS) + 1)
+        self.seconds = 0.0
         self.refused: Counter[str] = Counter(dict.fromkeys(REFUSED, 0))
         self.bytes_in = 0
         self.bytes_out = 0
@@ -50,16 +59,27 @@ class Counters:
         if isinstance(event, Connected):
             self.opened[event.transport] += 1
         elif isinstance(event, Closed):
-            self.closed[event.reason] += 1
+            self.closed[event.transport, event.reason] += 1
+            self.durations[bisect_left(DURATIONS, event.duration)] += 1
+            self.seconds += event.duration
             self.bytes_in += event.bytes_in
             self.bytes_out += event.bytes_out
         elif isinstance(event, Refused):
             self.refused[event.reason] += 1
         elif isinstance(event, Listening):
             self.listening.append(event)
+            self._expect(event.transport)
         elif isinstance(event, Draining):
             self.draining = True
             self.listening.clear()
+
+    def _expect(self, transport: str) -> None:
+        """Have every figure of a transport's connections, from the start."""
+        if transport != "udp":
+            # An endpoint of Twisted's does not tell of what kind it is; all count as TCP.
+            kind = "tcp" if transport == "endpoint" else transport
+            self.opened[kind] += 0
+            self.closed.update({(kind, reason): 0 for reason in CLOSED})
 
 
 @dataclass
@@ -127,30 +147,44 @@ class Metrics:
     """Everything Prometheus may ask of this process, in a registry of its own.
 
     :param delay: measures the loop; somebody else starts and stops it.
+    :param lines_dropped: returns how many lines the log has lost.
+    :param total_send_queue: the limit in bytes of what may wait for all peers together.
     """
 
-    def __init__(self, services: Sequence[ServiceMetrics], delay: LoopDelay) -> None:
+    def __init__(
+        self,
+        services: Sequence[ServiceMetrics],
+        delay: LoopDelay,
+        lines_dropped: Callable[[], int] = int,
+        total_send_queue: int = 0,
+    ) -> None:
         # All that a snapshot needs, now: later a chroot may have taken it away.
-        import prometheus_client.core  # noqa: F401
+        import prometheus_client.core
+        import prometheus_client.openmetrics.exposition  # noqa: F401
         from prometheus_client import CollectorRegistry, ProcessCollector
 
         self.registry = CollectorRegistry(auto_describe=False)
         self._subjects = services
         self._delay = delay
+        self._lines_dropped = lines_dropped
+        self._total_send_queue = total_send_queue
         ProcessCollector(registry=self.registry)
         self.registry.register(self)
 
-    def page(self) -> bytes:
-        """Return the figures of this moment in Prometheus's text format."""
-        from prometheus_client import generate_latest
+    def page(self, accept: str = "") -> tuple[str, bytes]:
+        """Return the figures of this moment: their media type, and the page.
 
-        return generate_latest(self.registry)
+        :param accept: the reader's ``Accept`` header, which chooses Prometheus's text format or
+            OpenMetrics.
+        """
+        from prometheus_client.exposition import choose_encoder
+
+        encode, media_type = choose_encoder(_understood(accept))
+        return media_type, encode(self.registry)
 
     def collect(self) -> Iterator[Any]:
         """Yield every family of figures; the registry calls this."""
-        from prometheus_client.core import HistogramMetricFamily
-
-        yield _family(
+        yield family(
             "gauge",
             "build_info",
             "What runs here; always 1",
@@ -162,37 +196,52 @@ class Metrics:
         ]
         yield from self._counters(snapshots)
         yield from self._gauges(snapshots)
-        yield from _own_families(self._subjects)
-        running = list(accumulate(self._delay.counts))
-        bounds = [*map(str, BOUNDS), "+Inf"]
-        yield HistogramMetricFamily(
-            "socketsuite_loop_delay_seconds",
-            "How late the event loop was, measured four times a second",
-            buckets=list(zip(bounds, map(float, running), strict=True)),
-            sum_value=self._delay.total,
+        yield from limit_families(
+            {one.name: getattr(one.service, "limits", {}) for one in self._subjects},
+            self._total_send_queue,
         )
-        yield _family(
+        yield from own_families({one.name: one.own_figures() for one in self._subjects})
+        yield histogram(
+            "connection_duration_seconds",
+            "How long connections lasted that have ended",
+            DURATIONS,
+            [(one.name, one.counters.durations, one.counters.seconds) for one in self._subjects],
+        )
+        yield histogram(
+            "loop_delay_seconds",
+            "How late the event loop was, measured four times a second",
+            BOUNDS,
+            [(None, self._delay.counts, self._delay.total)],
+        )
+        yield family(
             "gauge",
             "loop_delay_max_seconds",
             "The longest loop delay of the last 30 to 60 seconds",
             (),
             [((), self._delay.recent)],
         )
+        text = "Lines of the log dropped because they could not be written"
+        yield family("counter", "log_lines_dropped", text, (), [((), self._lines_dropped())])
 
     def _counters(self, snapshots: Sequence[tuple[ServiceMetrics, Snapshot]]) -> Iterator[Any]:
         all_counters = [service_metrics.counters for service_metrics in self._subjects]
         by_tally = (
-            ("connections_opened", "Connections let in", "transport", "opened"),
-            ("connections_closed", "Connections that ended, by reason", "reason", "closed"),
-            ("refusals", "Peers and datagrams refused, by reason", "reason", "refused"),
+            ("connections_opened", "Connections let in", ("transport",), "opened"),
+            (
+                "connections_closed",
+                "Connections that ended, by reason",
+                ("transport", "reason"),
+                "closed",
+            ),
+            ("refusals", "Peers and datagrams refused, by reason", ("reason",), "refused"),
         )
-        for name, text, label, attribute in by_tally:
+        for name, text, labels, attribute in by_tally:
             samples: list[tuple[tuple[str, ...], float]] = [
-                ((counters.service, value), count)
+                ((counters.service, *((key,) if isinstance(key, str) else key)), count)
                 for counters in all_counters
-                for value, count in getattr(counters, attribute).items()
+                for key, count in getattr(counters, attribute).items()
             ]
-            yield _family("counter", name, text, ("service", label), samples)
+            yield family("counter", name, text, ("service", *labels), samples)
         by_reading = (
             ("received_bytes", "Bytes received", "bytes_in"),
             ("sent_bytes", "Bytes sent", "bytes_out"),
@@ -201,7 +250,7 @@ class Metrics:
         )
         for name, text, attribute in by_reading:
             samples = [((one.name,), getattr(now, attribute)) for one, now in snapshots]
-            yield _family("counter", name, text, ("service",), samples)
+            yield family("counter", name, text, ("service",), samples)
 
     def _gauges(self, snapshots: Sequence[tuple[ServiceMetrics, Snapshot]]) -> Iterator[Any]:
         samples: list[tuple[tuple[str, ...], float]] = []
@@ -209,38 +258,30 @@ class Metrics:
             # A transport seen once stays, at 0, so that a graph of it does not break off.
             kinds = sorted({*one.counters.opened, *snapshot.open})
             samples += [((one.name, kind), snapshot.open[kind]) for kind in kinds]
-        yield _family(
+        yield family(
             "gauge", "connections_open", "Connections open now", ("service", "transport"), samples
         )
         samples = [((one.name,), snapshot.queued) for one, snapshot in snapshots]
         text = "Bytes that peers have not taken yet"
-        yield _family("gauge", "send_queue_bytes", text, ("service",), samples)
+        yield family("gauge", "send_queue_bytes", text, ("service",), samples)
         samples = [((one.name,), int(one.counters.draining)) for one, _ in snapshots]
-        yield _family("gauge", "draining", "Whether the service drains", ("service",), samples)
+        yield family("gauge", "draining", "Whether the service drains", ("service",), samples)
+        expiries = [
+            (one.name, getattr(one.service, "certificate_expiry", None)) for one, _ in snapshots
+        ]
+        samples = [((name,), expiry) for name, expiry in expiries if expiry is not None]
+        text = "When the certificate that is served expires, in seconds since 1970"
+        yield family("gauge", "certificate_expiry_timestamp_seconds", text, ("service",), samples)
 
 
-def _own_families(services: Iterable[ServiceMetrics]) -> Iterator[Any]:
-    by_name: dict[str, list[tuple[tuple[str, ...], float]]] = {}
-    for service_metrics in services:
-        for name, value in service_metrics.own_figures().items():
-            by_name.setdefault(name, []).append(((service_metrics.name,), value))
-    for name, samples in by_name.items():
-        kind = "counter" if name.endswith("_total") else "gauge"
-        bare = name.removesuffix("_total")
-        yield _family(kind, f"service_{bare}", "The service's own", ("service",), samples)
+def _understood(accept: str) -> str:
+    """Return the media ranges of an ``Accept`` header whose versions there are.
+
+    The library compares whatever a version says, which raises, and repeats it in its answer.
+    """
+    return ",".join(one for one in accept.split(",") if _versions(one) <= _VERSIONS)
 
 
-def _family(
-    kind: str,
-    name: str,
-    text: str,
-    labels: Sequence[str],
-    samples: Iterable[tuple[Sequence[str], float]],
-) -> Any:
-    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-
-    make = CounterMetricFamily if kind == "counter" else GaugeMetricFamily
-    family: Any = make(f"socketsuite_{name}", text, labels=labels)
-    for values, value in samples:
-        family.add_metric(list(values), value)
-    return family
+def _versions(media_range: str) -> set[str]:
+    parameters = (each.strip() for each in media_range.split(";")[1:])
+    return {each[8:] for each in parameters if each.startswith("version=")}

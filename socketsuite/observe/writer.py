@@ -39,6 +39,7 @@ class Writer:
 
     :param notice: returns the line that says how many lines were dropped, and why.
     :param close: close the descriptor when the last line is written.
+    :ivar lost: how many lines have been dropped, whether that has been told by now or not.
     """
 
     def __init__(self, descriptor: int, notice: Notice, *, close: bool = False) -> None:
@@ -51,6 +52,7 @@ class Writer:
         self._lines: list[str] = []
         self._characters = 0
         self._dropped = 0
+        self.lost = 0
         self._asleep = False
         self._ending = False
         self._successor: Writer | None = None
@@ -76,6 +78,7 @@ class Writer:
         with self._lock:
             if len(self._lines) >= MOST_LINES or self._characters >= MOST_CHARACTERS:
                 self._dropped += 1
+                self.lost += 1
                 return
             self._lines.append(line)
             self._characters += len(line)
@@ -162,7 +165,9 @@ class Writer:
             failed = error
         with self._lock:
             said = self._written >= self._head
-            self._owed = (0 if said else self._owed) + self._not_written + self._dropped_since
+            not_written = self._not_written
+            self.lost += not_written
+            self._owed = (0 if said else self._owed) + not_written + self._dropped_since
             self._dropped_since = 0
             if self._written:
                 self._torn = data[self._written - 1 : self._written] != b"\n"

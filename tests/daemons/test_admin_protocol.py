@@ -286,7 +286,9 @@ def test_the_file_is_gone_afterwards(tmp_path: Path) -> None:
 @pytest.fixture
 def page() -> Iterator[tuple[MetricsPage, Process]]:
     office = Office()
-    made = MetricsPage(0, reactor, page=lambda: b"figures\n", health=office.report.health)
+    made = MetricsPage(
+        0, reactor, page=lambda _: ("text/plain", b"figures\n"), health=office.report.health
+    )
     made.privilegedStartService()
     made.startService()
     yield made, office.process

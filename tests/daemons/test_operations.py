@@ -24,6 +24,7 @@ from typing import Any
 
 import click
 import pytest
+import trustme
 
 from socketsuite.cli.command import socketsuite
 from socketsuite.reasons import CLOSED, REFUSED
@@ -252,10 +253,13 @@ def test_health_is_200_while_serving_and_503_from_the_drain_that_was_asked_for(
     assert daemon.wait() == 0
 
 
-def test_the_figures_that_the_text_names_are_on_the_page(serve: Start) -> None:
+def test_the_figures_that_the_text_names_are_on_the_page(serve: Start, tmp_path: Path) -> None:
     names = set(re.findall(r"`(socketsuite_\w+)`", TEXT))
     assert names
-    daemon = serve("acme-rot13", "--deny", "127.0.0.1", "--metrics-port", "0")
+    leaf = trustme.CA().issue_cert("localhost")
+    leaf.private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "cert.pem"))
+    options = ("--tls-cert", str(tmp_path / "cert.pem"), "--metrics-port", "0")
+    daemon = serve("acme-rot13", "--deny", "127.0.0.1", *options)
     with daemon.connect() as refused:
         assert refused.recv(1) == b""
     shown = {name.partition("{")[0] for name in figures(daemon)}

@@ -105,7 +105,8 @@ def metrics_count_its_connections_and_bytes(daemon: Daemon, _: Site) -> None:
     daemon.wait_for_line(" closed ")
     assert figure("connections_open", transport="tcp") == 0
     assert figure("connections_opened_total", transport="tcp") == 1
-    assert figure("connections_closed_total", reason="closed_by_peer") == 1
+    assert figure("connections_closed_total", transport="tcp", reason="closed_by_peer") == 1
+    assert figure("connection_duration_seconds_count") == 1
 
 
 def health_counts_its_connections(daemon: Daemon, _: Site) -> None:

@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -195,13 +196,24 @@ def test_the_flags_of_standard_output_are_left_as_they_are(tmp_path: Path, door:
     os.close(reading)
 
 
-def test_a_reader_that_has_gone_ends_nobody(tmp_path: Path, door: Path) -> None:
-    with running(tmp_path, *ECHO, stdout=subprocess.PIPE) as process:
+def test_a_reader_that_has_gone_ends_nobody_and_what_it_misses_is_counted(
+    tmp_path: Path, door: Path
+) -> None:
+    with running(tmp_path, *ECHO, "--metrics-port", "0", stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
-        assert b" starting up" in process.stdout.readline()
+        start = text_of(process.stdout.fileno(), " ready, ")
         process.stdout.close()
         for _ in range(10):
             is_echoed(door)
+        where = re.findall(r"metrics (http://\S+)", start)[0]
+
+        def dropped() -> float:
+            with urllib.request.urlopen(where) as page:
+                text = page.read().decode()
+            return float(re.findall(r"^socketsuite_log_lines_dropped_total (\S+)", text, re.M)[0])
+
+        # Two lines for each connection, the last of which may still be open.
+        assert until(dropped, lambda count: count >= 19) <= 20
         ends_in_time(process)
 
 

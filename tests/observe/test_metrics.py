@@ -5,12 +5,15 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from twisted.internet.task import Clock
 
 from socketsuite.observe.events import Closed, Connected, Draining, Events, Listening, Refused
+from socketsuite.observe.families import LIMITS
 from socketsuite.observe.lag import LoopDelay
-from socketsuite.observe.metrics import Metrics, ServiceMetrics
+from socketsuite.observe.metrics import DURATIONS, Metrics, ServiceMetrics
+from socketsuite.policies.settings import AdmissionSettings, LimitSettings
 from socketsuite.reasons import CLOSED, REFUSED
 
 
@@ -34,7 +37,7 @@ def read(*services: Any) -> dict[tuple[str, ...], float]:
 
 
 def samples(metrics: Metrics) -> dict[tuple[str, ...], float]:
-    families = text_string_to_metric_families(metrics.page().decode())
+    families = text_string_to_metric_families(metrics.page()[1].decode())
     return {
         (
             sample.name.removeprefix("socketsuite_"),
@@ -48,14 +51,15 @@ def samples(metrics: Metrics) -> dict[tuple[str, ...], float]:
 def test_bytes_are_those_of_open_and_closed_connections() -> None:
     one = service(transport("tcp", 5, 7, 11), transport("unix", 1, 1, 1))
     metrics = Metrics([ServiceMetrics(one)], LoopDelay(Clock()))
+    one.events.emit(Listening("echo", "tcp", "127.0.0.1", 7, "IPv4"))
     one.events.emit(Closed("echo", "tcp", "p", 100, 200, 1.0, "lost"))
     found = samples(metrics)
     assert found["received_bytes_total", "echo"] == 106
     assert found["sent_bytes_total", "echo"] == 208
     assert found["send_queue_bytes", "echo"] == 12
     assert found["connections_open", "echo", "unix"] == 1
-    assert found["connections_closed_total", "echo", "lost"] == 1
-    assert found["connections_closed_total", "echo", "idle_timeout"] == 0
+    assert found["connections_closed_total", "echo", "lost", "tcp"] == 1
+    assert found["connections_closed_total", "echo", "idle_timeout", "tcp"] == 0
 
 
 def test_a_transport_without_connections_is_shown_as_zero() -> None:
@@ -67,12 +71,50 @@ def test_a_transport_without_connections_is_shown_as_zero() -> None:
     assert found["connections_opened_total", "echo", "tcp"] == 1
 
 
-def test_every_reason_is_there_from_the_start_at_zero() -> None:
-    found = read(service())
-    for family, labels in (("connections_closed_total", CLOSED), ("refusals_total", REFUSED)):
-        assert {key[2]: count for key, count in found.items() if key[0] == family} == (
-            dict.fromkeys(labels, 0.0)
-        )
+@pytest.mark.parametrize(
+    ("listens", "counted"),
+    [("tcp", "tcp"), ("tls", "tls"), ("unix", "unix"), ("endpoint", "tcp"), ("udp", None)],
+)
+def test_every_reason_is_there_from_the_start_at_zero(listens: str, counted: str | None) -> None:
+    one = service()
+    metrics = Metrics([ServiceMetrics(one)], LoopDelay(Clock()))
+    one.events.emit(Listening("echo", listens, "127.0.0.1", 7, "IPv4"))
+    found = samples(metrics)
+    refused = {key[2]: count for key, count in found.items() if key[0] == "refusals_total"}
+    assert refused == dict.fromkeys(REFUSED, 0.0)
+    closed = {key[2:]: n for key, n in found.items() if key[0] == "connections_closed_total"}
+    pairs = [(label, counted) for label in CLOSED if counted]
+    assert closed == dict.fromkeys(pairs, 0.0)
+    assert ("connections_opened_total", "echo", "tcp") in found or counted != "tcp"
+
+
+def test_how_long_connections_lasted_is_a_histogram() -> None:
+    one = service()
+    metrics = Metrics([ServiceMetrics(one)], LoopDelay(Clock()))
+    for seconds in (0.001, 0.1, 4.0, 1e9):
+        one.events.emit(Closed("echo", "tcp", "p", 0, 0, seconds, "lost"))
+    found = samples(metrics)
+    name = "connection_duration_seconds"
+    buckets = {key[2]: n for key, n in found.items() if key[0] == f"{name}_bucket"}
+    assert len(buckets) == len(DURATIONS) + 1
+    wanted = {"0.01": 1, "0.1": 2, "1.0": 2, "5.0": 3, "86400.0": 3, "+Inf": 4}
+    assert {bound: buckets[bound] for bound in wanted} == wanted
+    assert found[f"{name}_count", "echo"] == 4
+    assert found[f"{name}_sum", "echo"] == 0.101 + 4.0 + 1e9
+
+
+def test_every_limit_that_is_a_number_is_a_gauge() -> None:
+    limits = {**vars(AdmissionSettings()), **vars(LimitSettings())}
+    numbers = {name for name, value in limits.items() if isinstance(value, int | float)}
+    assert numbers == set(LIMITS)
+    found = read(service(limits={**limits, "max_connections": 9}))
+    assert found["limit_connections", "echo"] == 9
+    assert {f"limit_{name}" for name, _ in LIMITS.values()} <= {key[0] for key in found}
+
+
+def test_lines_that_the_log_has_dropped_are_counted() -> None:
+    metrics = Metrics([], LoopDelay(Clock()), lambda: 3)
+    assert samples(metrics)["log_lines_dropped_total",] == 3
 
 
 def test_a_refusal_counts_by_its_label_and_not_by_its_detail() -> None:

@@ -95,6 +95,7 @@ def test_the_queue_is_bounded_and_every_line_is_written_or_counted(
         counted = written + sum(map(int, lost))
     assert counted == said
     assert lost
+    assert writer.lost == said - written
     # In the pipe, on its way out and in the queue.
     pipe_size = 1 << 16
     assert written <= pipe_size // len(line) + 2 * MOST_LINES + 1
@@ -140,6 +141,7 @@ def test_after_a_write_that_failed_it_goes_on_with_what_was_lost(tmp_path: Path)
     writer.write("here\n")
     assert writer.finish(SECONDS)[0] == 0
     assert log.read_text() == "lost 1: no space left on device\nhere\n"
+    assert writer.lost == 1
     os.close(full)
     os.close(room)
 
@@ -161,3 +163,25 @@ def test_a_child_of_a_fork_writes_its_own_lines_and_not_its_parents(tmp_path: Pa
     words = [line.split()[-1] for line in log.read_text().splitlines()]
     assert sorted(words) == ["before", "child", "parent"]
     assert words.index("before") < words.index("parent")
+
+
+def test_what_was_dropped_still_counts_when_the_file_has_been_opened_anew(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.symlink_to("/dev/full")
+    destination = Destination(str(log), "text", {})
+    destination.start()
+    event = {"log_time": 0.0, "log_namespace": "x", "log_level": LogLevel.info}
+    destination({**event, "log_format": "into the void"})
+    deadline = time.monotonic() + SECONDS
+    while destination.dropped == 0:
+        assert time.monotonic() < deadline
+        time.sleep(0.001)  # between two looks; nothing else tells
+    for number in range(3):
+        log.rename(tmp_path / f"log.{number}")
+        assert destination.reopen() is None
+        destination({**event, "log_format": "here"})
+        for writer in destination._former:
+            writer.finish(SECONDS)
+    assert destination.dropped == 1
+    destination.close()
+    assert log.read_text().endswith("x here\n")

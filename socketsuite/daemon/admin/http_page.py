@@ -1,4 +1,4 @@
-"""``/metrics`` for Prometheus and ``/health`` for whoever watches over the process.
+"""``/metrics`` for Prometheus, ``/health`` for whoever watches over the process, links at ``/``.
 
 Served on loopback, to callers that may be hostile all the same: at most 32, for at most 15
 seconds each, and nothing they send is kept.  This module must not know what is counted.
@@ -33,26 +33,36 @@ LOOPBACK = "127.0.0.1"
 LIFETIME = 15.0
 MOST_CONNECTIONS = 32
 _SEND_QUEUE = 16 << 20
-_METRICS_TYPE = "text/plain; version=1.0.0; charset=utf-8"
+_HTML = "text/html; charset=utf-8"
+_LANDING = b"""<!DOCTYPE html>
+<html lang="en">
+<title>socketsuite</title>
+<h1>socketsuite</h1>
+<ul>
+<li><a href="/metrics">/metrics</a>: figures for Prometheus
+<li><a href="/health">/health</a>: 200 while serving, 503 while draining
+</ul>
+</html>
+"""
 _PLAIN = "text/plain; charset=utf-8"
 _METHODS = (b"GET", b"HEAD")
 
 _log = Logger(namespace="socketsuite")
 
 Health = Callable[[], Mapping[str, Any]]
+# Takes the reader's Accept header; returns a media type and a body.
+Figures = Callable[[str], tuple[str, bytes]]
 
 
 class MetricsPage(Service):
-    """Serves both pages on loopback; ``privilegedStartService`` binds.
+    """Serves the pages on loopback; ``privilegedStartService`` binds.
 
     :param port: 0 lets the kernel choose; :attr:`port` is then the one it chose.
-    :param page: returns the metrics of this moment.
+    :param page: returns the metrics of this moment, in a form that the reader accepts.
     :param health: returns what ``/health`` says; its ``status`` is ``ok`` while serving.
     """
 
-    def __init__(
-        self, port: int, reactor: Any, *, page: Callable[[], bytes], health: Health
-    ) -> None:
+    def __init__(self, port: int, reactor: Any, *, page: Figures, health: Health) -> None:
         self.port = port
         self._reactor = reactor
         self._site = _QuietSite(_root(page, health), reactor)
@@ -141,7 +151,7 @@ class _QuietSite(Site):
 
 
 class _BodilessRequest(Request):
-    """A request whose body, if it has one, is not taken: both pages are only read."""
+    """A request whose body, if it has one, is not taken: the pages are only read."""
 
     channel: HTTPChannel
 
@@ -154,8 +164,8 @@ class _BodilessRequest(Request):
         pass
 
 
-# Status, type and body of a page of this moment.
-_Make = Callable[[], tuple[int, str, bytes]]
+# Returns status, media type and body of a page of this moment, for that Accept header.
+_Make = Callable[[str], tuple[int, str, bytes]]
 
 
 class _Pages(Resource):
@@ -172,7 +182,8 @@ class _Pages(Resource):
         if make is None:
             code, content_type, body = 404, _PLAIN, b"there are /metrics and /health here\n"
         elif request.method in _METHODS:
-            code, content_type, body = make()
+            code, content_type, body = make(_accepted(request))
+            request.setHeader("Vary", "Accept")
         else:
             code, content_type, body = 405, _PLAIN, b"this page can only be read\n"
             request.setHeader("Allow", b", ".join(_METHODS))
@@ -180,16 +191,28 @@ class _Pages(Resource):
         request.setHeader("Content-Type", content_type)
         request.setHeader("Cache-Control", "no-store")
         request.setHeader("X-Content-Type-Options", "nosniff")
+        request.setHeader("Content-Security-Policy", "default-src 'none'")
         if request.method == b"HEAD":
             request.setHeader("Content-Length", str(len(body)))
             return b""
         return body
 
 
-def _root(page: Callable[[], bytes], health: Health) -> Resource:
-    def told() -> tuple[int, str, bytes]:
+def _accepted(request: Request) -> str:
+    values = request.requestHeaders.getRawHeaders(b"accept", [])
+    return ",".join(value.decode("ascii", "replace") for value in values)
+
+
+def _root(page: Figures, health: Health) -> Resource:
+    def landing(_: str) -> tuple[int, str, bytes]:
+        return 200, _HTML, _LANDING
+
+    def told(_: str) -> tuple[int, str, bytes]:
         said = health()
         code = 200 if said["status"] == "ok" else 503
         return code, "application/json", json.dumps(said).encode() + b"\n"
 
-    return _Pages({b"/metrics": lambda: (200, _METRICS_TYPE, page()), b"/health": told})
+    def figures(accept: str) -> tuple[int, str, bytes]:
+        return 200, *page(accept)
+
+    return _Pages({b"": landing, b"/metrics": figures, b"/health": told})

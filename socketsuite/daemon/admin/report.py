@@ -11,6 +11,7 @@ import os
 import socket
 import struct
 import time
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -96,6 +97,9 @@ def _open(service_metrics: ServiceMetrics) -> list[Any]:
 
 def _service(service_metrics: ServiceMetrics) -> dict[str, Any]:
     counters, snapshot = service_metrics.counters, service_metrics.read()
+    closed: Counter[str] = Counter()
+    for (_, reason), count in counters.closed.items():
+        closed[reason] += count
     return {
         "name": service_metrics.name,
         "listeners": [
@@ -104,7 +108,7 @@ def _service(service_metrics: ServiceMetrics) -> dict[str, Any]:
         ],
         "open": sum(snapshot.open.values()),
         "opened": sum(counters.opened.values()),
-        "closed": {reason: count for reason, count in counters.closed.items() if count},
+        "closed": {reason: count for reason, count in closed.items() if count},
         "refused": {reason: count for reason, count in counters.refused.items() if count},
         "bytes_in": snapshot.bytes_in,
         "bytes_out": snapshot.bytes_out,

@@ -139,6 +139,13 @@ def out_of_time(options: CertificateOptions | None, settings: TLSSettings) -> st
     return f"the certificate in {path_text(settings.tls_cert)} {words}"
 
 
+def expiry(options: CertificateOptions | None) -> float | None:
+    """Return when the certificate in *options* expires, in seconds since 1970."""
+    if options is None or options.certificate is None:
+        return None
+    return options.certificate.to_cryptography().not_valid_after_utc.timestamp()
+
+
 def same(one: CertificateOptions | None, other: CertificateOptions | None) -> bool:
     """Return whether both hold one and the same certificate."""
     first, second = (

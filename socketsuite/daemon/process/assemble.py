@@ -44,13 +44,14 @@ def make_service(options: TwistdOptions) -> IService:
         options.reread()
         return options.configurations, options.process
 
+    log = _log(options)
     process = DaemonProcess(
         options.name,
         reactor,
         refuse=options.fail_startup,
         settings=options.process,
         reread=reread,
-        log=_log(options),
+        log=log,
         notifier=Notifier.from_environment(os.environ),
         watchdog=watchdog_interval(os.environ, os.getpid()),
     )
@@ -62,7 +63,7 @@ def make_service(options: TwistdOptions) -> IService:
             ServiceDaemon(configuration, reactor, inherited, total).setServiceParent(process)
     except StartError as error:
         options.fail_startup(str(error))
-    _add_windows(process, options, reactor)
+    _add_windows(process, options, reactor, log)
     return process
 
 
@@ -88,7 +89,9 @@ def _log(options: TwistdOptions) -> Destination | None:
     return log
 
 
-def _add_windows(process: DaemonProcess, options: TwistdOptions, reactor: Any) -> None:
+def _add_windows(
+    process: DaemonProcess, options: TwistdOptions, reactor: Any, log: Destination | None
+) -> None:
     """Add what lets others look in: the admin socket and the metrics page, if asked for."""
     admin, port = options.process.admin, options.process.metrics_port
     if admin is None and port is None:
@@ -107,8 +110,11 @@ def _add_windows(process: DaemonProcess, options: TwistdOptions, reactor: Any) -
     if admin is not None:
         AdminSocket(admin, report, reactor).setServiceParent(process)
     if port is not None:
-        page = Metrics(services, delay).page
-        MetricsPage(port, reactor, page=page, health=report.health).setServiceParent(process)
+        # Of a log that is not ours nothing is known to be lost.
+        dropped = (lambda: log.dropped) if log is not None else int
+        metrics = Metrics(services, delay, dropped, options.process.total_send_queue)
+        made = MetricsPage(port, reactor, page=metrics.page, health=report.health)
+        made.setServiceParent(process)
 
 
 def _inherited(configurations: list[Configuration]) -> dict[str, list[InheritedSocket]]:

@@ -102,6 +102,16 @@ class ServiceDaemon(Service):
         """The UDP ports, with what they count."""
         return self.listeners.datagram_ports
 
+    @property
+    def limits(self) -> dict[str, Any]:
+        """The settings of admission and limits in force, by their names."""
+        return {**vars(self.configuration.admission), **vars(self.configuration.limits)}
+
+    @property
+    def certificate_expiry(self) -> float | None:
+        """When the certificate expires that is served, in seconds since 1970; ``None`` for none."""
+        return certificates.expiry(self.listeners.context)
+
     def check(self) -> None:
         """Look at what the settings name, without listening, and without starting the service.
 
