@@ -260,7 +260,7 @@ def test_the_figures_that_the_text_names_are_on_the_page(serve: Start, tmp_path:
     leaf.private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "cert.pem"))
     options = ("--tls-cert", str(tmp_path / "cert.pem"), "--metrics-port", "0")
     daemon = serve("acme-rot13", "--deny", "127.0.0.1", *options)
-    with daemon.connect() as refused:
+    with daemon.connect(port=daemon.port("tls")) as refused:
         assert refused.recv(1) == b""
     shown = {name.partition("{")[0] for name in figures(daemon)}
     for name in names:
