@@ -28,7 +28,7 @@ ROOMS: dict[str, set[str]] = {
     "observe": {"settings", "wire", "reasons", "addresses"},
     "policies": {"observe", "transport", "settings", "reasons", "addresses"},
     "services": {"wire", "settings"},
-    "cli": {"wire", "service", "transport", "addresses"},
+    "cli": {"wire", "service", "settings", "transport", "addresses"},
     "daemon": {
         "service",
         "policies",

@@ -6,7 +6,6 @@ This module must not import Twisted, which takes longer than ``--help`` may.
 from __future__ import annotations
 
 import functools
-import math
 import re
 import socket
 from collections.abc import Callable, Sequence
@@ -17,6 +16,7 @@ from typing import Any, TypeVar
 import click
 
 from socketsuite.cli.output import Output
+from socketsuite.settings import DURATION, duration, shown
 from socketsuite.transport.dial.target import Target, TLSChoice
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -24,21 +24,28 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 _FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
 # HOST:PORT, or [HOST]:PORT; an IPv6 address without brackets has more colons, and no port.
 _BOTH = re.compile(r"(\[[^][]+\]|[^][:]+):([^:]*)")
-_LONGEST_WAIT = 366 * 24 * 3600.0
+_MOST_DAYS = 366
 
 
-class Seconds(click.FloatRange):
-    """A time that a clock can wait for: neither infinite nor no number at all."""
+class Seconds(click.ParamType):
+    """A time that a clock can wait for, as a daemon's settings have it: ``2.5``, ``1h30m``."""
+
+    name = "seconds"
 
     def __init__(self, *, or_none: bool = False) -> None:
-        super().__init__(min=0, min_open=not or_none, max=_LONGEST_WAIT)
+        self._or_none = or_none
 
-    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        """Return the number; see click."""
-        number = super().convert(value, param, ctx)
-        if math.isnan(number):
-            self.fail(f"{value!r} is not a number.", param, ctx)
-        return number
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        """Return the number of seconds; see click."""
+        try:
+            seconds = duration(value)
+        except ValueError:
+            seconds = -1.0
+        if not (seconds > 0 or (self._or_none and seconds == 0)) or seconds > _MOST_DAYS * 86400:
+            least = "0 or more" if self._or_none else "more than 0"
+            allowed = f"{DURATION}, {least}, at most {_MOST_DAYS}d"
+            self.fail(f"{shown(value)} is not valid; allowed: {allowed}.", param, ctx)
+        return seconds
 
 
 SECONDS = Seconds()

@@ -23,7 +23,7 @@ class AdmissionSettings:
         0, "new connections of one host within --rate-window; 0 is no limit", minimum=0
     )
     rate_window: float = setting(
-        60.0, "what --max-rate-per-host is counted over", minimum=0.1, metavar="SECONDS"
+        60.0, "what --max-rate-per-host is counted over", minimum=0.1, unit="seconds"
     )
     allow: tuple[str, ...] = setting(
         (),
@@ -54,29 +54,29 @@ class LimitSettings:
         0.0,
         "close a connection that has said nothing for this long after it was made; 0 is never",
         minimum=0,
-        metavar="SECONDS",
+        unit="seconds",
     )
     idle_timeout: float = setting(
         0.0,
         "close a connection after this long without a byte either way; 0 is never",
         minimum=0,
-        metavar="SECONDS",
+        unit="seconds",
     )
     handshake_timeout: float = setting(
-        10.0, "how long a peer has for its TLS handshake", minimum=0.1, metavar="SECONDS"
+        10.0, "how long a peer has for its TLS handshake", minimum=0.1, unit="seconds"
     )
     write_timeout: float = setting(
         10.0,
         "drop a peer that has taken nothing of what waits for it for this long; 0 is never",
         minimum=0,
-        metavar="SECONDS",
+        unit="seconds",
     )
     half_close_timeout: float = setting(
         3.0,
         "how long a service that does not know of half-closed connections has for its answer, when"
         " the caller has closed its half (nc -N) and not been answered yet; 0 closes at once",
         minimum=0,
-        metavar="SECONDS",
+        unit="seconds",
     )
     send_queue: int = setting(
         64 << 20,
@@ -95,7 +95,7 @@ class LimitSettings:
         show="1M",
     )
     send_queue_seconds: float = setting(
-        60.0, "how long --send-queue-soft may be exceeded", minimum=0.1, metavar="SECONDS"
+        60.0, "how long --send-queue-soft may be exceeded", minimum=0.1, unit="seconds"
     )
     udp_rate: float = setting(
         1000.0,
@@ -112,5 +112,5 @@ class LimitSettings:
         10.0,
         "how long connections have to finish after SIGTERM",
         minimum=0,
-        metavar="SECONDS",
+        unit="seconds",
     )

@@ -38,7 +38,7 @@ class AccumulatorFactory(ServerFactory):
 
     reactor: IReactorTime
     interval: float = setting(
-        3.0, "seconds between two pushes of the sum", minimum=0.01, metavar="SECONDS"
+        3.0, "seconds between two pushes of the sum", minimum=0.01, unit="seconds"
     )
     width: int = setting(32, "bits per integer: 32 or 64", parse=_width, metavar="32|64")
     overflow: Literal["wrap", "saturate", "close"] = setting(

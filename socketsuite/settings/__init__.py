@@ -21,15 +21,17 @@ from socketsuite.settings.declaration import (
     settings_of,
 )
 from socketsuite.settings.resolution import Resolved, Table, environment_prefix, resolve
-from socketsuite.settings.values import byte_size, plain, shown
+from socketsuite.settings.values import DURATION, byte_size, duration, plain, shown
 
 __all__ = [
+    "DURATION",
     "DeclarationError",
     "Resolved",
     "Setting",
     "SettingsError",
     "Table",
     "byte_size",
+    "duration",
     "environment_prefix",
     "nearest",
     "plain",

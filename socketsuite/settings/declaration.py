@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
-from socketsuite.settings.kinds import CURE, Kind, UnknownKindError, kind_of
+from socketsuite.settings.kinds import CURE, Kind, UnknownKindError, in_seconds, kind_of
 from socketsuite.settings.values import shown
 
 _METADATA_KEY = "socketsuite"
@@ -36,6 +36,7 @@ class _Declaration:
     metavar: str
     parse: Callable[[Any], Any] | None
     show: str
+    unit: Literal["", "seconds"]
 
 
 def setting(
@@ -47,6 +48,7 @@ def setting(
     metavar: str = "",
     parse: Callable[[Any], Any] | None = None,
     show: str = "",
+    unit: Literal["", "seconds"] = "",
 ) -> Any:
     """Declare one setting as a dataclass field.
 
@@ -61,13 +63,14 @@ def setting(
     :param help: one line for ``--help`` and the documentation, with the unit.
     :param minimum: smallest number allowed; also for the items of a tuple.
     :param maximum: largest number allowed.
-    :param metavar: what stands for the value in ``--help``, such as ``SECONDS``.
+    :param metavar: what stands for the value in ``--help``, such as ``PORT``.
     :param parse: reads one raw value (text from a flag or the environment, or a native
         TOML value) instead of the annotation's own reader; it raises ``ValueError``
         with the words for what is allowed.
     :param show: how the default reads in ``--help``, where its ``str`` would mislead.
+    :param unit: ``"seconds"`` for a time: a ``float``, which may be said as ``1h30m`` too.
     """
-    declared = _Declaration(default, help, minimum, maximum, metavar, parse, show)
+    declared = _Declaration(default, help, minimum, maximum, metavar, parse, show, unit)
     metadata = {_METADATA_KEY: declared}
     if isinstance(default, list):
         return dataclasses.field(
@@ -245,6 +248,7 @@ def _check_decorated(group: type) -> None:
 def _describe(group: Any, field: dataclasses.Field[Any], declared: _Declaration) -> Setting:
     try:
         kind = kind_of(_annotation(group, field), parsed=declared.parse is not None)
+        kind = in_seconds(kind) if declared.unit == "seconds" else kind
     except UnknownKindError as error:
         raise DeclarationError(f"{group.__qualname__}.{field.name}: {error}; {CURE}") from None
     return Setting(

@@ -10,11 +10,11 @@ import enum
 import types
 import typing
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from socketsuite.settings.values import READERS
+from socketsuite.settings.values import DURATION, READERS, duration
 
 CURE = (
     "say int, float, bool, str, Path, Literal[…], an Enum, any of these | None or joined by |,"
@@ -43,11 +43,13 @@ class Kind:
     :ivar types: in the order in which text is tried.
     :ivar words: what may be said, and the value that each word stands for.
     :ivar collect: makes the whole of several values; ``None`` for a setting with one.
+    :ivar seconds: whether its numbers are times, which may be said with units.
     """
 
     types: tuple[type, ...] = ()
     words: tuple[tuple[str, Any], ...] = ()
     collect: Callable[[Any], Any] | None = None
+    seconds: bool = False
 
     @property
     def harmless(self) -> bool:
@@ -57,12 +59,16 @@ class Kind:
     @property
     def nouns(self) -> str:
         """The types in words, such as ``a whole number or text``."""
+        if self.seconds:
+            return DURATION
         return " or ".join(_NOUNS.get(one, "text") for one in self.types)
 
     @property
     def placeholder(self) -> str:
         """What stands for a value in help texts."""
         said = [word for word, _ in self.words]
+        if self.seconds:
+            return "|".join([*said, "SECONDS"])
         return "|".join([*said, *(_PLACEHOLDERS.get(one, "TEXT") for one in self.types)])
 
     def word_of(self, value: Any) -> str | None:
@@ -84,7 +90,7 @@ class Kind:
                 return meant
         for one in self._candidates(raw, native):
             try:
-                return READERS[one](raw)
+                return duration(raw) if self.seconds else READERS[one](raw)
             except ValueError:
                 continue
         raise ValueError
@@ -131,6 +137,16 @@ def kind_of(annotation: Any, *, parsed: bool) -> Kind:
     if not (said or plain):
         raise UnknownKindError(f"{_shown(annotation)} has no value")
     return Kind(tuple(sorted(plain, key=_ORDER.index)), tuple(said))
+
+
+def in_seconds(kind: Kind) -> Kind:
+    """Return *kind* with its numbers as times.
+
+    :raises UnknownKindError: where it has none, or takes any text besides.
+    """
+    if kind.types != (float,):
+        raise UnknownKindError("a setting in seconds is a float, beside words if need be")
+    return replace(kind, seconds=True)
 
 
 def _arms(annotation: Any) -> list[Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,27 @@ def byte_size(raw: Any) -> int:
         ):
             return int(digits) * _BYTE_UNITS[text[len(digits) :]]
     raise ValueError("a number of bytes such as 65536, 64K or 1M")
+
+
+DURATION = "seconds, or a duration with units (250ms, 90s, 5m, 1h30m)"
+_AMOUNT = "[0-9]++(?:[.][0-9]++)?"
+_DURATION = re.compile("".join(f"(?:({_AMOUNT}){unit})?" for unit in ("d", "h", "m", "s", "ms")))
+
+
+def duration(raw: Any) -> float:
+    """Read seconds: a number of them, or amounts with units, the largest first, as in ``1h30m``.
+
+    The units are ``d``, ``h``, ``m``, ``s`` and ``ms``, each at most once.
+    """
+    amounts = _DURATION.fullmatch(raw.strip()) if isinstance(raw, str) else None
+    try:
+        if amounts is None or amounts.lastindex is None:
+            return _read_float(raw)
+        days, hours, minutes, seconds, thousandths = (float(one or 0) for one in amounts.groups())
+        whole = days * 86400 + hours * 3600 + minutes * 60
+        return _read_float(whole + seconds + thousandths / 1000)
+    except ValueError:
+        raise ValueError(DURATION) from None
 
 
 def shown(raw: Any) -> str:

@@ -104,7 +104,7 @@ def test_a_server_without_tls_is_told_apart(client: Client, serve: Serve) -> Non
 
 def test_a_silent_handshake_is_given_up_after_the_timeout(client: Client, serve: Serve) -> None:
     port = serve(swallow).port
-    done = client("connect", "--tls", "--timeout", "0.3", "localhost", port)
+    done = client("connect", "--tls", "--timeout", "300ms", "localhost", port)
     assert words(done, port) == "no answer within 0.3 s"
 
 

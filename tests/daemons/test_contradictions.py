@@ -84,7 +84,7 @@ FILES = {
     "port = 9000.0": f'port = 9000.0 ({TABLE}, key "port") is not valid; allowed: a whole number',
     "port = 2026-11-21": f'port = 2026-11-21 ({TABLE}, key "port") is not valid; allowed: a whole',
     "port = nan": f'port = nan ({TABLE}, key "port") is not valid; allowed: a whole number',
-    "keepalive = inf": f'keepalive = inf ({TABLE}, key "keepalive") is not valid; allowed: a num',
+    "keepalive = inf": f'keepalive = inf ({TABLE}, key "keepalive") is not valid; allowed: sec',
     f"port = {'9' * 4000}": f'({TABLE}, key "port") is not valid; allowed: a whole number from 0',
     "unix-mode = true": f'unix-mode = true ({TABLE}, key "unix-mode") is not valid; allowed: an',
     "unix-mode = 440": f'unix-mode = 440 ({TABLE}, key "unix-mode") is not valid; allowed: an',

@@ -161,3 +161,18 @@ def test_a_service_link_that_kubernetes_sets_is_told_apart_from_a_typing_error(
         line = refusal(daemon)
         assert "ACME_ROT13_PORT looks like a service link" in line
         assert "turn service links off" in line
+
+
+def test_a_time_may_be_said_with_units_in_a_flag_a_variable_and_a_file(
+    launch: Start, tmp_path: Path
+) -> None:
+    (tmp_path / "rot13.toml").write_text('port = 0\nidle-timeout = "250ms"\n')
+    variable = {"ACME_ROT13_IDLE_TIMEOUT": "250ms"}
+    for daemon in (
+        launch("acme-rot13", *FREE_PORT, "--idle-timeout", "250ms").wait_until_ready(),
+        launch("acme-rot13", *FREE_PORT, env=variable).wait_until_ready(),
+        launch("acme-rot13", "--config", "rot13.toml").wait_until_ready(),
+    ):
+        with daemon.connect() as caller:
+            assert caller.recv(100) == b""
+        daemon.wait_for_line("reason=idle_timeout")

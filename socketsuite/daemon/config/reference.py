@@ -28,6 +28,9 @@ values. A switch that is on is turned off by `--no-…`. An unknown name is an e
 where it was said: flag, variable, or file, table and key. What a variable says is shown only where
 a number or a choice was wanted, since it could be a secret.
 
+SECONDS are a number, or amounts with the units d, h, m, s and ms, the largest first: `2.5`, `90s`,
+`5m`, `1h30m`, `250ms`. In TOML those with units stand in quotes: `idle-timeout = "5m"`.
+
 Variables are written in capitals. One that begins with the names of two installed services, as
 `OD_ALL_PORT` does with those of `od` and `od-all`, is the longer name's.
 

@@ -112,7 +112,7 @@ class ListenSettings:
         "probe a silent TCP peer after this many seconds; 0 is off",
         minimum=0,
         maximum=32767,
-        metavar="SECONDS",
+        unit="seconds",
     )
     user_timeout: float = setting(
         30.0,
@@ -120,7 +120,7 @@ class ListenSettings:
         " long (TCP_USER_TIMEOUT); 0 leaves it to the kernel, which tries for a quarter of an hour",
         minimum=0,
         maximum=86400,
-        metavar="SECONDS",
+        unit="seconds",
     )
 
 
