@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 from twisted.internet.protocol import ServerFactory
 
@@ -133,7 +132,9 @@ def test_the_plugins_own_port_is_used_where_nobody_says_where_to_listen(tmp_path
     assert unix.listen.port == ()
 
 
-def test_a_plugin_brings_defaults_of_its_own_for_the_daemon() -> None:
+def test_a_plugin_brings_defaults_of_its_own_for_the_daemon(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     plugin = ServicePlugin(
         "acme-test",
         "tests.test_plugin:ServerFactory",
@@ -145,9 +146,8 @@ def test_a_plugin_brings_defaults_of_its_own_for_the_daemon() -> None:
     assert configured.limits.send_queue == 4 << 20
     assert configured.listen.transport == "twisted"
     assert configured.limits.idle_timeout == 7.0
-    command = plugin.options().command()
-    shown = command.get_help(click.Context(command))
-    assert "[default: 4M]" in shown
+    plugin.options().command().main(["--help-all"], standalone_mode=False)
+    assert "[default: 4M]" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

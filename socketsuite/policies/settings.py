@@ -97,6 +97,18 @@ class LimitSettings:
     send_queue_seconds: float = setting(
         60.0, "how long --send-queue-soft may be exceeded", minimum=0.1, unit="seconds"
     )
+    drain_timeout: float = setting(
+        10.0,
+        "how long connections have to finish after SIGTERM",
+        minimum=0,
+        unit="seconds",
+    )
+
+
+@dataclass(eq=False)
+class DatagramLimits:
+    """UDP limits."""
+
     udp_rate: float = setting(
         1000.0,
         "datagrams a second that one host is answered; 0 is no limit",
@@ -107,10 +119,4 @@ class LimitSettings:
         "unprivileged",
         "whose datagrams are answered: of any port, or not of those below 1024 and 2049, which"
         " are servers', so that no loop begins with one",
-    )
-    drain_timeout: float = setting(
-        10.0,
-        "how long connections have to finish after SIGTERM",
-        minimum=0,
-        unit="seconds",
     )

@@ -112,7 +112,7 @@ def configured(**flags: Any) -> str:
         description="A test",
         defaults={"udp-source-ports": "any"},
     )
-    return configure(plugin, flags=flags, environ={}).limits.udp_source_ports
+    return configure(plugin, flags=flags, environ={}).udp_limits.udp_source_ports
 
 
 def test_a_plugin_says_what_the_default_is_and_the_setting_wins() -> None:

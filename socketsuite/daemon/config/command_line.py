@@ -1,6 +1,6 @@
 """The command line of a twistd command, made from declared settings.
 
-click parses, suggests and prints help; ``configuration`` decides what it comes to.
+``flags`` has what may be said, ``configuration`` decides what it comes to.
 """
 
 from __future__ import annotations
@@ -11,22 +11,19 @@ from typing import Any
 
 import click
 
-from socketsuite import __version__
 from socketsuite.daemon.config.config_file import ConfigFile, is_of_process, read_config
 from socketsuite.daemon.config.configuration import (
     Configuration,
-    SettingsGroup,
     configure,
-    groups_of,
     prefixes_beside,
 )
 from socketsuite.daemon.config.consistency import check_together
+from socketsuite.daemon.config.flags import service_command, suite_command
 from socketsuite.daemon.config.process_settings import ProcessSettings
 from socketsuite.daemon.config.twistd import TwistdOptions
 from socketsuite.daemon.listen.inherited import start_environment
 from socketsuite.service import ServiceSpecification, installed_services, services_named
 from socketsuite.settings import (
-    Setting,
     SettingsError,
     Table,
     environment_prefix,
@@ -50,7 +47,7 @@ class DaemonOptions(TwistdOptions):
 
     def command(self) -> click.Command:
         """Return the click command with a flag for every setting."""
-        return _command(self.plugin, groups_of(self.plugin))
+        return service_command(self.plugin)
 
     def resolve(self, said: Mapping[str, Any]) -> tuple[list[Configuration], ProcessSettings]:
         """Return the one configuration, from flags, environment and ``--config``."""
@@ -67,19 +64,7 @@ class SuiteOptions(TwistdOptions):
 
     def command(self) -> click.Command:
         """Return the click command; all else is said in the file."""
-        return click.Command(
-            self.name,
-            callback=lambda **said: said,
-            params=[*map(_option, settings_of(ProcessSettings)), *_general_options()],
-            context_settings={"help_option_names": ["-h", "--help"]},
-            help=(
-                "Run several services in one process.\n\n"
-                "The file holds one table for each service, with the settings that its own"
-                " command takes: [chat], [echo], [acme-rot13]. To run a service twice, give"
-                ' the second table any name and say which service it is: service = "chat".'
-                " The flags below can also stand at the top of the file, above the first table."
-            ),
-        )
+        return suite_command(self.name)
 
     def resolve(self, said: Mapping[str, Any]) -> tuple[list[Configuration], ProcessSettings]:
         """Return one configuration for each table of the file, and the process's own."""
@@ -187,97 +172,3 @@ def _from_table(
     )
     found.notices = _rivals_notice(plugin, services_named(plugin.tapname))
     return found
-
-
-class _GroupedCommand(click.Command):
-    """A command whose help shows each group of settings under its own heading."""
-
-    groups: list[SettingsGroup]
-    environment: str
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write one section for each group, and the general options last."""
-        by_name = {param.name: param for param in self.params}
-        for group in self.groups:
-            self._section(ctx, formatter, group.title, [by_name[s.name] for s in group.settings])
-        named = {s.name for group in self.groups for s in group.settings}
-        rest = [param for param in self.get_params(ctx) if param.name not in named]
-        self._section(ctx, formatter, "General", rest)
-
-    @staticmethod
-    def _section(
-        ctx: click.Context,
-        formatter: click.HelpFormatter,
-        title: str,
-        params: list[click.Parameter],
-    ) -> None:
-        rows = [record for param in params if (record := param.get_help_record(ctx))]
-        with formatter.section(title):
-            formatter.write_dl(rows)
-
-
-def _command(plugin: ServiceSpecification, groups: list[SettingsGroup]) -> click.Command:
-    prefix = environment_prefix(plugin.tapname)
-    flags = [_option(item, plugin.port) for group in groups for item in group.settings]
-    command = _GroupedCommand(
-        plugin.tapname,
-        callback=lambda **said: {name: value for name, value in said.items() if value != ()},
-        params=[*flags, *_general_options()],
-        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-        help=f"{plugin.description}.",
-        epilog=(
-            f"Every setting can also be an environment variable ({prefix}_PORT=…, several values"
-            f" separated by commas) or a key in a TOML file (port = …). A flag wins over the"
-            f" environment, which wins over the file.\n\nExample: twistd -n {plugin.tapname}"
-            f" --port {plugin.port or 9000}"
-        ),
-    )
-    command.groups = groups
-    return command
-
-
-def _option(item: Setting, port: int = 0) -> click.Option:
-    default = item.default_text
-    if item.name == "port":
-        default = str(port)
-    note = f"  [default: {default}]" if default else "  [required]" if item.required else ""
-    if item.switch:
-        return click.Option(
-            [f"{item.flag}/--no-{item.key}", item.name], default=None, help=item.help + note
-        )
-    return click.Option(
-        [item.flag, item.name],
-        type=str,
-        default=None,
-        multiple=item.multiple,
-        metavar=item.placeholder,
-        help=item.help + note,
-    )
-
-
-def _general_options() -> list[click.Option]:
-    return [
-        click.Option(["--config"], metavar="FILE.toml", help="read settings from this file"),
-        click.Option(
-            ["--check-config"],
-            is_flag=True,
-            help="check the settings and the files they name, and exit",
-        ),
-        _version_option(),
-    ]
-
-
-def _version_option() -> click.Option:
-    def show(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
-        if value:
-            click.echo(f"socketsuite {__version__}")
-            ctx.exit()
-
-    return click.Option(
-        ["--version"],
-        is_flag=True,
-        expose_value=False,
-        is_eager=True,
-        callback=show,
-        help="show the version and exit",
-    )

@@ -15,7 +15,7 @@ from socketsuite.daemon.listen.certificates import TLSSettings
 from socketsuite.daemon.listen.datagram_options import DatagramSettings
 from socketsuite.daemon.listen.settings import ListenSettings, TransportSettings
 from socketsuite.observe.log import LogSettings
-from socketsuite.policies.settings import AdmissionSettings, LimitSettings
+from socketsuite.policies.settings import AdmissionSettings, DatagramLimits, LimitSettings
 from socketsuite.service import (
     ServiceSpecification,
     accepts_reactor,
@@ -42,6 +42,7 @@ _RESERVED = {
     "check_config": "the flag --check-config",
     "version": "the flag --version",
     "help": "the flag --help",
+    "help_all": "the flag --help-all",
 }
 
 
@@ -61,6 +62,7 @@ class Configuration:
     tls: TLSSettings
     admission: AdmissionSettings
     limits: LimitSettings
+    udp_limits: DatagramLimits
     log: LogSettings
     process: ProcessSettings
     own: dict[str, Any]
@@ -88,6 +90,8 @@ class SettingsGroup:
     title: str
     group: Any
     settings: tuple[Setting, ...]
+    # Whether the service itself declares them, and not the daemon around it.
+    of_service: bool = False
 
 
 def groups_of(plugin: ServiceSpecification, *, alone: bool = True) -> list[SettingsGroup]:
@@ -103,14 +107,14 @@ def groups_of(plugin: ServiceSpecification, *, alone: bool = True) -> list[Setti
         raise DeclarationError(f"plugin {plugin.tapname}: {error}") from None
     groups = [*_DAEMON_GROUPS]
     if speaks_datagrams(plugin) is not False:
-        groups += [TransportSettings, DatagramSettings]
+        groups += [TransportSettings, DatagramSettings, DatagramLimits]
     groups.append(ProcessSettings)
     found = [SettingsGroup(_title(group), group, settings_of(group)) for group in groups]
     _refuse_taken_names(plugin, own, found)
     found = _with_defaults(plugin, found)
     if not alone:
         found.pop()
-    return [SettingsGroup("This service", target, own), *found] if own else found
+    return [SettingsGroup("This service", target, own, of_service=True), *found] if own else found
 
 
 def _with_defaults(
@@ -222,6 +226,7 @@ def configure(
         tls=built(TLSSettings),
         admission=built(AdmissionSettings),
         limits=built(LimitSettings),
+        udp_limits=DatagramLimits() if no_udp else built(DatagramLimits),
         log=built(LogSettings),
         process=built(ProcessSettings) if alone else ProcessSettings(),
         own=own,

@@ -54,13 +54,12 @@ def reference(plugins: Iterable[ServiceSpecification]) -> str:
     common: dict[object, SettingsGroup] = {}
     own: list[str] = []
     for plugin in ordered:
-        target = plugin.load()
         groups = groups_of(plugin)
         # As every daemon has them, without the defaults that one of them brings.
         for each in groups:
-            if each.group is not target and each.group not in common:
+            if not each.of_service and each.group not in common:
                 common[each.group] = replace(each, settings=settings_of(each.group))
-        own += _service(plugin, [each for each in groups if each.group is target])
+        own += _service(plugin, [each for each in groups if each.of_service])
     shared = [_EVERY_DAEMON]
     for each in common.values():
         shared += [f"### {each.title}\n", _table(each.settings, f"{environment_prefix(OURS)}…")]

@@ -40,7 +40,7 @@ RELOADABLE = frozenset(
 )
 
 
-_GROUPS = ("listen", "transports", "udp", "tls", "admission", "limits", "log")
+_GROUPS = ("listen", "transports", "udp", "tls", "admission", "limits", "udp_limits", "log")
 
 
 def needs_restart(before: Configuration, after: Configuration) -> list[str]:

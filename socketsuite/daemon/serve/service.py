@@ -78,7 +78,7 @@ class ServiceDaemon(Service):
         except SettingsError as error:
             raise StartError(str(error)) from None
         self.connections = Connections(configuration.name, self.events, seconds, policy)
-        limits = configuration.limits
+        limits = configuration.udp_limits
         any_port = limits.udp_source_ports == "any"
         # Asked for each datagram, so by the quickest clock there is.
         self.datagrams = DatagramPolicy(limits.udp_rate, monotonic, any_port=any_port)
@@ -163,8 +163,9 @@ class ServiceDaemon(Service):
             )
             self.configuration.admission = new.admission
             self.configuration.tls = new.tls
-            any_port = new.limits.udp_source_ports == "any"
-            self.datagrams.limit(new.limits.udp_rate, any_port=any_port)
+            self.configuration.udp_limits = new.udp_limits
+            any_port = new.udp_limits.udp_source_ports == "any"
+            self.datagrams.limit(new.udp_limits.udp_rate, any_port=any_port)
             self.sweeps.restart()
 
         return apply
