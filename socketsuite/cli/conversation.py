@@ -6,12 +6,14 @@ must not know of the command line, nor how the result is shown.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from socketsuite.cli.descriptors import InputDescriptor, OutputDescriptor
 from socketsuite.cli.exit_word import ExitWord
 from socketsuite.cli.output import Output
 from socketsuite.transport.dial.dialing import StreamClient, check_end, dial
+from socketsuite.transport.dial.facts import Facts, facts_of
 from socketsuite.transport.dial.failed import Failed, os_cause
 from socketsuite.transport.dial.target import Target
 
@@ -80,20 +82,30 @@ class _Typist:
         self._talker.transport.loseConnection()
 
 
-async def converse(reactor: Any, target: Target, exit_word: bytes | None, report: Output) -> None:
+async def converse(
+    reactor: Any,
+    target: Target,
+    exit_word: bytes | None,
+    report: Output,
+    tell: Callable[[Facts | None], None],
+) -> None:
     """Talk to *target* until it closes or the exit word is typed.
 
     The end of standard input half-closes the connection: what the server still has to say
     is shown.  Over TLS the half-close is a ``close_notify`` alert.
 
     :param report: is told who the peer is, and how many bytes went which way.
+    :param tell: is told what became known by connecting, also where that failed.
     :raises NoServer: when there is no server, or the connection is lost.
     :raises Failed: when standard input or output cannot be used.
     """
     report.totals |= {"bytes_in": 0, "bytes_out": 0}
     output = OutputDescriptor(reactor, 1)
     talker = _Talker(output, report.totals)
-    report.peer = await dial(reactor, target, talker)
+    try:
+        report.peer = await dial(reactor, target, talker)
+    finally:
+        tell(facts_of(talker))
     typist = _Typist(reactor, talker, exit_word)
     output.registerProducer(talker.transport, True)
     output.gone.addCallback(talker.output_ended)

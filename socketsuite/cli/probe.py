@@ -21,6 +21,7 @@ from socketsuite.cli.options import (
 )
 from socketsuite.cli.output import Output
 from socketsuite.cli.terminal import is_capable
+from socketsuite.cli.verbose import facts_row, note_facts, verbose_option
 from socketsuite.transport.dial.failed import Failed
 from socketsuite.transport.dial.target import Target
 
@@ -43,9 +44,10 @@ _COLOURS = {"open": "green", "closed": "red", "filtered": "yellow"}
     )
 )
 @click.argument("words", nargs=-1, metavar="HOST PORT... | HOST:PORT...")
+@verbose_option
 @stream_options
 @pass_output
-def probe(output: Output, words: Sequence[str], route: Route) -> None:
+def probe(output: Output, words: Sequence[str], verbose: bool, route: Route) -> None:
     """Tell which ports are open, one line for each, in the order given.
 
     PORT is a port, a service's name (http), a range (8000-8010), or several of them
@@ -67,7 +69,7 @@ def probe(output: Output, words: Sequence[str], route: Route) -> None:
 
     def show(found: Finding) -> None:
         output.totals[found.state] += 1
-        _show(found, output)
+        _show(found, output, verbose)
 
     async def work(reactor: Any) -> None:
         await probe_all(reactor, _targets(ranges), show)
@@ -120,12 +122,14 @@ def _ports(word: str) -> range:
     return range(first, last + 1)
 
 
-def _show(found: Finding, output: Output) -> None:
-    where, state = found.target.unix or found.target.peer, found.state
+def _show(found: Finding, output: Output, verbose: bool) -> None:
+    peer, where, state = found.target.peer, found.target.unix or found.target.peer, found.state
     if output.as_json:
-        output.row(
-            "port", peer=found.target.peer, duration=found.seconds, error=found.error, state=state
-        )
+        more = facts_row(found.facts) if verbose else {}
+        times: dict[str, Any] = {"duration": found.seconds, "error": found.error}
+        output.row("port", peer=peer, **times, state=state, **more)
         return
+    if verbose:
+        note_facts(output, found.target, found.facts)
     shown = click.style(state, fg=_COLOURS[state]) if is_capable(1) else state
     output.line(f"{where} {shown}" + (f" ({found.error.cause})" if found.error else ""))

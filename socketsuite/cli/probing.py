@@ -17,6 +17,7 @@ from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
 from socketsuite.cli.waiting import first_of
 from socketsuite.transport.dial.connecting import Address
 from socketsuite.transport.dial.dialing import NoServer, StreamClient, cause_of, dial, find
+from socketsuite.transport.dial.facts import Facts, facts_of
 from socketsuite.transport.dial.failed import Failed
 from socketsuite.transport.dial.target import Target
 
@@ -34,12 +35,16 @@ State = Literal["open", "closed", "filtered"]
 
 @dataclass(frozen=True)
 class Finding:
-    """What became of one port: *error* is ``None`` for an open one, *seconds* what it took."""
+    """What became of one port: *error* is ``None`` for an open one, *seconds* what it took.
+
+    *facts* are what became known by connecting; ``None`` where there was no connection.
+    """
 
     target: Target
     state: State
     error: NoServer | None
     seconds: float
+    facts: Facts | None
 
 
 async def probe_all(
@@ -108,10 +113,11 @@ async def _probe(reactor: Any, target: Target, where: list[Address] | Failed) ->
         await _judged(reactor, target, client)
     except NoServer as why:
         error = why
+    facts = facts_of(client)
     if client.transport is not None:
         client.transport.abortConnection() if error else client.transport.loseConnection()
     state: State = "open" if error is None else "filtered" if error.timed_out else "closed"
-    return Finding(target, state, error, reactor.seconds() - began)
+    return Finding(target, state, error, reactor.seconds() - began, facts)
 
 
 async def _judged(reactor: Any, target: Target, client: StreamClient) -> None:

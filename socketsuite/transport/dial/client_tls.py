@@ -141,6 +141,7 @@ class ClientTLS:
 
     :ivar heard: fires with the first thing that the server sends after the handshake.
     :ivar asked: whether the server asked for a certificate of ours.
+    :ivar certificate: the server's own, once it was looked at, verified or not.
     :raises Failed: naming the file that does not hold what it should.
     """
 
@@ -152,6 +153,7 @@ class ClientTLS:
         self._connection: SSL.Connection | None = None
         self.heard: Deferred[None] = Deferred()
         self.asked = False
+        self.certificate: crypto.X509 | None = None
 
     def wrap(self, factory: IProtocolFactory, reactor: IReactorTime) -> IProtocolFactory:
         """Return a factory that speaks TLS and hands *factory* what comes out of it."""
@@ -172,6 +174,8 @@ class ClientTLS:
         self, _connection: SSL.Connection, certificate: crypto.X509, error: int, depth: int, ok: int
     ) -> bool:
         """Judge one certificate of the chain, after OpenSSL has; depth 0 is the server's."""
+        if depth == 0:
+            self.certificate = certificate
         if not ok:
             self._verdict = _VERDICTS.get(error, _UNTRUSTED)
             return False
@@ -182,6 +186,15 @@ class ClientTLS:
                 self._verdict = f"its certificate is not for {self._name}"
                 return False
         return True
+
+    @property
+    def session(self) -> tuple[str, str] | None:
+        """The version of TLS and the cipher, once they are agreed on."""
+        connection = self._connection
+        cipher = connection.get_cipher_name() if connection is not None else None
+        if connection is None or cipher is None:
+            return None
+        return connection.get_protocol_version_name(), cipher
 
     @property
     def is_judged_late(self) -> bool:
