@@ -11,7 +11,7 @@ import trustme
 from tests.daemons.conftest import Start
 
 LINES = [
-    r"twisted\.\S+ twistd \S+ \(.*\) starting up\.",
+    r"\S+ twistd \S+ \(.*\) starting up\.",
     r"(socketsuite-echo listening transport=\S+ address=\S+( port=\d+)? family=\S+)",
     r"socketsuite-echo only this machine can connect; .*",
     r"socketsuite ready, pid \d+",
