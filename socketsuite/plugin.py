@@ -29,21 +29,8 @@ from socketsuite.service import ServiceSpecification, services_named
 class ServicePlugin(ServiceSpecification):
     """A twistd command that serves one factory.
 
-    :param name: the command, as in ``twistd NAME``; it also names the environment
-        variables (``acme-rot13`` → ``ACME_ROT13_PORT``).
-    :param target: where the factory is, ``package.module:Name``: a class (or any callable)
-        that returns an ``IProtocolFactory``.  Fields it declares with
-        :func:`socketsuite.settings.setting` become its settings; a parameter named
-        ``reactor`` receives the reactor.  A factory that has ``buildDatagramProtocol()``
-        is also served over UDP, on the same port number.
-    :param port: the default port, 0–65535; 0 lets the kernel choose.
-    :param description: one line for ``twistd --help``.
-    :param udp: whether it is served over UDP.  ``None`` looks for ``buildDatagramProtocol`` at
-        the target: a class, or what a function is declared to return (``->``).  A function that
-        declares nothing is called before any socket is bound, and what it returns is looked at.
-    :param defaults: other defaults for the daemon around it, by the keys of a TOML file, as
-        ``{"send-queue": "4M", "transport": "twisted"}``.  Flags, variables and files still
-        come first.
+    Takes what :class:`~socketsuite.service.ServiceSpecification` takes: a name, a target, and
+    by name ``port``, ``description``, ``udp`` and ``defaults``.
     """
 
     def options(self) -> Any:
