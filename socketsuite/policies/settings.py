@@ -14,28 +14,43 @@ class AdmissionSettings:
     """Admission."""
 
     max_connections: int = setting(
-        0, "connections at one time, further ones are closed at once; 0 is no limit", minimum=0
+        0,
+        "connections at one time, further ones are closed at once; 0 is no limit",
+        minimum=0,
+        reload=True,
     )
     max_connections_per_host: int = setting(
-        0, "the same for one host (an IPv4 address, an IPv6 /64); 0 is no limit", minimum=0
+        0,
+        "the same for one host (an IPv4 address, an IPv6 /64); 0 is no limit",
+        minimum=0,
+        reload=True,
     )
     max_rate_per_host: int = setting(
-        0, "new connections of one host within --rate-window; 0 is no limit", minimum=0
+        0,
+        "new connections of one host within --rate-window; 0 is no limit",
+        minimum=0,
+        reload=True,
     )
     rate_window: float = setting(
-        60.0, "what --max-rate-per-host is counted over", minimum=0.1, unit="seconds"
+        60.0,
+        "what --max-rate-per-host is counted over",
+        minimum=0.1,
+        unit="seconds",
+        reload=True,
     )
     allow: tuple[str, ...] = setting(
         (),
         "admit only these networks; @FILE has one on each line; may be repeated",
         metavar="CIDR",
         parse=network_word,
+        reload=True,
     )
     deny: tuple[str, ...] = setting(
         (),
         "admit none of these networks, whatever --allow says; may be repeated",
         metavar="CIDR",
         parse=network_word,
+        reload=True,
     )
     proxy_from: tuple[str, ...] = setting(
         (),
@@ -43,6 +58,7 @@ class AdmissionSettings:
         " header, 1 or 2; may be repeated",
         metavar="CIDR",
         parse=network_word,
+        reload=True,
     )
 
 
@@ -55,21 +71,28 @@ class LimitSettings:
         "close a connection that has said nothing for this long after it was made; 0 is never",
         minimum=0,
         unit="seconds",
+        reload=True,
     )
     idle_timeout: float = setting(
         0.0,
         "close a connection after this long without a byte either way; 0 is never",
         minimum=0,
         unit="seconds",
+        reload=True,
     )
     handshake_timeout: float = setting(
-        10.0, "how long a peer has for its TLS handshake", minimum=0.1, unit="seconds"
+        10.0,
+        "how long a peer has for its TLS handshake",
+        minimum=0.1,
+        unit="seconds",
+        reload=True,
     )
     write_timeout: float = setting(
         10.0,
         "drop a peer that has taken nothing of what waits for it for this long; 0 is never",
         minimum=0,
         unit="seconds",
+        reload=True,
     )
     half_close_timeout: float = setting(
         3.0,
@@ -77,6 +100,7 @@ class LimitSettings:
         " the caller has closed its half (nc -N) and not been answered yet; 0 closes at once",
         minimum=0,
         unit="seconds",
+        reload=True,
     )
     send_queue: int = setting(
         64 << 20,
@@ -93,15 +117,21 @@ class LimitSettings:
         metavar="BYTES",
         parse=byte_size,
         show="1M",
+        reload=True,
     )
     send_queue_seconds: float = setting(
-        60.0, "how long --send-queue-soft may be exceeded", minimum=0.1, unit="seconds"
+        60.0,
+        "how long --send-queue-soft may be exceeded",
+        minimum=0.1,
+        unit="seconds",
+        reload=True,
     )
     drain_timeout: float = setting(
         10.0,
         "how long connections have to finish after SIGTERM",
         minimum=0,
         unit="seconds",
+        reload=True,
     )
 
 
@@ -114,9 +144,11 @@ class DatagramLimits:
         "datagrams a second that one host is answered; 0 is no limit",
         minimum=0,
         metavar="NUMBER",
+        reload=True,
     )
     udp_source_ports: Literal["any", "unprivileged"] = setting(
         "unprivileged",
         "whose datagrams are answered: of any port, or not of those below 1024 and 2049, which"
         " are servers', so that no loop begins with one",
+        reload=True,
     )

@@ -37,6 +37,7 @@ class _Declaration:
     parse: Callable[[Any], Any] | None
     show: str
     unit: Literal["", "seconds"]
+    reload: bool
 
 
 def setting(
@@ -49,6 +50,7 @@ def setting(
     parse: Callable[[Any], Any] | None = None,
     show: str = "",
     unit: Literal["", "seconds"] = "",
+    reload: bool = False,
 ) -> Any:
     """Declare one setting as a dataclass field.
 
@@ -69,8 +71,10 @@ def setting(
         with the words for what is allowed.
     :param show: how the default reads in ``--help``, where its ``str`` would mislead.
     :param unit: ``"seconds"`` for a time: a ``float``, which may be said as ``1h30m`` too.
+    :param reload: whether a change takes effect by a reload (SIGHUP).  A service's own is set on
+        its factory then, which is told by ``settings_reloaded(changed)``, if it has that.
     """
-    declared = _Declaration(default, help, minimum, maximum, metavar, parse, show, unit)
+    declared = _Declaration(default, help, minimum, maximum, metavar, parse, show, unit, reload)
     metadata = {_METADATA_KEY: declared}
     if isinstance(default, list):
         return dataclasses.field(
@@ -92,6 +96,7 @@ class Setting:
     metavar: str = ""
     parse: Callable[[Any], Any] | None = None
     show: str = ""
+    reload: bool = False
 
     @property
     def key(self) -> str:
@@ -261,6 +266,7 @@ def _describe(group: Any, field: dataclasses.Field[Any], declared: _Declaration)
         metavar=declared.metavar,
         parse=declared.parse,
         show=declared.show,
+        reload=declared.reload,
     )
 
 

@@ -12,6 +12,7 @@ import trustme
 
 from socketsuite.testing import Daemon, read_line
 from tests.daemons.conftest import Start
+from tests.daemons.stranger import package
 
 
 @pytest.fixture
@@ -178,3 +179,64 @@ def test_the_configuration_can_be_checked_without_a_start(launch: Start, tmp_pat
     )
     ill = launch("acme-rot13", "--check-config", "--rotate", "99")
     assert ill.wait() == 2
+
+
+OWN = """
+from dataclasses import dataclass
+
+from twisted.internet.protocol import Protocol, ServerFactory
+
+from socketsuite.settings import setting
+
+
+class Says(Protocol):
+    def dataReceived(self, data):
+        self.transport.write(f"{self.factory.word} {self.factory.told}\\n".encode())
+
+
+@dataclass(eq=False)
+class Factory(ServerFactory):
+    protocol = Says
+    word: str = setting("first", "what is said", reload=True)
+    fixed: int = setting(1, "what is not said")
+    told = ()
+
+    def settings_reloaded(self, changed):
+        if self.word == "bad":
+            raise ZeroDivisionError
+        self.told = tuple(sorted(changed))
+
+
+factory = Factory
+"""
+
+
+def test_a_services_own_setting_changes_where_it_says_so(launch: Start, tmp_path: Path) -> None:
+    file = tmp_path / "own.toml"
+    env = package(tmp_path, OWN)
+    file.write_text("port = 0\n")
+    daemon = launch("acme-service", "--config", str(file), env=env).wait_until_ready()
+
+    def again(text: str) -> int:
+        before = len(daemon.lines)
+        file.write_text("port = 0\n" + text)
+        daemon.send_signal(signal.SIGHUP)
+        daemon.wait_for_line("socketsuite reloaded", before)
+        return before
+
+    with daemon.connect() as caller:
+
+        def said() -> bytes:
+            caller.sendall(b"?")
+            return read_line(caller)
+
+        assert said() == b"first ()\n"
+        before = again("word = 'second'\nfixed = 2\n")
+        daemon.wait_for_line("needs a restart to take effect: fixed$", before)
+        assert said() == b"second ('word',)\n"
+        again("word = 'second'\n")
+        assert said() == b"second ('word',)\n"
+        again("word = 'bad'\n")
+        daemon.wait_for_line("settings_reloaded\\(\\) raised")
+        assert said() == b"bad ('word',)\n"
+    assert daemon.stop() == 0

@@ -28,6 +28,9 @@ values. A switch that is on is turned off by `--no-…`. An unknown name is an e
 where it was said: flag, variable, or file, table and key. What a variable says is shown only where
 a number or a choice was wanted, since it could be a secret.
 
+Where "reload" says yes, a change takes effect by SIGHUP, without dropping a connection; else it
+needs a restart, which the log says.
+
 SECONDS are a number, or amounts with the units d, h, m, s and ms, the largest first: `2.5`, `90s`,
 `5m`, `1h30m`, `250ms`. In TOML those with units stand in quotes: `idle-timeout = "5m"`.
 
@@ -45,7 +48,7 @@ _EVERY_DAEMON = """\
 
 `…` stands for the service: `SOCKETSUITE_ECHO_PORT`, `SOCKETSUITE_CHAT_PORT`.
 """
-_COLUMNS = ("flag", "environment variable", "TOML key", "default", "allowed", "meaning")
+_COLUMNS = ("flag", "environment variable", "TOML key", "default", "allowed", "reload", "meaning")
 
 
 def reference(plugins: Iterable[ServiceSpecification]) -> str:
@@ -88,8 +91,9 @@ def _row(item: Setting, prefix: str) -> tuple[str, ...]:
     elif item.required:
         default = "required"
     allowed = f"{item.allowed}; repeatable" if item.multiple else item.allowed
+    reload = "yes" if item.reload else "restart"
     code = (f"`{text}`" for text in (flag, item.variable(prefix), item.key))
-    return tuple(cell.replace("|", r"\|") for cell in (*code, default, allowed, item.help))
+    return tuple(cell.replace("|", r"\|") for cell in (*code, default, allowed, reload, item.help))
 
 
 def main() -> None:

@@ -30,17 +30,22 @@ class TLSSettings:
     """TLS."""
 
     tls_cert: Path | None = setting(
-        None, "speak TLS on every --port, with this certificate chain (PEM)", metavar="FILE"
+        None,
+        "speak TLS on every --port, with this certificate chain (PEM)",
+        metavar="FILE",
+        reload=True,
     )
     tls_key: Path | None = setting(
         None,
         "its private key (PEM); not needed when the certificate's file holds it too",
         metavar="FILE",
+        reload=True,
     )
     tls_client_ca: Path | None = setting(
         None,
         "let in only clients whose certificate one of these authorities signed (PEM)",
         metavar="FILE",
+        reload=True,
     )
 
 

@@ -11,34 +11,7 @@ from typing import Any
 
 from socketsuite.daemon.config.configuration import Configuration
 from socketsuite.daemon.config.process_settings import ProcessSettings
-
-# These are looked at anew for every connection, or swept over; everything else has been
-# built into sockets and factories by the time a reload comes.
-RELOADABLE = frozenset(
-    {
-        "allow",
-        "deny",
-        "drain_timeout",
-        "first_byte_timeout",
-        "half_close_timeout",
-        "handshake_timeout",
-        "idle_timeout",
-        "max_connections",
-        "max_connections_per_host",
-        "max_rate_per_host",
-        "proxy_from",
-        "rate_window",
-        "send_queue_seconds",
-        "send_queue_soft",
-        "tls_cert",
-        "tls_client_ca",
-        "tls_key",
-        "udp_rate",
-        "udp_source_ports",
-        "write_timeout",
-    }
-)
-
+from socketsuite.settings import settings_of
 
 _GROUPS = ("listen", "transports", "udp", "tls", "admission", "limits", "udp_limits", "log")
 
@@ -48,10 +21,40 @@ def needs_restart(before: Configuration, after: Configuration) -> list[str]:
     if before.plugin.target != after.plugin.target:
         return ["service"]
     changed = []
-    for group in _GROUPS:
-        changed += _changed(getattr(before, group), getattr(after, group))
-    changed += [name for name in before.own if before.own[name] != after.own.get(name)]
-    return [name.replace("_", "-") for name in changed if name not in RELOADABLE]
+    for name in _GROUPS:
+        old, new = getattr(before, name), getattr(after, name)
+        changed += [one for one in _changed(old, new) if one not in reloadable(type(old))]
+    kept = reloadable(before.plugin.load())
+    changed += [name for name in own_changes(before, after) if name not in kept]
+    return [name.replace("_", "-") for name in changed]
+
+
+def own_changes(before: Configuration, after: Configuration) -> dict[str, Any]:
+    """Return the service's own settings that changed, with their new values."""
+    return {name: after.own.get(name) for name in before.own if before.own[name] != after.own[name]}
+
+
+def reloadable(group: Any) -> frozenset[str]:
+    """Return the names of the settings of *group* that a reload changes."""
+    return frozenset(item.name for item in settings_of(group) if item.reload)
+
+
+def take_over(old: Any, new: Any) -> None:
+    """Give *old*, a group of settings, what *new* says of those that a reload changes."""
+    for name in reloadable(type(old)):
+        setattr(old, name, getattr(new, name))
+
+
+def tell_factory(factory: Any, changed: dict[str, Any]) -> None:
+    """Set what has *changed* on *factory*, and tell it, if it wants to be told.
+
+    :param changed: the service's own settings that a reload changes, by name.
+    """
+    for name, value in changed.items():
+        setattr(factory, name, value)
+    told = getattr(factory, "settings_reloaded", None)
+    if changed and callable(told):
+        told(changed)
 
 
 def process_needs_restart(before: ProcessSettings, after: ProcessSettings) -> list[str]:

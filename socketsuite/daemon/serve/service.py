@@ -33,7 +33,13 @@ from socketsuite.daemon.serve.factory import (
 )
 from socketsuite.daemon.serve.listeners import Listeners
 from socketsuite.daemon.serve.protocols import drain_of, is_busy
-from socketsuite.daemon.serve.reload import RELOADABLE, needs_restart
+from socketsuite.daemon.serve.reload import (
+    needs_restart,
+    own_changes,
+    reloadable,
+    take_over,
+    tell_factory,
+)
 from socketsuite.observe.events import Draining, Events, Notice, Stopped
 from socketsuite.observe.log import EventLog
 from socketsuite.policies.admission import AdmissionPolicy
@@ -158,17 +164,27 @@ class ServiceDaemon(Service):
             hosts = [one.host for one in self.connections.open.values() if one.admitted]
             policy.succeed(self.connections.policy, new.admission, hosts)
             self.connections.enforce(policy)
-            vars(self.configuration.limits).update(
-                {k: v for k, v in vars(new.limits).items() if k in RELOADABLE}
-            )
+            take_over(self.configuration.limits, new.limits)
             self.configuration.admission = new.admission
             self.configuration.tls = new.tls
             self.configuration.udp_limits = new.udp_limits
             any_port = new.udp_limits.udp_source_ports == "any"
             self.datagrams.limit(new.udp_limits.udp_rate, any_port=any_port)
             self.sweeps.restart()
+            self._reload_own(new)
 
         return apply
+
+    def _reload_own(self, new: Configuration) -> None:
+        """Give the factory those of its settings that changed and can."""
+        names = reloadable(self.configuration.plugin.load())
+        changes = own_changes(self.configuration, new)
+        changed = {name: value for name, value in changes.items() if name in names}
+        self.configuration.own.update(changed)
+        try:
+            tell_factory(self.factory, changed)
+        except Exception:  # noqa: BLE001 - a stranger's code: it costs its own settings alone
+            self._log.failure("{service}: settings_reloaded() raised", service=self.name)
 
     # ── starting ────────────────────────────────────────────────────────────────────
 
