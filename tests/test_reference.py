@@ -33,9 +33,10 @@ def test_a_services_own_settings_stand_under_its_name_with_all_their_names() -> 
     section = reference([SAMPLE]).partition("## acme-test\n")[2].splitlines()
     assert section[1] == "A test. Default port: 9100."
     style, depth = section[5:]
-    assert style == r"| `--style A\|B` | `ACME_TEST_STYLE` | `style` | a\|b | text | restart | how it looks |"
+    cells = ("`--style A\\|B`", "`ACME_TEST_STYLE`", "`style`", "a\\|b", "text", "restart")
+    assert style == f"| {' | '.join(cells)} | how it looks |"
     assert depth.startswith("| `--depth N` | `ACME_TEST_DEPTH` | `depth` | required |")
-    assert depth.endswith("| a whole number, 1 or more; repeatable | how deep |")
+    assert depth.endswith("| a whole number, 1 or more; repeatable | restart | how deep |")
 
 
 def test_what_every_daemon_takes_is_told_once() -> None:
