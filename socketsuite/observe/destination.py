@@ -18,6 +18,12 @@ from typing import Any
 from twisted.logger import ILogObserver, LogLevel
 from zope.interface import implementer
 
+from socketsuite.observe.journal import (
+    JOURNAL_SOCKET,
+    JournalWriter,
+    journal_form,
+    journal_socket,
+)
 from socketsuite.observe.json_log import Form, is_journal, json_form, prioritised
 from socketsuite.observe.text_log import TextForm
 from socketsuite.observe.writer import Writer
@@ -34,18 +40,27 @@ class Destination:
     Nothing is written before :meth:`start`.  What has been logged just before the end leaves by
     :meth:`close`.
 
-    :param where: ``stdout``, ``stderr``, ``journal`` (standard error, with priorities), or
-        a path.  A file is appended to, and made with mode 0640.  A FIFO must be readable as
-        well: it is opened for both, which needs no reader to be there, and one that comes
-        later finds what it has missed, as far as that has found room.
+    :param where: ``stdout``, ``stderr``, ``journal`` (systemd's, with every field; where there
+        is none, standard error, with priorities), or a path.  A file is appended to, and made
+        with mode 0640.  A FIFO must be readable as well: it is opened for both, which needs no
+        reader to be there, and one that comes later finds what it has missed, as far as that
+        has found room.
+    :param journal: the path of the journal's socket.
     :raises OSError: when it cannot be opened.
     """
 
-    def __init__(self, where: str, form: str, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, where: str, form: str, environ: Mapping[str, str], journal: str = JOURNAL_SOCKET
+    ) -> None:
         self._form: Form = json_form if form == "json" else TextForm()
+        self._journal = journal_socket(journal) if where == "journal" else None
         self._path = None if where in STANDARD else os.path.abspath(where)
-        self._descriptor = _standard(where) if self._path is None else _open(self._path)
-        if where == "journal" or is_journal(self._descriptor, environ):
+        if self._journal is not None:
+            self._descriptor = self._journal.fileno()
+            self._form = journal_form(json_form if form == "json" else None)
+        else:
+            self._descriptor = _standard(where) if self._path is None else _open(self._path)
+        if self._journal is None and (where == "journal" or is_journal(self._descriptor, environ)):
             self._form = prioritised(self._form)
         self._writer = self._make_writer()
         self._former: list[Writer] = []
@@ -53,6 +68,8 @@ class Destination:
         self._process: int | None = None
 
     def _make_writer(self) -> Writer:
+        if self._journal is not None:
+            return JournalWriter(self._journal, self._notice)
         return Writer(self._descriptor, self._notice, close=self._path is not None)
 
     def __call__(self, event: dict[str, Any]) -> None:

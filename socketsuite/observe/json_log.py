@@ -50,7 +50,7 @@ def json_form(event: dict[str, Any]) -> str:
     failure = event.get("log_failure")
     if failure is not None:
         line["traceback"] = failure.getTraceback()
-    text = json.dumps(_clean(line), separators=(",", ":"), default=str)
+    text = json.dumps(clean(line), separators=(",", ":"), default=str)
     # The one control character that JSON lets through.
     return text.replace("\x7f", "\\u007f") + "\n"
 
@@ -97,10 +97,10 @@ def _names(kind: type[Any]) -> tuple[str, ...]:
     return tuple(field.name for field in fields(kind) if field.name != "service")
 
 
-def _clean(value: Any) -> Any:
+def clean(value: Any) -> Any:
     """Return *value* without half characters, which many readers of JSON refuse."""
     if isinstance(value, dict):
-        return {key: _clean(each) for key, each in value.items()}
+        return {key: clean(each) for key, each in value.items()}
     if isinstance(value, str):
         return value.encode("utf-8", "surrogateescape" if _escaped(value) else "replace").decode(
             "utf-8", "replace"
@@ -127,6 +127,12 @@ def is_journal(descriptor: int, environ: Mapping[str, str]) -> bool:
     return environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
 
 
+def priority_of(event: Mapping[str, Any]) -> int:
+    """Return syslog's number for the level of *event*."""
+    level: Any = event.get("log_level")
+    return _PRIORITIES.get(level, _INFO)
+
+
 def prioritised(form: Form) -> Form:
     """Return *form* with each line's priority before it, as the journal wants: ``<6>``, ``<4>``.
 
@@ -134,8 +140,7 @@ def prioritised(form: Form) -> Form:
     """
 
     def line(event: dict[str, Any]) -> str:
-        level: Any = event.get("log_level")
-        priority = _PRIORITIES.get(level, _INFO)
+        priority = priority_of(event)
         return "".join(f"<{priority}>{one}" for one in form(event).splitlines(keepends=True))
 
     return line

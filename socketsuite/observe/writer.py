@@ -163,17 +163,20 @@ class Writer:
             self._send(data)
         except OSError as error:
             failed = error
+        if self._written:
+            self._torn = data[self._written - 1 : self._written] != b"\n"
+        self._settle(failed, told=self._written >= self._head)
+        return failed is None
+
+    def _settle(self, failed: OSError | None, *, told: bool) -> None:
+        """Take note of what was lost of the batch; *told* is whether earlier losses were."""
         with self._lock:
-            said = self._written >= self._head
             not_written = self._not_written
             self.lost += not_written
-            self._owed = (0 if said else self._owed) + not_written + self._dropped_since
+            self._owed = (0 if told else self._owed) + not_written + self._dropped_since
             self._dropped_since = 0
-            if self._written:
-                self._torn = data[self._written - 1 : self._written] != b"\n"
             self._why = _UNREAD if failed is None else _cause(failed)
             self._batch = []
-        return failed is None
 
     def _send(self, data: bytes) -> None:
         view = memoryview(data)

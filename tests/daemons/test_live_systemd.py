@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -355,3 +356,25 @@ def test_a_port_that_is_taken_is_tried_again_until_it_is_free(systemd: OwnSystem
         assert "port 9000: the address is in use" in systemd.log(CHAT)
     is_up(systemd, CHAT)
     systemd.connect(9000).close()
+
+
+def test_the_journal_has_the_fields_of_an_event_when_the_log_goes_there(
+    systemd: OwnSystemd,
+) -> None:
+    systemd.edit(ECHO, "[Service]\nEnvironment=SOCKETSUITE_ECHO_LOG_TO=journal\n")
+    systemd.does("start", ECHO_SOCKET)
+    with systemd.connect(7) as caller:
+        caller.sendall(b"x")
+        assert caller.recv(1) == b"x"
+        peer = "{}:{}".format(*caller.getsockname())
+    selection = (f"_SYSTEMD_UNIT={ECHO}", "SOCKETSUITE_EVENT=closed", f"PEER={peer}")
+
+    def entries() -> str:
+        return systemd.run("journalctl", "--output=json", "--no-pager", *selection).stdout
+
+    closed = json.loads(until(entries, bool))
+    assert closed["MESSAGE"].startswith(f"closed transport=tcp peer={peer} bytes_in=1 ")
+    told = {"PRIORITY": "6", "SYSLOG_IDENTIFIER": "socketsuite-echo", "BYTES_IN": "1"}
+    assert {name: closed[name] for name in told} == told
+    assert closed["_TRANSPORT"] == "journal"
+    assert "ready, pid" in systemd.log(ECHO)

@@ -5,7 +5,8 @@ text.  Each has its entry in COMMANDS; one without fails.  SUBSTITUTED says what
 another here than there.
 
 ``systemctl`` needs a systemd that runs, and here none does: of its commands only the verb is
-looked up, and the units that would obey it.
+looked up, and the units that would obey it.  Nor has ``journalctl`` a journal to ask: what it asks
+for has to be in an entry as we send it.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ import pytest
 import trustme
 
 from socketsuite.cli.command import socketsuite
+from socketsuite.observe.events import Refused
+from socketsuite.observe.journal import journal_form
 from socketsuite.reasons import CLOSED, REFUSED
 from socketsuite.testing import Daemon, read_line
 from tests.daemons.conftest import Start
@@ -175,6 +178,15 @@ def systemctl_has_the_verb_and_the_units_obey_it(_night: Night, command: str) ->
         assert obeyed == "/bin/kill -HUP $MAINPID"
 
 
+def journalctl_asks_for_what_an_entry_has(_night: Night, command: str) -> None:
+    refused = Refused("socketsuite-chat", "tcp", "127.0.0.1:7", "deny")
+    event = {"event": refused, "log_format": "{text}", "text": "refused"}
+    entry = journal_form(None)(event).splitlines()
+    asked_for = command.split()[1:]
+    assert asked_for
+    assert set(asked_for) <= set(entry)
+
+
 def kill_ends_a_daemon_in_the_background(night: Night, command: str) -> None:
     folder = night.admin.parent
     with in_background(folder, "socketsuite-echo", "--unix", "door") as pid:
@@ -193,6 +205,7 @@ COMMANDS: dict[str, Callable[[Night, str], None]] = {
     "socketsuite ports --all": ports_shows_who_else_has_a_port,
     "systemctl reload": systemctl_has_the_verb_and_the_units_obey_it,
     "kill $(cat twistd.pid)": kill_ends_a_daemon_in_the_background,
+    "journalctl SOCKETSUITE_EVENT=refused REASON=deny": journalctl_asks_for_what_an_entry_has,
 }
 
 
