@@ -60,10 +60,11 @@ def told_of(event: Mapping[str, Any]) -> dict[str, Any] | None:
 
     There is a ``message``, always, and either ``service`` and ``event`` or ``logger``.
     """
-    text = formatEvent(cast(dict[str, Any], event))
     fact = event.get("event")
     if fact is not None and hasattr(fact, "service"):
-        return _fact(fact, event, text)
+        # As the log of events has made it, which saves Twisted's formatter.
+        return _fact(fact, event, event.get("text") or formatEvent(cast(dict[str, Any], event)))
+    text = formatEvent(cast(dict[str, Any], event))
     if NOISE.fullmatch(text):
         return None
     return {"logger": logger_name(event), "message": text}
@@ -102,6 +103,8 @@ def clean(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: clean(each) for key, each in value.items()}
     if isinstance(value, str):
+        if value.isascii():
+            return value
         return value.encode("utf-8", "surrogateescape" if _escaped(value) else "replace").decode(
             "utf-8", "replace"
         )
