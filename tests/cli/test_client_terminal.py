@@ -55,6 +55,7 @@ def status_of(rows: list[dict[str, Any]]) -> dict[str, Any]:
         ],
         "open": len(rows),
         "opened": len(rows),
+        "closed": {},
         "refused": {},
         "bytes_in": 1,
         "bytes_out": 2,
