@@ -50,8 +50,11 @@ coverage: $(VENV)/.installed-tests  ## lines and branches that the tests reach, 
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under=$(COVERAGE_FLOOR)
 
-docs: $(VENV)/.installed-tests   ## write docs/settings.md and the table in docs/extending.md anew
+docs: $(VENV)/.installed-tests   ## write anew what comes from the declarations: settings, manual pages, completions, a table
 	$(BIN)/python -m socketsuite.daemon.config.reference > docs/settings.md
+	rm -rf man completions
+	$(BIN)/python -m tools.manual man
+	$(BIN)/python -m tools.completions completions
 	$(BIN)/python -m tests.strangers.matrix
 
 bench: $(VENV)/.installed-bench        ## compare with other servers, 5 minutes; writes docs/bench.svg

@@ -17,7 +17,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-WHAT_IS_BUILT = ("pyproject.toml", "README.md", "LICENSE", "socketsuite", "twisted")
+WHAT_IS_BUILT = (
+    "pyproject.toml",
+    "README.md",
+    "LICENSE",
+    "socketsuite",
+    "twisted",
+    "man",
+    "completions",
+)
 STEP_SECONDS = 120
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from socketsuite.testing import Daemon, read_exactly, read_line
-from tests.packaging.conftest import Venv
+from tests.packaging.conftest import ROOT, Venv
 
 # One worker makes the venvs, once, however many run the other tests.
 pytestmark = pytest.mark.xdist_group("packaging")
@@ -47,6 +47,22 @@ def test_the_wheel_says_that_it_is_typed_and_holds_no_cache(wheels: dict[str, Pa
     names = zipfile.ZipFile(wheels["socketsuite"]).namelist()
     assert "socketsuite/py.typed" in names
     assert [name for name in names if name.endswith((".pyc", ".cache"))] == []
+
+
+def test_manual_pages_and_completions_are_where_man_and_the_shells_look(installed: Venv) -> None:
+    share = installed.path / "share"
+    for folder, where in {
+        "man": "man/man1",
+        "completions/bash": "bash-completion/completions",
+        "completions/fish": "fish/vendor_completions.d",
+        "completions/zsh": "zsh/site-functions",
+    }.items():
+        ours = {path.name: path.read_bytes() for path in (ROOT / folder).iterdir()}
+        assert ours
+        assert {name: (share / where / name).read_bytes() for name in ours} == ours
+    daemons = {name for name in COMMANDS if name.startswith("socketsuite")}
+    for page in ("socketsuite", "socketsuite-connect", *(f"twistd-{name}" for name in daemons)):
+        assert (share / "man" / "man1" / f"{page}.1").exists()
 
 
 def test_an_installed_wheel_lists_every_command(installed: Venv) -> None:
