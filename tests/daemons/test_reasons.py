@@ -33,7 +33,8 @@ def ends(daemon: Daemon, said: bytes, source: str = "127.0.0.1") -> None:
 
 def counted(daemon: Daemon, family: str) -> dict[str, float]:
     """Return the counts of a family of metrics by their reason, those above zero."""
-    shape = re.compile(rf'socketsuite_{family}_total{{reason="(\w+)",service="acme-rot13"}}')
+    labels = r'reason="(\w+)",service="acme-rot13"(?:,transport="\w+")?'
+    shape = re.compile(rf"socketsuite_{family}_total{{{labels}}}")
     found = ((shape.fullmatch(name), count) for name, count in figures(daemon).items())
     return {match[1]: count for match, count in found if match and count}
 

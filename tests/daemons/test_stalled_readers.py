@@ -92,7 +92,7 @@ def test_one_who_does_not_read_costs_the_others_no_time(hall: Hall) -> None:
             slow[stalled].append(percentile(latencies, 0.99))
     alone, beside = (statistics.median(slow[stalled]) for stalled in (False, True))
     assert beside < 1.5 * alone + 0.05
-    assert used[True] < 1.5 * used[False]
+    assert used[True] < 2.5 * used[False]
 
 
 # ── a thousand of them, and the end of the connection ───────────────────────────────────

@@ -13,7 +13,7 @@ from socketsuite.observe.events import Closed, Connected, Draining, Events, List
 from socketsuite.observe.families import LIMITS
 from socketsuite.observe.lag import LoopDelay
 from socketsuite.observe.metrics import DURATIONS, Metrics, ServiceMetrics
-from socketsuite.policies.settings import AdmissionSettings, LimitSettings
+from socketsuite.policies.settings import AdmissionSettings, DatagramLimits, LimitSettings
 from socketsuite.reasons import CLOSED, REFUSED
 
 
@@ -104,7 +104,8 @@ def test_how_long_connections_lasted_is_a_histogram() -> None:
 
 
 def test_every_limit_that_is_a_number_is_a_gauge() -> None:
-    limits = {**vars(AdmissionSettings()), **vars(LimitSettings())}
+    groups = (AdmissionSettings(), LimitSettings(), DatagramLimits())
+    limits = {name: value for group in groups for name, value in vars(group).items()}
     numbers = {name for name, value in limits.items() if isinstance(value, int | float)}
     assert numbers == set(LIMITS)
     found = read(service(limits={**limits, "max_connections": 9}))

@@ -148,7 +148,7 @@ def an_operator_sees_them(
         allowed = {*one.reasons, *(UNTIDY if kind == "tls" else ())}
         assert set(told) <= allowed, (one.name, where, told)
         counted = sum(
-            seen[f'socketsuite_connections_closed_total{{reason="{reason}",service="{service}"}}']
+            seen[f'socketsuite_connections_closed_total{{reason="{reason}",{labels}}}']
             for reason in set(told)
         )
         assert counted >= opened

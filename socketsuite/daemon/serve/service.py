@@ -111,7 +111,10 @@ class ServiceDaemon(Service):
     @property
     def limits(self) -> dict[str, Any]:
         """The settings of admission and limits in force, by their names."""
-        return {**vars(self.configuration.admission), **vars(self.configuration.limits)}
+        groups = ("admission", "limits", "udp_limits")
+        return {
+            k: v for group in groups for k, v in vars(getattr(self.configuration, group)).items()
+        }
 
     @property
     def certificate_expiry(self) -> float | None:
