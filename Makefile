@@ -25,7 +25,7 @@ run: $(VENV)/.installed   ## start the chat daemon on port 9000; talk to it with
 
 test: $(VENV)/.installed-tests   ## run every test; real peers are installed where apt and root allow
 	@tools/install-peers
-	$(BIN)/pytest -n 2 --dist loadgroup $(TESTS)
+	$(BIN)/pytest -n 3 --dist loadgroup $(TESTS)
 
 lint: $(VENV)/.installed-tests   ## check style and format
 	$(BIN)/ruff check .
