@@ -65,6 +65,7 @@ class Late(Resource):
         self.reactor = reactor
 
     def render_GET(self, request):
+        print("asked", flush=True)
         seconds = float(request.args[b"seconds"][0])
         later = deferLater(self.reactor, seconds, request.write, b"late\\n")
         later.addCallback(lambda _: request.finish())
@@ -275,8 +276,12 @@ def test_a_drain_closes_idle_http_connections_and_answers_what_was_asked(
         idle.sendall(get("/late?seconds=0"))
         assert b"Connection: close" not in answer_of(idle)[0]
         waiting.sendall(get("/late?seconds=1"))
-        asking.sendall(b"GET /late?seconds=0 HTTP/1.1\r\nHost: ")
+        asking.sendall(get("/late?seconds=0"))
+        answer_of(asking)
         until_asked(daemon, 3)
+        peer, before = "{}:{}".format(*asking.getsockname()), len(daemon.lines)
+        asking.sendall(b"GET /late?seconds=0 HTTP/1.1\r\nHost: ")
+        daemon.wait_for_line(rf"received transport=\S+ peer={peer} ", before)
         began = time.monotonic()
         daemon.send_signal(signal.SIGTERM)
         assert idle.recv(1) == b""
@@ -294,15 +299,10 @@ def test_a_drain_closes_idle_http_connections_and_answers_what_was_asked(
 
 
 def until_asked(daemon: Daemon, count: int) -> None:
-    """Return when *count* connections have said something to the daemon."""
-    pattern = r"received transport=\S+ peer=(\S+)"
-    seen: set[str] = set()
-    start = 0
-    while len(seen) < count:
-        found = daemon.wait_for_line(pattern, start)
-        start = next(i for i, line in enumerate(daemon.lines) if i >= start and found[0] in line)
-        start += 1
-        seen.add(found[1])
+    """Return when *count* requests for ``/late`` have come to their resource."""
+    found = daemon.follow(r" asked$")
+    for _ in range(count):
+        next(found)
 
 
 @pytest.mark.parametrize("transport", ["burst", "twisted"])
