@@ -1,4 +1,4 @@
-"""Chat: a room, and the doors by which people come in.
+"""Chat: a room, and the frontends by which people come in.
 
-The room must not know the doors; a door knows the room and its own wire protocol.
+The room must not know the frontends; a frontend knows the room and its own wire protocol.
 """

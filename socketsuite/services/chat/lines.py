@@ -1,4 +1,4 @@
-"""The line door of the chat: for ``nc``, ``telnet`` and whoever can send text.
+"""The line frontend of the chat: for ``nc``, ``telnet`` and whoever can send text.
 
 The wire, in both directions: lines of UTF-8, ended by LF or CRLF (we send LF).
 
@@ -9,7 +9,7 @@ The wire, in both directions: lines of UTF-8, ended by LF or CRLF (we send LF).
 * a longer line: the client is told the limit in one last line, and closed;
 * what a client leaves without an end of line is dropped.
 
-This module must not know how members behind other doors are connected.
+This module must not know how members at other frontends are connected.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def render(lines: Sequence[bytes]) -> bytes:
 
 
 class LineChat(LingeringClose):
-    """One member who came in by the line door."""
+    """One member who came in by the line frontend."""
 
     factory: LineChatFactory
 

@@ -23,21 +23,21 @@ class Room:
     _log = Logger()
 
     def __init__(self) -> None:
-        self._doors: dict[Render, dict[Hashable, Write]] = {}
+        self._frontends: dict[Render, dict[Hashable, Write]] = {}
 
     def __len__(self) -> int:
-        return sum(len(members) for members in self._doors.values())
+        return sum(len(members) for members in self._frontends.values())
 
     def join(self, member: Hashable, render: Render, write: Write) -> None:
         """Let *member* hear the others from now on.
 
-        :param render: the same function for all who came in by the same door.
+        :param render: the same function for all who came in by the same frontend.
         """
-        self._doors.setdefault(render, {})[member] = write
+        self._frontends.setdefault(render, {})[member] = write
 
     def leave(self, member: Hashable) -> None:
         """Let *member* hear nothing more; one who is not here may leave, too."""
-        for members in self._doors.values():
+        for members in self._frontends.values():
             members.pop(member, None)
 
     def say(self, speaker: Hashable, lines: Sequence[bytes]) -> None:
@@ -46,10 +46,10 @@ class Room:
         :param lines: as received, without terminators; nothing is known of their encoding,
             and they may hold anything but LF.
 
-        Lines are rendered once for each door.  Members may come and go while this goes on.
+        Lines are rendered once for each frontend.  Members may come and go while this goes on.
         One that cannot be told is put out of the room; the others never notice.
         """
-        for render, members in tuple(self._doors.items()):
+        for render, members in tuple(self._frontends.items()):
             if not members:
                 continue
             wire = render(lines)
