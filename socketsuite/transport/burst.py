@@ -147,9 +147,8 @@ class Burst:
                 transport = None
                 try:
                     transport = reading.get(descriptor)
-                    if (
-                        events != IN or transport is None
-                    ):  # closed or paused meanwhile, or never read
+                    # None: closed or paused meanwhile, or never read.
+                    if events != IN or transport is None:
                         transport = self._other_events(descriptor, events)
                         if transport is None:
                             continue
@@ -233,7 +232,7 @@ class Burst:
         self.current = None
 
     def _more_than_one_piece(self, transport: Any) -> bytes:
-        """Return the pieces as one; what is slow is seen to, and leaves nothing."""
+        """Return the pieces as one; nothing where the slow path has seen to them."""
         if transport.unsent is BUFFERED:
             transport.unsent = EMPTY  # even if all of them are empty
             data: bytes = transport.take_unsent()

@@ -1,6 +1,6 @@
-"""A connection of a burst: Twisted's own transport, and a short way for the common case.
+"""A connection of a burst: Twisted's own transport, and a fast path for the common case.
 
-The short way is taken while nothing but bytes has to be written; whatever else is going on
+The fast path is taken while nothing but bytes has to be written; whatever else is going on
 (a close, a half-close, a pull producer, a paused one, bytes that the kernel would not take)
 puts the connection on Twisted's own way until it is over.  This module must not know when a
 burst begins or ends, nor how connections are accepted.
@@ -8,6 +8,7 @@ burst begins or ends, nor how connections are accepted.
 
 from __future__ import annotations
 
+import contextlib
 import select
 import socket
 from collections.abc import Callable
@@ -40,11 +41,11 @@ class _State(tuple[()]):
 
 
 EMPTY = _State()
-"""Nothing to be sent, and nothing slow: the next bytes take the short way."""
+"""Nothing to be sent, and nothing out of the ordinary: the next bytes take the fast path."""
 BUFFERED = _State()
 """More than one piece was written in this burst; they are in ``_tempDataBuffer``."""
 SLOW_PATH = _State()
-"""Something slow is going on: all is left to Twisted's own way of writing."""
+"""Something out of the ordinary is going on: writing is left to Twisted's own code."""
 
 
 class _Connection:
@@ -211,7 +212,7 @@ class _Connection:
         return data
 
     def enter_slow_path(self) -> None:
-        """Leave the short way; what was written goes by Twisted's own."""
+        """Leave the fast path; what was written goes by Twisted's own code."""
         unsent = self.unsent
         if unsent is not EMPTY and unsent is not SLOW_PATH:
             if unsent is not BUFFERED:
@@ -311,7 +312,7 @@ class _Connection:
     def leave_slow_path(self) -> None:
         """After a flush by Twisted's own way: return to the short one if all is usual."""
         if self.unsent is not SLOW_PATH:
-            return  # somebody wrote by the short way meanwhile: that leaves with this burst
+            return  # somebody wrote by the fast path meanwhile: that leaves with this burst
         slow = (
             self.TLS
             or self.disconnected
@@ -371,8 +372,9 @@ class _Connection:
             if producer is not None:
                 producer.stopProducing()
         except BaseException:
-            # The connection ends all the same, and its protocol is told.
-            log.callWithLogger(self, log.err)
+            # The connection ends all the same, and its protocol is told; logged or not.
+            with contextlib.suppress(BaseException):
+                log.callWithLogger(self, log.err)
         super().connectionLost(reason)  # type: ignore[misc]
         self.receive = self.send = _closed
 

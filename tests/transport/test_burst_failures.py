@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import socket
+import struct
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -173,6 +175,22 @@ def test_a_producer_that_raises_leaves_nothing_of_its_connection(
         assert not hasattr(protocol.transport, "socket")
         assert protocol.transport not in served.burst.members.values()
         others_are_served(served, other)
+
+
+def test_a_producer_and_a_log_that_both_fail_still_end_the_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> Any:
+        raise MemoryError
+
+    with world("tcp", tmp_path, Echo) as served:
+        caller, protocol = served.connect()
+        protocol.transport.registerProducer(Producer("stopProducing"), True)
+        monkeypatch.setattr(log, "err", fail)
+        caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        caller.close()
+        served.until(lambda: protocol.lost)
+        assert not hasattr(protocol.transport, "socket")
 
 
 def test_a_factory_that_raises_costs_its_caller_and_not_the_port(
