@@ -9,15 +9,65 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
+import re
 import sys
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from twisted.application.service import IServiceMaker
 from twisted.plugin import getPlugins
 
 DATAGRAMS = "buildDatagramProtocol"
 """The method that makes a factory a datagram factory too."""
+
+MAIN = "main"
+"""What the only frontend of a service is called that declares none."""
+
+_FRONTEND_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+
+
+@dataclass(frozen=True)
+class Frontend:
+    """One way into a service: a protocol of its own, on ports of its own.
+
+    All frontends of a service share its limits, registry of connections, drain and figures.
+
+    :param name: in lower case, such as ``irc``: it begins the flags (``--irc-port``,
+        ``--irc-tls-port``, ``--irc-unix``, ``--irc-listen``), variables and TOML keys of every
+        frontend but the first, and is the label ``frontend`` in log, metrics and status.
+    :param target: where its factory is, ``package.module:Name``: a callable that takes the
+        service's object, returns an ``IProtocolFactory`` (with ``buildDatagramProtocol()`` for
+        datagrams), and may declare settings as the service does; their names begin with the
+        frontend's.  ``None``: the service's object is the factory.
+    :param port: its default port, 0–65535; 0 lets the kernel choose.
+    :param tls_port: the port that is usual for TLS; for the help text only.
+    :param kind: ``stream`` or ``datagram`` (UDP).
+    :param enabled: whether it listens on its default port without being asked.  The first one
+        always does.
+    :param description: a few words for its help text; its name is used without.
+    :raises ValueError: for a name that cannot begin a flag, or a port out of range.
+    """
+
+    name: str
+    target: str | None = None
+    port: int = 0
+    tls_port: int | None = None
+    kind: Literal["stream", "datagram"] = "stream"
+    enabled: bool = False
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        if not _FRONTEND_NAME.fullmatch(self.name):
+            raise ValueError(
+                f"a frontend cannot be called {self.name!r}; say lower-case letters and digits,"
+                " with single hyphens between, such as 'irc'"
+            )
+        for port in (self.port, self.tls_port or 0):
+            if not 0 <= port <= 65535:
+                raise ValueError(f"frontend {self.name}: {port} is not a port from 0 to 65535")
+        if self.kind not in ("stream", "datagram"):
+            raise ValueError(f"frontend {self.name}: its kind is 'stream' or 'datagram'")
 
 
 class ServiceSpecification:
@@ -38,6 +88,9 @@ class ServiceSpecification:
     :param defaults: other defaults for the daemon around it, by the keys of a TOML file, as
         ``{"send-queue": "4M", "transport": "twisted"}``.  Flags, variables and files still
         come first.
+    :param frontends: the ways into a service that has several, the first one first; *port* is
+        left out then.
+    :raises ValueError: when neither *port* nor frontends are given, or two of one name.
     """
 
     def __init__(
@@ -45,14 +98,16 @@ class ServiceSpecification:
         name: str,
         target: str,
         *,
-        port: int,
+        port: int | None = None,
         description: str,
         udp: bool | None = None,
         defaults: Mapping[str, Any] | None = None,
+        frontends: Sequence[Frontend] = (),
     ) -> None:
         self.tapname = name
         self.target = target
-        self.port = port
+        self.frontends = _checked(name, port, frontends)
+        self.port = self.frontends[0].port
         self.description = description
         self.udp = udp
         self.defaults = dict(defaults or {})
@@ -78,6 +133,16 @@ class ServiceSpecification:
 
     def _unloadable(self, why: str) -> str:
         return f"plugin {self.tapname} cannot load {self.target}: {why}"
+
+
+def _checked(service: str, port: int | None, frontends: Sequence[Frontend]) -> tuple[Frontend, ...]:
+    if (port is None) == (not frontends):
+        raise ValueError(f"plugin {service}: say either port=… or frontends=[…]")
+    names = [one.name for one in frontends]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"plugin {service}: two frontends are called {name!r}")
+    return tuple(frontends) or (Frontend(MAIN, port=port or 0),)
 
 
 def installed_services() -> dict[str, ServiceSpecification]:

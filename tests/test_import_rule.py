@@ -25,9 +25,9 @@ ROOMS: dict[str, set[str]] = {
     "addresses": set(),
     "transport": {"wire", "reasons", "addresses"},
     "testing": set(),
-    "observe": {"settings", "wire", "reasons", "addresses"},
-    "policies": {"observe", "transport", "settings", "reasons", "addresses"},
-    "services": {"wire", "settings"},
+    "observe": {"service", "settings", "wire", "reasons", "addresses"},
+    "policies": {"observe", "transport", "service", "settings", "reasons", "addresses"},
+    "services": {"wire", "service", "settings"},
     "cli": {"wire", "service", "settings", "transport", "addresses"},
     "daemon": {
         "service",

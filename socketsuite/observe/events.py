@@ -9,16 +9,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from socketsuite.service import MAIN
+
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """A socket of *service* is open: *transport* is ``tcp``, ``tls``, ``udp`` or ``unix``."""
+    """A socket of *service* is open: *transport* is ``tcp``, ``tls``, ``udp`` or ``unix``.
+
+    Here and below, *frontend* is the name of the one that the socket belongs to.
+    """
 
     service: str
     transport: str
     address: str
     port: int | None
     family: str
+    frontend: str = MAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,7 @@ class Connected:
     transport: str
     peer: str
     local: str
+    frontend: str = MAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +53,7 @@ class Closed:
     duration: float
     reason: str
     detail: str | None = None
+    frontend: str = MAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +68,7 @@ class Refused:
     peer: str
     reason: str
     detail: str | None = None
+    frontend: str = MAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +79,7 @@ class Received:
     transport: str
     peer: str
     data: bytes
+    frontend: str = MAIN
 
 
 @dataclass(frozen=True, slots=True)

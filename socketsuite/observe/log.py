@@ -14,6 +14,7 @@ from typing import Any, Literal
 from twisted.logger import Logger, LogLevel
 
 from socketsuite.observe.events import Event, Notice, Received, Refused
+from socketsuite.service import MAIN
 from socketsuite.settings import setting
 
 _PAYLOAD_SHOWN = 256
@@ -73,13 +74,21 @@ def event_line(event: Event) -> str:
     word, names = _shape(kind)
     values = [(name, getattr(event, name)) for name in names]
     told = [f" {name}={_value_text(value)}" for name, value in values if value is not None]
-    return word + "".join(told)
+    return word + "".join(told) + _frontend_text(event)
 
 
 @cache
 def _shape(kind: type[Any]) -> tuple[str, tuple[str, ...]]:
     names = (field.name for field in fields(kind))
-    return kind.__name__.lower(), tuple(name for name in names if name != "service")
+    return kind.__name__.lower(), tuple(
+        name for name in names if name not in ("service", "frontend")
+    )
+
+
+def _frontend_text(event: Any) -> str:
+    """Name the frontend where a service has several: then none of them is called ``main``."""
+    frontend = getattr(event, "frontend", MAIN)
+    return "" if frontend == MAIN else f" frontend={frontend}"
 
 
 def _value_text(value: object) -> str:
@@ -94,4 +103,4 @@ def _received_line(event: Received, payload: bool) -> str:
     if payload:
         # repr() leaves nothing in it that a terminal would obey.
         line += f" data={event.data[:_PAYLOAD_SHOWN]!r}"
-    return line
+    return line + _frontend_text(event)

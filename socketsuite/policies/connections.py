@@ -34,7 +34,8 @@ from socketsuite.reasons import (
     NO_MEMORY,
     Reason,
 )
-from socketsuite.transport.options import Connection
+from socketsuite.service import MAIN
+from socketsuite.transport.options import Connection, PortOptions
 
 _ids = itertools.count(1)
 
@@ -90,10 +91,10 @@ class Connections:
         # One whose header is awaited is in the list already, and takes no place of its own.
         return self.policy.refusal(getattr(address, "host", None), self.admitted)
 
-    def refused(self, address: Any, kind: str, reason: Reason) -> None:
+    def refused(self, address: Any, kind: str, reason: Reason, frontend: str = MAIN) -> None:
         """Tell that a caller was not let in."""
         peer = address_text(address)
-        self.events.emit(Refused(self.service, kind, peer, reason.label, reason.detail))
+        self.events.emit(Refused(self.service, kind, peer, reason.label, reason.detail, frontend))
 
     def opened(self, transport: Connection) -> None:
         """Take a new connection in; by a proxy, until it says for whom."""
@@ -127,15 +128,19 @@ class Connections:
         connection.admitted = True
         self.admitted += 1
         self.policy.hosts.opened(connection.host)
-        kind = connection.transport.options.kind
-        self.events.emit(Connected(self.service, kind, connection.peer, connection.local))
+        options = connection.transport.options
+        self.events.emit(
+            Connected(
+                self.service, options.kind, connection.peer, connection.local, options.frontend
+            )
+        )
 
     # ── what becomes of them ────────────────────────────────────────────────────────
 
     def received(self, transport: Connection, data: bytes) -> None:
         """Tell of bytes that came in, for ``--log-data``."""
-        peer = self.open[transport].peer
-        self.events.emit(Received(self.service, transport.options.kind, peer, data))
+        peer, options = self.open[transport].peer, transport.options
+        self.events.emit(Received(self.service, options.kind, peer, data, options.frontend))
 
     def backpressured(self, transport: Connection) -> None:
         """Have *transport* looked after, whose peer does not take all that is sent."""
@@ -150,34 +155,45 @@ class Connections:
         """Return how long a service has for an answer whose caller has closed its half."""
         return self.limits.half_close_timeout
 
-    def exhausted(self, kind: str, error: OSError) -> None:
+    def exhausted(self, options: PortOptions, error: OSError) -> None:
         """Tell that callers wait because this process can have no more descriptors."""
         reason = NO_MEMORY if error.errno == errno.ENOMEM else NO_DESCRIPTORS
-        self.events.emit(Refused(self.service, kind, "-", reason.label))
+        kind, frontend = options.kind, options.frontend
+        self.events.emit(Refused(self.service, kind, "-", reason.label, frontend=frontend))
 
     def closed(self, transport: Connection, reason: Failure) -> None:
         """Let a connection go, and tell how it was; of one never let in, that it was refused."""
         connection = self.open.pop(transport)
         if self.slow is not None:
             self.slow.behind.pop(transport, None)
-        why, kind = closing_reason(transport, reason), transport.options.kind
+        why, options = closing_reason(transport, reason), transport.options
         if connection.admitted:
             self.admitted -= 1
             self.policy.hosts.closed(connection.host)
             self.events.emit(
                 Closed(
                     self.service,
-                    kind,
+                    options.kind,
                     connection.peer,
                     transport.bytes_in,
                     transport.bytes_out,
                     self.seconds() - connection.opened_at,
                     why.label,
                     why.detail,
+                    options.frontend,
                 )
             )
         else:
-            self.events.emit(Refused(self.service, kind, connection.peer, why.label, why.detail))
+            self.events.emit(
+                Refused(
+                    self.service,
+                    options.kind,
+                    connection.peer,
+                    why.label,
+                    why.detail,
+                    options.frontend,
+                )
+            )
         if not self.open:
             waiting, self._when_empty = self._when_empty, []
             for callback in waiting:
@@ -224,18 +240,26 @@ class AdmissionFactory(Factory):
 
     :param kind: what the connections are called in events.
     :param by_proxy: whether the registry decides later, when the real peer is known.
+    :param frontend: the name of the frontend that *factory* is.
     """
 
     noisy = False
     _log = Logger()
 
     def __init__(
-        self, factory: IProtocolFactory, connections: Connections, kind: str, *, by_proxy: bool
+        self,
+        factory: IProtocolFactory,
+        connections: Connections,
+        kind: str,
+        *,
+        by_proxy: bool,
+        frontend: str = MAIN,
     ) -> None:
         self._factory = factory
         self._connections = connections
         self._kind = kind
         self._by_proxy = by_proxy
+        self._frontend = frontend
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """Return the service's protocol, or ``None`` to close the connection at once."""
@@ -245,7 +269,7 @@ class AdmissionFactory(Factory):
         if reason is None:
             protocol = self._build(addr)
         if protocol is None:
-            self._connections.refused(addr, self._kind, reason or DECLINED)
+            self._connections.refused(addr, self._kind, reason or DECLINED, self._frontend)
         return protocol
 
     def _build(self, addr: IAddress | None) -> Any:

@@ -27,7 +27,7 @@ def accept_waiting(port: Any, burst: Any, stock_accept: Callable[[], None]) -> N
         except OSError as error:
             options = port.options
             if options.observer is not None and error.errno in _EXHAUSTED:
-                options.observer.exhausted(options.kind, error)
+                options.observer.exhausted(options, error)
                 _pause(port)
             else:
                 stock_accept()

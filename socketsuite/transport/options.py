@@ -54,7 +54,7 @@ class ConnectionObserver(Protocol):
     def closed(self, transport: Connection, reason: Failure) -> None: ...  # noqa: D102
     def received(self, transport: Connection, data: bytes) -> None: ...  # noqa: D102
     def backpressured(self, transport: Connection) -> None: ...  # noqa: D102
-    def exhausted(self, kind: str, error: OSError) -> None: ...  # noqa: D102
+    def exhausted(self, options: PortOptions, error: OSError) -> None: ...  # noqa: D102
     def busy(self, transport: Connection) -> bool | None: ...  # noqa: D102
     def half_close_seconds(self) -> float: ...  # noqa: D102
 
@@ -103,6 +103,7 @@ class PortOptions:
         hand its options on to all of them.
     :param tls: TLS straight on the socket; for the burst transport.
     :param proxy: a PROXY header before anything else.
+    :param frontend: the name of the service's frontend that the port belongs to.
     :ivar burst: the burst that the connections belong to, on the burst transport.
     :ivar turns: tells the turns of the port's reactor apart.
     """
@@ -114,5 +115,6 @@ class PortOptions:
     prepare: Callable[[socket.socket], object] | None = None
     tls: TLSOptions | None = None
     proxy: ProxyOptions | None = None
+    frontend: str = ""
     burst: Any = None
     turns: Any = None

@@ -43,6 +43,7 @@ def test_the_fields_of_an_event_keep_their_types() -> None:
         "duration": 1.5,
         "reason": "handshake_failed",
         "detail": "no shared cipher",
+        "frontend": "main",
     }
 
 
