@@ -52,13 +52,13 @@ def test_an_event_has_its_fields() -> None:
         "SYSLOG_IDENTIFIER": "echo",
         "SOCKETSUITE_SERVICE": "echo",
         "SOCKETSUITE_EVENT": "closed",
-        "SOCKETSUITE_FRONTEND": "main",
         "TRANSPORT": "tcp",
         "PEER": "127.0.0.1:7",
         "BYTES_IN": "12",
         "BYTES_OUT": "34",
         "DURATION": "1.5",
         "REASON": "lost",
+        "FRONTEND": "main",
     }
 
 
