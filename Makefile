@@ -90,9 +90,9 @@ $(VENV)/.installed-bench: $(VENV)/.made pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[bench]'
 	@touch $@ $(VENV)/.installed
 
-$(VENV)/.installed-tests: $(VENV)/.made pyproject.toml examples/rot13/pyproject.toml
+$(VENV)/.installed-tests: $(VENV)/.made pyproject.toml examples/rot13/pyproject.toml examples/noticeboard/pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[test,strangers,lint]'
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e examples/rot13
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e examples/rot13 -e examples/noticeboard
 	@touch $@ $(VENV)/.installed
 
 $(VENV)/.installed-release: $(VENV)/.made pyproject.toml

@@ -22,7 +22,9 @@ from twisted.application.service import IService, IServiceMaker
 from twisted.plugin import IPlugin
 from zope.interface import implementer
 
-from socketsuite.service import ServiceSpecification, services_named
+from socketsuite.service import Frontend, ServiceSpecification, services_named
+
+__all__ = ["Frontend", "ServicePlugin", "SuitePlugin"]
 
 
 @implementer(IPlugin, IServiceMaker)
@@ -30,7 +32,7 @@ class ServicePlugin(ServiceSpecification):
     """A twistd command that serves one factory.
 
     Takes what :class:`~socketsuite.service.ServiceSpecification` takes: a name, a target, and
-    by name ``port``, ``description``, ``udp`` and ``defaults``.
+    by name ``port`` or ``frontends``, ``description``, ``udp`` and ``defaults``.
     """
 
     def options(self) -> Any:

@@ -11,7 +11,7 @@ import importlib
 import inspect
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -117,22 +117,32 @@ class ServiceSpecification:
 
         :raises ImportError: naming the plugin and its target, when there is no such thing.
         """
-        module, _, name = self.target.partition(":")
-        try:
-            found: Any = importlib.import_module(module)
-            for part in name.split("."):
-                found = getattr(found, part)
-        except (ImportError, AttributeError, ValueError) as error:
-            raise ImportError(self._unloadable(str(error))) from error
-        except Exception as error:
-            raised = f"{type(error).__name__}: {error}; python -c 'import {module}' shows where"
-            raise ImportError(self._unloadable(raised)) from error
-        if not callable(found):
-            raise ImportError(self._unloadable("it is neither a class nor a function"))
-        return found  # type: ignore[no-any-return]
+        return load_target(self.target, f"plugin {self.tapname}")
 
-    def _unloadable(self, why: str) -> str:
-        return f"plugin {self.tapname} cannot load {self.target}: {why}"
+
+def load_target(target: str, whose: str) -> Callable[..., Any]:
+    """Import and return what *target*, ``package.module:Name``, names.
+
+    :param whose: who names it, for the error.
+    :raises ImportError: naming *whose* and the target, when there is no such thing.
+    """
+
+    def unloadable(why: str) -> ImportError:
+        return ImportError(f"{whose} cannot load {target}: {why}")
+
+    module, _, name = target.partition(":")
+    try:
+        found: Any = importlib.import_module(module)
+        for part in name.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise unloadable(str(error)) from error
+    except Exception as error:
+        raised = f"{type(error).__name__}: {error}; python -c 'import {module}' shows where"
+        raise unloadable(raised) from error
+    if not callable(found):
+        raise unloadable("it is neither a class nor a function")
+    return found  # type: ignore[no-any-return]
 
 
 def _checked(service: str, port: int | None, frontends: Sequence[Frontend]) -> tuple[Frontend, ...]:
@@ -165,23 +175,25 @@ def _all_services() -> list[ServiceSpecification]:
 
 
 def speaks_datagrams(plugin: ServiceSpecification) -> bool | None:
-    """Whether the service also answers over UDP, as told before any factory is built.
+    """Whether the first frontend also answers over UDP, as told before any factory is built.
 
     What the plugin says counts; else the class that its target is, or is declared to return.
     ``None``: a function that does not say what it returns; only its factory can tell.
     """
+    if plugin.frontends[0].kind == "datagram":
+        return True
     if plugin.udp is not None:
         return plugin.udp
-    made = _returned(plugin.load())
+    made = _returned(load_target(plugin.frontends[0].target or plugin.target, plugin.tapname))
     return None if made is None else hasattr(made, DATAGRAMS)
 
 
-def accepts_reactor(target: Callable[..., Any]) -> bool:
-    """Whether *target* has a parameter named ``reactor``."""
+def parameters_of(target: Callable[..., Any]) -> Collection[str]:
+    """Return the names of the parameters of *target*."""
     try:
-        return "reactor" in inspect.signature(target).parameters
+        return inspect.signature(target).parameters.keys()
     except (TypeError, ValueError):  # a callable written in C may not tell
-        return False
+        return ()
 
 
 def _returned(target: Any) -> type | None:

@@ -120,7 +120,7 @@ def test_a_setting_whose_name_the_daemon_has_taken_is_one_line_naming_it(
 def test_a_factory_that_asks_for_the_reactor_is_handed_it_beside_its_settings() -> None:
     chosen = configure(plugin_of("ClockedFactory"), flags={"rate": "3"}, environ={})
     reactor = object()
-    factory = chosen.build(reactor)
+    factory = chosen.build({"reactor": reactor, "unasked": 1})
     assert (factory.reactor, factory.rate) == (reactor, 3)
 
 

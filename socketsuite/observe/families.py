@@ -39,6 +39,8 @@ LIMITS = {
         "half_close_timeout_seconds",
         "Time for an answer to a caller that has closed its half",
     ),
+    "start_timeout": ("start_timeout_seconds", "Time for the service to start"),
+    "stop_timeout": ("stop_timeout_seconds", "Time for the service to stop after a drain"),
     "drain_timeout": ("drain_timeout_seconds", "Time for connections to finish in a drain"),
 }
 

@@ -126,9 +126,22 @@ class LimitSettings:
         unit="seconds",
         reload=True,
     )
+    start_timeout: float = setting(
+        60.0,
+        "how long the service's own start_service() may take before anything is accepted",
+        minimum=0.1,
+        unit="seconds",
+    )
     drain_timeout: float = setting(
         10.0,
         "how long connections have to finish after SIGTERM",
+        minimum=0,
+        unit="seconds",
+        reload=True,
+    )
+    stop_timeout: float = setting(
+        10.0,
+        "how long the service's own stop_service() may take when nothing is open any more",
         minimum=0,
         unit="seconds",
         reload=True,

@@ -170,13 +170,19 @@ class Daemon:
             self.patience = own
         return self
 
-    def port(self, transport: str = "tcp", host: str = "127.0.0.1") -> int:
-        """Return the port of the first listener of that kind."""
-        return self.ports(transport, host)[0]
+    def port(
+        self, transport: str = "tcp", host: str = "127.0.0.1", frontend: str | None = None
+    ) -> int:
+        """Return the port of the first listener of that kind, of one frontend or of any."""
+        return self.ports(transport, host, frontend)[0]
 
-    def ports(self, transport: str = "tcp", host: str = "127.0.0.1") -> list[int]:
+    def ports(
+        self, transport: str = "tcp", host: str = "127.0.0.1", frontend: str | None = None
+    ) -> list[int]:
         """Return the ports of every listener of that kind, in their order."""
         pattern = rf"listening transport={transport} address={re.escape(host)} port=(\d+)"
+        if frontend is not None:
+            pattern += rf" .*frontend={frontend}$"
         return [int(m[1]) for line in self.lines if (m := re.search(pattern, line))]
 
     # ── callers ─────────────────────────────────────────────────────────────────────

@@ -34,7 +34,11 @@ class DatagramPort(udp.Port):
 
     Addresses are what the socket gives: ``(host, port)``, for IPv6 with flow and scope
     behind, which an answer needs to find a link-local peer.
+
+    :ivar frontend: the name of the service's frontend that the port belongs to.
     """
+
+    frontend = ""
 
     protocol: Any
     datagrams_in = datagrams_out = bytes_in = bytes_out = 0

@@ -209,7 +209,7 @@ def test_sockets_that_are_not_bound_or_do_not_listen_are_refused(manager: Manage
 @pytest.mark.parametrize("name", ["unknown", "anything.socket", "chat"])
 def test_the_only_service_gets_every_socket_whatever_its_name(manager: Manager, name: str) -> None:
     taken = manager.hand_over(manager.listening(), manager.datagrams(), names=f"{name}:{name}")
-    assert assign(taken, ["socketsuite-echo"]) == {"socketsuite-echo": taken}
+    assert assign(taken, {"socketsuite-echo": ["main"]}) == {"socketsuite-echo": taken}
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_of_several_services_each_gets_the_sockets_of_its_name(
 ) -> None:
     services = ["staff", "staff-tls", "echo", "acme-rot13", "socketsuite-chat"]
     taken = manager.hand_over(manager.listening(), names=name)
-    shares = assign(taken, services)
+    shares = assign(taken, {each: ["main"] for each in services})
     assert {owner for owner, share in shares.items() if share} == {service}
     assert list(shares) == services
 
@@ -237,7 +237,7 @@ def test_of_several_services_each_gets_the_sockets_of_its_name(
 def test_a_socket_for_none_of_several_services_is_one_line_with_the_cure(manager: Manager) -> None:
     taken = manager.hand_over(manager.listening(), names="time")
     with pytest.raises(StartError, match=r"'time' is for no service of echo, chat; say FileDesc"):
-        assign(taken, ["echo", "chat"])
+        assign(taken, {"echo": ["main"], "chat": ["main"]})
 
 
 def test_a_service_refuses_the_kind_that_it_does_not_speak(manager: Manager) -> None:

@@ -39,7 +39,8 @@ def install(folder: Path, name: str, source: str, *, more: str = "", module: str
     (folder / f"{module}.py").write_text(HEAD + source)
     plugins = folder / "twisted" / "plugins"
     plugins.mkdir(parents=True, exist_ok=True)
+    where = "" if "frontends=" in more else ", port=0"
     (plugins / f"{module}_plugin.py").write_text(
-        "from socketsuite.plugin import ServicePlugin\n"
-        f"one = ServicePlugin({name!r}, '{module}:make', port=0, description='X'{more})\n"
+        "from socketsuite.plugin import Frontend, ServicePlugin\n"
+        f"one = ServicePlugin({name!r}, '{module}:make'{where}, description='X'{more})\n"
     )

@@ -24,9 +24,9 @@ import pytest
 import trustme
 
 from socketsuite.testing import Daemon, read_all, read_line
+from tests.daemons.activation import activated
 from tests.daemons.conftest import Start
 from tests.daemons.outside import SECONDS
-from tests.daemons.test_systemd import activated
 from tests.daemons.windows import asked, figures, page, until
 
 NAME = "acme-rot13"

@@ -6,45 +6,16 @@ import contextlib
 import os
 import signal
 import socket
-import sys
 from pathlib import Path
 
 import pytest
 
 from socketsuite.testing import read_all, read_line
+from tests.daemons.activation import activated
 from tests.daemons.conftest import Start
 from tests.daemons.lent import is_listening, lent_socket
 
 PATIENCE = 20.0
-# Opens what it is told to at 3, 4, …, and becomes the daemon, as systemd does it.
-ACTIVATE = """
-import os, socket, sys
-names, wanted, *command = sys.argv[1:]
-made = []
-for word in wanted.split(","):
-    kind, _, where = word.partition("=")
-    if kind == "unix":
-        one = socket.socket(socket.AF_UNIX)
-        one.bind(where)
-    else:
-        one = socket.socket(type=socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM)
-        one.bind(("127.0.0.1", int(where)))
-    if kind != "udp":
-        one.listen()
-    made.append(one.detach())
-for number, one in enumerate(made):
-    if one != 3 + number:
-        os.dup2(one, 3 + number)
-    os.set_inheritable(3 + number, True)
-os.environ.update(
-    LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(made)), LISTEN_FDNAMES=names
-)
-os.execv(command[0], command)
-"""
-
-
-def activated(names: str, wanted: str) -> tuple[str, ...]:
-    return sys.executable, "-c", ACTIVATE, names, wanted
 
 
 def heard(manager: socket.socket, key: str) -> list[str]:
@@ -67,7 +38,7 @@ def test_the_manager_hears_of_the_whole_life(launch: Start, manager: socket.sock
     daemon.wait_until_ready()
     assert daemon.stop() == 0
     assert "STATUS=draining; connections: acme-rot13 0" in heard(manager, "STOPPING")
-    assert heard(manager, "EXTEND_TIMEOUT_USEC") == ["EXTEND_TIMEOUT_USEC=20000000"]
+    assert heard(manager, "EXTEND_TIMEOUT_USEC") == ["EXTEND_TIMEOUT_USEC=30000000"]
 
 
 def test_inherited_sockets_are_served_and_the_default_port_is_not_bound(launch: Start) -> None:

@@ -10,6 +10,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from socketsuite.daemon.config.consistency import check_service
+from socketsuite.daemon.config.frontends import (
+    FrontendConfiguration,
+    configured,
+    own_settings,
+    where_settings,
+)
 from socketsuite.daemon.config.process_settings import ProcessSettings
 from socketsuite.daemon.listen.certificates import TLSSettings
 from socketsuite.daemon.listen.datagram_options import DatagramSettings
@@ -18,8 +24,8 @@ from socketsuite.observe.log import LogSettings
 from socketsuite.policies.settings import AdmissionSettings, DatagramLimits, LimitSettings
 from socketsuite.service import (
     ServiceSpecification,
-    accepts_reactor,
     installed_services,
+    parameters_of,
     speaks_datagrams,
 )
 from socketsuite.settings import (
@@ -37,6 +43,7 @@ _DAEMON_GROUPS = (ListenSettings, TLSSettings, AdmissionSettings, LimitSettings,
 # What a factory is handed, what a table of the suite's file says, and flags of every command.
 _RESERVED = {
     "reactor": "what a factory is handed",
+    "daemon": "what a factory is handed",
     "service": "what a table of the suite's file says of itself",
     "config": "the flag --config",
     "check_config": "the flag --check-config",
@@ -50,8 +57,9 @@ _RESERVED = {
 class Configuration:
     """One service's settings, checked.
 
-    *own* are those that the service itself declares; *build* makes its factory of them,
-    given the reactor.  *origins* tells where each was said, by its name.
+    *own* are those that the service itself declares; *build* makes its object of them, given
+    what the daemon offers, by name (the reactor, for one).  *origins* tells where each was said,
+    by its name.  *listen* is what all frontends have in common, and where the first one listens.
     """
 
     name: str
@@ -66,21 +74,27 @@ class Configuration:
     log: LogSettings
     process: ProcessSettings
     own: dict[str, Any]
-    build: Callable[[Any], Any]
+    build: Callable[[Mapping[str, Any]], Any]
+    frontends: list[FrontendConfiguration]
     # None until the factory is built, where only that can tell.
     datagrams: bool | None
     origins: Mapping[str, str]
     # Whether the process is this service's alone; if not, its errors say whose they are.
     alone: bool = True
-    # Nobody has said where to listen: inherited sockets take the place of the default port.
-    port_by_default: bool = False
     # Lines for the operator, to be logged as warnings at the start.
     notices: list[str] = field(default_factory=list)
 
     @property
     def kinds(self) -> tuple[bool, bool]:
-        """Whether TCP is to be served, and UDP."""
+        """Whether the first frontend is served over TCP, and over UDP."""
         return self.transports.tcp, bool(self.datagrams) and self.transports.udp
+
+    def kinds_of(self, frontend: FrontendConfiguration) -> tuple[bool, bool]:
+        """Whether *frontend* is served over TCP, and over UDP."""
+        if frontend is self.frontends[0]:
+            return self.kinds
+        stream = frontend.frontend.kind == "stream"
+        return stream, not stream
 
 
 @dataclass(frozen=True)
@@ -106,15 +120,30 @@ def groups_of(plugin: ServiceSpecification, *, alone: bool = True) -> list[Setti
     except DeclarationError as error:
         raise DeclarationError(f"plugin {plugin.tapname}: {error}") from None
     groups = [*_DAEMON_GROUPS]
-    if speaks_datagrams(plugin) is not False:
-        groups += [TransportSettings, DatagramSettings, DatagramLimits]
+    first, *others = plugin.frontends
+    if speaks_datagrams(plugin) is not False and first.kind == "stream":
+        groups.append(TransportSettings)
+    if speaks_datagrams(plugin) is not False or any(one.kind == "datagram" for one in others):
+        groups += [DatagramSettings, DatagramLimits]
     groups.append(ProcessSettings)
     found = [SettingsGroup(_title(group), group, settings_of(group)) for group in groups]
-    _refuse_taken_names(plugin, own, found)
+    own += own_settings(plugin, first)
+    of_frontends = [
+        SettingsGroup(
+            f"Frontend {one.name}",
+            one,
+            where_settings(one) + own_settings(plugin, one),
+            of_service=True,
+        )
+        for one in others
+    ]
+    _refuse_taken_names(plugin, [own, *(each.settings for each in of_frontends)], found)
     found = _with_defaults(plugin, found)
     if not alone:
         found.pop()
-    return [SettingsGroup("This service", target, own, of_service=True), *found] if own else found
+    if own:
+        of_frontends.insert(0, SettingsGroup("This service", target, own, of_service=True))
+    return of_frontends + found
 
 
 def _with_defaults(
@@ -155,7 +184,9 @@ def _title(group: Any) -> str:
 
 
 def _refuse_taken_names(
-    plugin: ServiceSpecification, own: Sequence[Setting], groups: Sequence[SettingsGroup]
+    plugin: ServiceSpecification,
+    own: Sequence[Sequence[Setting]],
+    groups: Sequence[SettingsGroup],
 ) -> None:
     """Refuse settings of a service that could not be told from what the daemon has."""
     taken = dict(_RESERVED)
@@ -163,7 +194,7 @@ def _refuse_taken_names(
         for item in group.settings:
             for name in _flag_names(item):
                 taken[name] = f"a setting of every daemon, under {group.title!r}"
-    for item in own:
+    for item in (item for group in own for item in group):
         for name in _flag_names(item):
             if name in taken:
                 raise DeclarationError(
@@ -216,30 +247,34 @@ def configure(
 
     own = {item.name: values[item.name] for item in settings_of(target)}
     datagrams = speaks_datagrams(plugin)
+    first = plugin.frontends[0]
     no_udp = datagrams is False
+    no_datagrams = no_udp and all(one.kind == "stream" for one in plugin.frontends)
+    if no_udp or first.kind == "datagram":
+        transports = TransportSettings(tcp=no_udp, udp=not no_udp)
+    else:
+        transports = built(TransportSettings)
+    listen = built(ListenSettings)
     configuration = Configuration(
         name=instance or plugin.tapname,
         plugin=plugin,
-        listen=built(ListenSettings),
-        transports=TransportSettings(udp=False) if no_udp else built(TransportSettings),
-        udp=DatagramSettings() if no_udp else built(DatagramSettings),
+        listen=listen,
+        transports=transports,
+        udp=DatagramSettings() if no_datagrams else built(DatagramSettings),
         tls=built(TLSSettings),
         admission=built(AdmissionSettings),
         limits=built(LimitSettings),
-        udp_limits=DatagramLimits() if no_udp else built(DatagramLimits),
+        udp_limits=DatagramLimits() if no_datagrams else built(DatagramLimits),
         log=built(LogSettings),
         process=built(ProcessSettings) if alone else ProcessSettings(),
         own=own,
         build=_builder(target, own),
+        frontends=[configured(plugin, one, listen, values, _builder) for one in plugin.frontends],
         datagrams=datagrams,
         origins=origins,
         alone=alone,
     )
-    check_service(values, origins)
-    listen = configuration.listen
-    if not (listen.port or listen.unix or listen.listen):
-        configuration.port_by_default = True
-        listen.port = (plugin.port,)
+    check_service(values, origins, [one.prefix for one in configuration.frontends])
     return configuration
 
 
@@ -260,12 +295,12 @@ def _refuse_process_variables(prefix: str, environ: Mapping[str, str]) -> None:
             )
 
 
-def _builder(target: Callable[..., Any], values: dict[str, Any]) -> Callable[[Any], Any]:
-    """Return what calls *target* with its settings, and the reactor if it asks for one."""
+def _builder(target: Callable[..., Any], values: dict[str, Any]) -> Callable[..., Any]:
+    """Return what calls *target* with its settings, and what else it has parameters for."""
+    accepted = parameters_of(target)
 
-    def build(reactor: Any) -> Any:
-        if accepts_reactor(target):
-            return target(reactor=reactor, **values)
-        return target(**values)
+    def build(offered: Mapping[str, Any], *service: Any) -> Any:
+        asked = {name: thing for name, thing in offered.items() if name in accepted}
+        return target(*service, **asked, **values)
 
     return build

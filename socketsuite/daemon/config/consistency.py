@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from socketsuite.addresses import path_text
+from socketsuite.daemon.config.frontends import WHERE, FrontendConfiguration
 from socketsuite.daemon.config.process_settings import ProcessSettings
-from socketsuite.daemon.listen.settings import ListenSettings
 from socketsuite.settings import SettingsError
 
 METRICS_ADDRESS = "127.0.0.1"
@@ -24,32 +24,36 @@ class _Listening(Protocol):
     """What is asked of a service's configuration."""
 
     name: str
-    listen: ListenSettings
-    origins: Mapping[str, str]
-    port_by_default: bool
 
     @property
-    def kinds(self) -> tuple[bool, bool]: ...
+    def frontends(self) -> Sequence[FrontendConfiguration]: ...
+    def kinds_of(self, frontend: FrontendConfiguration) -> tuple[bool, bool]: ...
 
 
-def check_service(values: Mapping[str, Any], origins: Mapping[str, str]) -> None:
+def check_service(
+    values: Mapping[str, Any], origins: Mapping[str, str], prefixes: Sequence[str] = ("",)
+) -> None:
     """Refuse what one service's settings say against each other.
 
     :param values: every setting's value, by its name; defaults too.
     :param origins: where it was said, for those that are not defaults.
+    :param prefixes: what the flags of each frontend begin with.
     :raises SettingsError: naming both settings where they were said.
     """
-    for name in ("tls_key", "tls_client_ca"):
-        if values[name] is not None and values["tls_cert"] is None:
+    slugs = [prefix.replace("-", "_") for prefix in prefixes]
+    tls_ports = [f"{slug}tls_port" for slug in slugs]
+    for name in ("tls_key", "tls_client_ca", *tls_ports):
+        if values.get(name) and values["tls_cert"] is None:
             needed = _beside(origins[name], "tls_cert")
             raise SettingsError(f"{origins[name]} needs {needed} FILE beside it")
-    for name in ("port", "interface"):
+    for name in ("interface", *(f"{slug}port" for slug in slugs), *tls_ports):
         if name in origins and not values[name]:
             raise SettingsError(
-                f"{name} ({origins[name]}) is empty; leave it out, or say where to listen"
+                f"{name.replace('_', '-')} ({origins[name]}) is empty; leave it out, or say where"
+                " to listen"
             )
-    for name in ("port", "interface", "unix", "listen"):
-        _refuse_twice(name, values[name], origins)
+    for name in ("interface", *(f"{slug}{where}" for slug in slugs for where in WHERE)):
+        _refuse_twice(name, values.get(name, ()), origins)
     _refuse_covered(values["interface"], origins)
     # The soft limit's default may be above a hard limit that somebody chose: it has no effect then.
     if "send_queue_soft" in origins and values["send_queue_soft"] > values["send_queue"]:
@@ -62,6 +66,8 @@ def check_service(values: Mapping[str, Any], origins: Mapping[str, str]) -> None
         raise SettingsError(
             f"{_off(origins, 'tcp')} and {_off(origins, 'udp')} leave nothing to serve"
         )
+    if values["tls_port"] and not values.get("tcp", True):
+        raise SettingsError(f"{origins['tls_port']} needs TCP, and {_off(origins, 'tcp')} is said")
     if values["proxy_from"] and values["transport"] == "twisted":
         where = origins["transport"]
         raise SettingsError(f"{origins['proxy_from']} needs transport = 'burst', not {where}")
@@ -80,7 +86,8 @@ def _refuse_twice(name: str, values: Sequence[Any], origins: Mapping[str, str]) 
     for index, value in enumerate(values):
         if value and value in values[:index]:
             text = path_text(value) if isinstance(value, Path) else value
-            raise SettingsError(f"{name} {text} is given twice ({origins[name]})")
+            key = name.replace("_", "-")
+            raise SettingsError(f"{key} {text} is given twice ({origins[name]})")
 
 
 def _refuse_covered(interfaces: Sequence[str], origins: Mapping[str, str]) -> None:
@@ -100,6 +107,7 @@ class _Claim:
 
     :ivar kind: ``TCP``, ``UDP`` or ``Unix``, whose *host* is the path.
     :ivar dual: whether ``::`` takes IPv4 callers too.
+    :ivar service: whose it is: two processes may share a port, two ports of one service may not.
     """
 
     kind: str
@@ -107,6 +115,7 @@ class _Claim:
     port: int
     dual: bool = False
     shared: bool = False
+    service: str = ""
 
     def shares_address(self, other: _Claim) -> bool:
         if self.kind == "Unix":
@@ -121,7 +130,8 @@ class _Claim:
 
     def collides(self, other: _Claim) -> bool:
         same = self.kind == other.kind and self.port == other.port
-        return same and not (self.shared and other.shared) and self.shares_address(other)
+        shared = self.shared and other.shared and self.service != other.service
+        return same and not shared and self.shares_address(other)
 
     def __str__(self) -> str:
         if self.kind == "Unix":
@@ -132,17 +142,18 @@ class _Claim:
 def check_together(
     configurations: Sequence[_Listening], process: ProcessSettings, *, activated: bool
 ) -> None:
-    """Refuse two services, or a service and the process, on one port or Unix socket.
+    """Refuse two services or frontends, or one and the process, on one port or Unix socket.
 
     :param activated: whether the process was started with sockets, which may take the place of
         a port that nobody asked for.
     :raises SettingsError: naming both, and the address.
     """
     claims = [
-        (one.name, claim)
+        claim
         for one in configurations
-        if not (activated and one.port_by_default)
-        for claim in _claims(one)
+        for frontend in one.frontends
+        if not (activated and frontend.by_default)
+        for claim in _claims(one, frontend)
     ]
     if process.metrics_port:
         claims.append(("metrics-port", _Claim("TCP", METRICS_ADDRESS, process.metrics_port)))
@@ -155,16 +166,24 @@ def check_together(
             )
 
 
-def _claims(configuration: _Listening) -> Iterator[_Claim]:
-    listen, (tcp, udp) = configuration.listen, configuration.kinds
+def _claims(
+    configuration: _Listening, frontend: FrontendConfiguration
+) -> Iterator[tuple[str, _Claim]]:
+    """Yield what *frontend* would listen on, each with the words for who says so."""
+    listen, (tcp, udp) = frontend.listen, configuration.kinds_of(frontend)
+    service = configuration.name
     kinds = ["TCP"] * tcp + ["UDP"] * udp
-    for port in filter(None, listen.port):
-        for host in listen.interface:
+    wanted = [(port, "port", kind) for port in listen.port for kind in kinds]
+    wanted += [(port, "tls-port", "TCP") for port in listen.tls_port]
+    for port, key, kind in wanted:
+        # What one service says twice under one key has been refused already.
+        who = service if frontend.prefix + key == "port" else f"{service} {frontend.prefix}{key}"
+        for host in listen.interface if port else ():
             dual = _is_dual(host, listen.interface)
-            for kind in kinds:
-                yield _Claim(kind, host, port, dual, listen.reuse_port)
+            yield who, _Claim(kind, host, port, dual, listen.reuse_port, service)
     for path in listen.unix:
-        yield _Claim("Unix", str(path), 0)
+        who = f"{service} {frontend.prefix}unix" if frontend.prefix else service
+        yield who, _Claim("Unix", str(path), 0)
 
 
 def _is_dual(host: str, interfaces: Sequence[str]) -> bool:

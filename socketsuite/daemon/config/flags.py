@@ -17,7 +17,17 @@ from socketsuite.settings import Setting, environment_prefix, settings_of
 
 # What ``--help`` shows beside the service's own settings; ``--help-all`` shows all of them.
 MOST_USED = (
-    *("port", "interface", "unix", "tcp", "udp", "tls_cert", "tls_key", "max_connections"),
+    *(
+        "port",
+        "tls_port",
+        "interface",
+        "unix",
+        "tcp",
+        "udp",
+        "tls_cert",
+        "tls_key",
+        "max_connections",
+    ),
     *("idle_timeout", "drain_timeout", "log_format", "log_to", "metrics_port", "admin"),
 )
 _ALL = f"{__name__}.all"
@@ -38,8 +48,12 @@ class ServiceCommand(click.Command):
             for group in self.groups:
                 self._section(ctx, formatter, group.title, (s.name for s in group.settings))
         else:
-            own = {s.name for group in self.groups if group.of_service for s in group.settings}
-            self._section(ctx, formatter, "This service", own)
+            own = set()
+            for group in self.groups:
+                if group.of_service:
+                    names = {item.name for item in group.settings}
+                    self._section(ctx, formatter, group.title, names)
+                    own |= names
             most_used = named.intersection(MOST_USED) - own
             self._section(
                 ctx, formatter, f"Most used (--help-all has all {len(named)} settings)", most_used

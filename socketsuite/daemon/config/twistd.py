@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -39,6 +39,7 @@ class TwistdOptions(Options):
     def __init__(self, name: str) -> None:
         super().__init__()
         self.name = name
+        self._waiting: int | None = None
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """Parse, resolve every setting, and exit with one line where that fails."""
@@ -94,12 +95,29 @@ class TwistdOptions(Options):
         if not any(argument.startswith("--pidfile") for argument in sys.argv):
             parent["pidfile"] = ""
 
+    def hold_startup(self) -> Callable[[], None]:
+        """Let whoever started us in the background wait until the services have started.
+
+        twistd would let them go as soon as the reactor runs.
+
+        :return: to be called when the services have started.
+        """
+        self._waiting = self._parent.pop("statusPipe", None)
+
+        def let_go() -> None:
+            waiting, self._waiting = self._waiting, None
+            if waiting is not None:
+                os.write(waiting, b"0")
+                os.close(waiting)
+
+        return let_go
+
     def fail_startup(self, message: str) -> NoReturn:
         """End with exit status 1, and say why in one line to whoever started us."""
         parent = self._parent
         if parent.get("pidfile"):
             _remove_own(Path(parent["pidfile"]))
-        waiting = parent.get("statusPipe")
+        waiting = parent.get("statusPipe", self._waiting)
         if waiting is None:
             # Not sys.stderr, which twistd has given to its log by now.
             os.write(2, f"{self.name}: {message}\n".encode())

@@ -31,7 +31,7 @@ class TLSSettings:
 
     tls_cert: Path | None = setting(
         None,
-        "speak TLS on every --port, with this certificate chain (PEM)",
+        "speak TLS with this certificate chain (PEM), on every --tls-port, or else on every --port",
         metavar="FILE",
         reload=True,
     )

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterable, MutableMapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from socketsuite.daemon.errors import StartError, cause_text
+from socketsuite.service import MAIN
 
 FIRST_DESCRIPTOR = 3
 # The last is of systemd 258.
@@ -38,6 +39,12 @@ class InheritedSocket:
     socket: socket.socket
     name: str
     kind: Literal["tcp", "udp", "unix"]
+    frontend: str = MAIN
+
+    @property
+    def tls(self) -> bool:
+        """Whether its name promises that nobody talks there in the clear."""
+        return f"-{_stem(self.name)}".endswith(_TLS)
 
     @property
     def path(self) -> Path | None:
@@ -97,17 +104,20 @@ def inherited_sockets(
 
 
 def assign(
-    inherited: Iterable[InheritedSocket], services: Sequence[str]
+    inherited: Iterable[InheritedSocket], services: Mapping[str, Sequence[str]]
 ) -> dict[str, list[InheritedSocket]]:
-    """Say which of *services* gets which socket.
+    """Say which of *services* gets which socket, and for which of its frontends.
 
-    The only service gets them all; of several each gets those that bear its name.
+    The only service gets them all; of several each gets those that bear its name.  A socket is
+    the first frontend's, unless its name ends in that of another one: ``irc``, ``chat-irc``,
+    ``chat-irc-tls``.
 
+    :param services: the names of each one's frontends, the first one first.
     :raises StartError: for a socket that would be nobody's.
     """
     shares: dict[str, list[InheritedSocket]] = {name: [] for name in services}
     for one in inherited:
-        owner = services[0] if len(services) == 1 else _owner(one.name, services)
+        owner, one.frontend = _owner(one.name, services)
         if owner is None:
             raise StartError(
                 f"inherited socket {_shown(one.name)} is for no service of"
@@ -118,10 +128,10 @@ def assign(
 
 
 def check_served(inherited: Iterable[InheritedSocket], *, tcp: bool, udp: bool, tls: bool) -> None:
-    """See that a service which speaks so can serve each of these sockets.
+    """See that a frontend which speaks so can serve each of these sockets.
 
     A name that ends in ``-tls`` is a promise that nobody talks there in the clear.  The
-    service's certificate holds for every TCP socket, as it does for ``--port``.
+    service's certificate holds for every other TCP socket, too, as it does for ``--port``.
 
     :raises StartError: for one that would stay deaf, or be served otherwise than its name says.
     """
@@ -129,7 +139,7 @@ def check_served(inherited: Iterable[InheritedSocket], *, tcp: bool, udp: bool, 
         shown = f"inherited {one.kind.upper()} socket {_shown(one.name)}"
         if (one.kind == "udp" and not udp) or (one.kind == "tcp" and not tcp):
             raise StartError(f"{shown} is not served: this service has no {one.kind.upper()} side")
-        if _stem(one.name).endswith(_TLS):
+        if one.tls:
             if one.kind != "tcp":
                 raise StartError(f"{shown} is named for TLS, which only TCP has here")
             if not tls:
@@ -198,14 +208,28 @@ def _is_connected(taken: socket.socket) -> bool:
     return True
 
 
-def _owner(name: str, services: Sequence[str]) -> str | None:
-    """Return the service that *name* means: ``echo`` and ``socketsuite-echo`` are the same."""
-    plain = _stem(name)
+def _owner(name: str, services: Mapping[str, Sequence[str]]) -> tuple[str | None, str]:
+    """Return the service and the frontend that *name* means.
+
+    ``echo`` and ``socketsuite-echo`` are the same.  The only service needs no name.
+    """
+    plain = _stem(name).removeprefix(_FAMILY)
+    meant = {}
+    for service, frontends in services.items():
+        short = service.removeprefix(_FAMILY)
+        for frontend in frontends:
+            meant[f"{short}-{frontend}"] = service, frontend
+            if len(services) == 1:
+                meant[frontend] = service, frontend
+    for service, frontends in services.items():
+        meant[service.removeprefix(_FAMILY)] = service, frontends[0]
     for wanted in (plain, plain.removesuffix(_TLS)):
-        for service in services:
-            if wanted.removeprefix(_FAMILY) == service.removeprefix(_FAMILY):
-                return service
-    return None
+        if wanted in meant:
+            return meant[wanted]
+    if len(services) == 1:
+        ((service, frontends),) = services.items()
+        return service, frontends[0]
+    return None, MAIN
 
 
 def _stem(name: str) -> str:

@@ -75,6 +75,13 @@ class ListenSettings:
         maximum=65535,
         metavar="PORT",
     )
+    tls_port: tuple[int, ...] = setting(
+        (),
+        "TCP port to speak TLS on, beside those that do not; may be repeated; needs --tls-cert",
+        minimum=0,
+        maximum=65535,
+        metavar="PORT",
+    )
     interface: tuple[str, ...] = setting(
         LOOPBACK,
         "address to listen on; may be repeated; '::' is every address, IPv6 and IPv4",

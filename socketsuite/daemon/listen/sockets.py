@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from socketsuite.daemon.errors import StartError, cause_text
 from socketsuite.daemon.listen.inherited import InheritedSocket, is_covered, is_covered_path
 from socketsuite.daemon.listen.settings import LOOPBACK, ListenSettings
 from socketsuite.daemon.listen.unix_sockets import bind_path, inode_of, try_path
+from socketsuite.service import MAIN
 
 _PORT_TRIES = 32
 _NO_SUCH_FAMILY = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
@@ -26,13 +27,16 @@ class BoundSocket:
     """A socket that has its address; streams are already listening.
 
     *path* is set for Unix sockets, with the *inode* this process made, so that at the
-    end nobody else's file is removed; an *inherited* socket's has none.
+    end nobody else's file is removed; an *inherited* socket's has none.  *frontend* is the
+    name of the one that it is for; *tls* says that it is for TLS whatever holds for others.
     """
 
     socket: socket.socket
     path: Path | None = None
     inode: tuple[int, int] | None = None
     inherited: bool = False
+    frontend: str = MAIN
+    tls: bool = False
 
     @property
     def datagrams(self) -> bool:
@@ -56,22 +60,32 @@ class BoundSocket:
 
 
 def bind_all(
-    settings: ListenSettings, *, tcp: bool, udp: bool, inherited: Sequence[InheritedSocket] = ()
+    settings: ListenSettings,
+    *,
+    tcp: bool,
+    udp: bool,
+    inherited: Sequence[InheritedSocket] = (),
+    prefix: str = "",
 ) -> list[BoundSocket]:
     """Open every socket that *settings* names, except what is *inherited* already.
 
     :param tcp: listen for streams on the ports.
     :param udp: open a datagram socket beside, on the same port numbers.
+    :param prefix: what the flags begin with that say where to listen, for errors.
     :raises StartError: naming the address that failed, the cause and the cure; by then
         nothing is open any more.
     """
-    bound = [BoundSocket(one.socket, one.path, inherited=True) for one in inherited]
+    bound = [BoundSocket(one.socket, one.path, inherited=True, tls=one.tls) for one in inherited]
     kinds = [socket.SOCK_STREAM] * tcp + [socket.SOCK_DGRAM] * udp
     try:
         for one in bound:
             set_accepted_options(one.socket, settings)
         for port in settings.port:
-            bound += _bind_port(settings, port, kinds, inherited)
+            bound += _bind_port(settings, port, kinds, inherited, f"--{prefix}port")
+        for port in settings.tls_port:
+            streams = [socket.SOCK_STREAM]
+            opened = _bind_port(settings, port, streams, inherited, f"--{prefix}tls-port")
+            bound += [replace(one, tls=True) for one in opened]
         for path in settings.unix:
             if not is_covered_path(inherited, path):
                 made = bind_path(path, settings.unix_mode, settings.backlog)
@@ -95,12 +109,13 @@ def try_addresses(settings: ListenSettings, *, tcp: bool, udp: bool) -> list[Bou
     kinds = [socket.SOCK_STREAM] * tcp + [socket.SOCK_DGRAM] * udp
     bound: list[BoundSocket] = []
     try:
-        for interface in settings.interface if settings.port else ():
+        ports = settings.port + settings.tls_port
+        for interface in settings.interface if ports else ():
             for kind in kinds:
                 try:
                     one = _bind_inet(settings, interface, 0, kind, (), listen=False)
                 except OSError as error:
-                    raise _refusal(interface, settings.port[0], kind, error) from None
+                    raise _refusal(interface, ports[0], kind, error) from None
                 if one is not None:
                     bound.append(BoundSocket(one))
         for path in settings.unix:
@@ -117,6 +132,7 @@ def _bind_port(
     port: int,
     kinds: list[socket.SocketKind],
     inherited: Sequence[InheritedSocket],
+    flag: str,
 ) -> list[BoundSocket]:
     """Open *port* on every interface; with port 0, the same number on all of them."""
     for _ in range(_PORT_TRIES if port == 0 else 1):
@@ -134,7 +150,7 @@ def _bind_port(
                 other.close()
             taken_meanwhile = port == 0 and bound and error.errno == errno.EADDRINUSE
             if not taken_meanwhile:
-                raise _refusal(interface, number, kind, error) from None
+                raise _refusal(interface, number, kind, error, flag) from None
         else:
             if not (bound or inherited):
                 raise StartError("nothing to listen on: no interface has an address here")
@@ -225,14 +241,16 @@ def set_accepted_options(made: socket.socket, settings: ListenSettings) -> None:
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
 
 
-def _refusal(interface: str, port: int, kind: socket.SocketKind, error: OSError) -> StartError:
+def _refusal(
+    interface: str, port: int, kind: socket.SocketKind, error: OSError, flag: str = "--port"
+) -> StartError:
     protocol = "TCP" if kind == socket.SOCK_STREAM else "UDP"
     where = f"cannot listen on {interface} {protocol} port {port}: {cause_text(error)}"
     cures = {
-        errno.EADDRINUSE: "; say another --port, or see who has it: socketsuite ports --all",
+        errno.EADDRINUSE: f"; say another {flag}, or see who has it: socketsuite ports --all",
         errno.EADDRNOTAVAIL: "; see 'ip addr' for the addresses it has, and say one by --interface",
         errno.EACCES: (
-            "; ports below 1024 need privilege: say a --port from 1024 up, start as root with"
+            f"; ports below 1024 need privilege: say a {flag} from 1024 up, start as root with"
             " twistd's --uid, or give CAP_NET_BIND_SERVICE"
         ),
     }

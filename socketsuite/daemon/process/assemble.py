@@ -49,6 +49,7 @@ def make_service(options: TwistdOptions) -> IService:
         options.name,
         reactor,
         refuse=options.fail_startup,
+        hold_startup=options.hold_startup,
         settings=options.process,
         reread=reread,
         log=log,
@@ -119,11 +120,13 @@ def _add_windows(
 
 def _inherited(configurations: list[Configuration]) -> dict[str, list[InheritedSocket]]:
     """Return what each service was started with; nothing where Twisted's endpoints take it."""
-    endpoints = [text for one in configurations for text in one.listen.listen]
+    frontends = [frontend for one in configurations for frontend in one.frontends]
+    endpoints = [text for one in frontends for text in one.listen.listen]
     if any(text.startswith("systemd:") for text in endpoints):
         return {}
     taken = inherited_sockets(start_environment(os.environ), os.getpid())
-    return assign(taken, [one.name for one in configurations])
+    names = {one.name: [frontend.name for frontend in one.frontends] for one in configurations}
+    return assign(taken, names)
 
 
 def _check(options: TwistdOptions, reactor: Any) -> NoReturn:

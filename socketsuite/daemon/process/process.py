@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 from twisted.application.service import MultiService
 from twisted.internet import defer
 from twisted.logger import ILogObserver, Logger
+from twisted.python.failure import Failure
 
 from socketsuite.daemon.config.configuration import Configuration
 from socketsuite.daemon.config.process_settings import ProcessSettings
@@ -26,8 +27,8 @@ from socketsuite.daemon.serve.service import ServiceDaemon
 from socketsuite.settings import SettingsError
 
 _log = Logger(namespace="socketsuite")
-# What closing everything may take beyond the longest --drain-timeout.
-_DRAIN_MARGIN = 10.0
+# What starting and closing everything may take beyond the longest time-out.
+_MARGIN = 10.0
 
 
 def use_monotonic_clock(reactor: Any) -> None:
@@ -53,6 +54,8 @@ class DaemonProcess(MultiService):
     A second signal stops the draining.  A start that fails leaves nothing behind.
 
     :param refuse: ends the process when it cannot start, and says why in one line.
+    :param hold_startup: keeps whoever started the process waiting, until what it returns is
+        called; for services that take their time to start.
     :param settings: the process's own.
     :param reread: returns the configurations and the process's settings anew, on reload.
     :param log: the log observer to use; ``None`` leaves that to twistd's own options.
@@ -64,6 +67,7 @@ class DaemonProcess(MultiService):
         reactor: Any,
         *,
         refuse: Callable[[str], NoReturn],
+        hold_startup: Callable[[], Callable[[], None]],
         settings: ProcessSettings,
         reread: Callable[[], tuple[list[Configuration], ProcessSettings]],
         log: Any = None,
@@ -75,8 +79,11 @@ class DaemonProcess(MultiService):
         self.command = name
         self.reactor = reactor
         self._refuse = refuse
+        self._hold_startup = hold_startup
+        self._let_go: Callable[[], None] = lambda: None
         self._settings = settings
         self._reread = reread
+        self.starting = True
         self.draining = False
         self._privileged_start_was_called = False
         self._notifier = notifier
@@ -114,9 +121,11 @@ class DaemonProcess(MultiService):
             super().startService()
         except StartError as error:
             self._give_up(error)
+        if not all(one.started.called for one in self.daemons):
+            self._let_go = self._hold_startup()
         self.reactor.callWhenRunning(self._begin)
 
-    def _give_up(self, error: StartError) -> NoReturn:
+    def _give_up(self, error: Exception) -> NoReturn:
         for one in self.services:
             one.close()
         self._refuse(str(error))
@@ -125,11 +134,42 @@ class DaemonProcess(MultiService):
         """Take signals over from the reactor, which would end the process by them."""
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._signalled)
-        _log.info("ready, pid {pid}", pid=os.getpid())
-        self._notifier.ready(self._status())
-        self._reporter.start()
         self._stalls.start()
         self.reactor.addSystemEventTrigger("before", "shutdown", self._fall_silent)
+        limits = [one.configuration.limits.start_timeout for one in self.daemons]
+        if not all(one.started.called for one in self.daemons):
+            self._notifier.extend_timeout(max(limits) + _MARGIN)
+        started: Any = defer.gatherResults(
+            [one.started for one in self.daemons], consumeErrors=True
+        )
+        started.addCallbacks(self._ready, self._start_failed)
+
+    def _ready(self, _: Any) -> None:
+        self._let_go()
+        self.starting = False
+        if not self.draining:
+            _log.info("ready, pid {pid}", pid=os.getpid())
+            self._notifier.ready(self._status())
+            self._reporter.start()
+
+    def _start_failed(self, failure: Failure) -> None:
+        """One service could not start after all: stop the others, and end with status 1."""
+        if self.draining:
+            return
+        self.draining = True
+        stopped: Any = defer.DeferredList([one.drain() for one in self.daemons])
+        for one in self.daemons:
+            one.force_stop()
+        error: Any = failure.value
+        stopped.addCallback(lambda _: self._leave(error.subFailure.value))
+
+    def _leave(self, error: Exception) -> None:
+        if self._own_log is not None:
+            self._own_log.close()
+        try:
+            self._give_up(error)
+        except SystemExit as leaving:
+            os._exit(int(leaving.code or 0))  # the reactor would keep the exception to itself
 
     def _fall_silent(self) -> None:
         self._reporter.stop()
@@ -159,6 +199,9 @@ class DaemonProcess(MultiService):
 
     def reload(self) -> None:
         """Take new settings over, if they are right; else keep the old ones, and say why."""
+        if self.starting:
+            _log.warn("not reloaded: the services are starting")
+            return
         self._notifier.reloading()
         try:
             self._reload()
@@ -191,8 +234,9 @@ class DaemonProcess(MultiService):
         """Drain every service, then stop the reactor."""
         self.draining = True
         self._notifier.stopping(self._status())
-        limits = [one.configuration.limits.drain_timeout for one in self.daemons]
-        self._notifier.extend_timeout(max(limits, default=0.0) + _DRAIN_MARGIN)
+        limits = [one.configuration.limits for one in self.daemons]
+        seconds = max((one.drain_timeout + one.stop_timeout for one in limits), default=0.0)
+        self._notifier.extend_timeout(seconds + _MARGIN)
         drained = defer.DeferredList([one.drain() for one in self.daemons])
         drained.addCallback(lambda _: self.reactor.stop())
 

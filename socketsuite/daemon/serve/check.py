@@ -8,37 +8,31 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 
 from socketsuite.daemon.config.configuration import Configuration
 from socketsuite.daemon.config.process_settings import ProcessSettings
 from socketsuite.daemon.errors import StartError, cause_text
 from socketsuite.daemon.listen import certificates
-from socketsuite.daemon.listen.datagram_options import set_datagram_options
+from socketsuite.daemon.listen.binding import BindRequest, try_binding
 from socketsuite.daemon.listen.settings import ListenSettings
 from socketsuite.daemon.listen.sockets import try_addresses
 
 _STANDARD = ("stdout", "stderr", "journal")
 
 
-def check_service(configuration: Configuration) -> None:
+def check_service(configuration: Configuration, requests: Sequence[BindRequest]) -> None:
     """Look at what one service's settings name: certificates, addresses, paths.
 
+    :param requests: what a start would bind.
     :raises StartError: for what would make a start fail, or a certificate out of time.
     """
     context = certificates.load_context(configuration.tls, configuration.origins)
     untimely = certificates.out_of_time(context, configuration.tls)
     if untimely is not None:
         raise StartError(untimely)
-    tcp, udp = configuration.kinds
-    tried = try_addresses(configuration.listen, tcp=tcp, udp=udp)
-    try:
-        datagrams = [one.socket for one in tried if one.datagrams]
-        if datagrams:
-            set_datagram_options(datagrams, configuration.udp)
-    finally:
-        for one in tried:
-            one.close()
+    try_binding(requests, configuration.udp)
 
 
 def check_process(settings: ProcessSettings) -> None:

@@ -31,12 +31,14 @@ class DatagramAdmission(DatagramProtocol):
         policy: DatagramPolicy,
         *,
         tell_data: bool,
+        frontend: str,
     ) -> None:
         inner.noisy = False
         self._inner = inner
         self._received = inner.datagramReceived
         self._events = events
         self._service = service
+        self._frontend = frontend
         self._refusal = policy.refusal
         if tell_data:
             self._received = self._tell
@@ -67,9 +69,10 @@ class DatagramAdmission(DatagramProtocol):
 
     def _tell(self, datagram: bytes, addr: Any) -> None:
         peer = endpoint_text(addr[0], addr[1])
-        self._events.emit(Received(self._service, "udp", peer, datagram))
+        self._events.emit(Received(self._service, "udp", peer, datagram, self._frontend))
         self._inner.datagramReceived(datagram, addr)
 
     def _refuse(self, reason: Reason, addr: Any) -> None:
         peer = endpoint_text(addr[0], addr[1])
-        self._events.emit(Refused(self._service, "udp", peer, reason.label))
+        event = Refused(self._service, "udp", peer, reason.label, frontend=self._frontend)
+        self._events.emit(event)

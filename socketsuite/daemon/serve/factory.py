@@ -54,40 +54,51 @@ def told_in_one_line(what: str) -> Iterator[None]:
         raise StartError(f"{what} raised {raised}") from None
 
 
-def build_factory(
-    plugin: ServiceSpecification, build: Callable[[Any], Any], reactor: Any, *, udp: bool = False
-) -> Any:
-    """Return the factory that *build* makes, if it can serve.
+def made_by(target: str, build: Callable[[], Any]) -> Any:
+    """Return what *build* makes at once.
+
+    :raises StartError: naming the *target*, for what that raises, or makes later.
+    """
+    with told_in_one_line(target):
+        made = build()
+    if inspect.iscoroutine(made):
+        made.close()  # else Python complains that nobody awaited it
+        raise StartError(
+            f"{target} made a coroutine; a factory is made at once: write def, not async def"
+        )
+    if isinstance(made, Deferred):
+        raise StartError(f"{target} made a Deferred; a factory is made at once")
+    if isinstance(made, type):
+        raise StartError(f"{target} made the class {made.__qualname__}, not an object of it")
+    return made
+
+
+def check_first(factory: Any, plugin: ServiceSpecification, target: str, *, udp: bool) -> None:
+    """Refuse a first frontend's *factory* that speaks otherwise than it was declared to.
 
     :param udp: whether it is to serve UDP.
-    :raises StartError: naming the target, and what is wrong with what it made.
+    :raises StartError: naming the *target*, and the cure.
     """
-    with told_in_one_line(plugin.target):
-        factory = build(reactor)
-    _refuse_unfit(factory, f"{plugin.target} made")
     speaks = is_datagram_factory(factory)
     if udp and not speaks:
         raise StartError(
-            f"{plugin.target} made {_noun(factory)}, which has no {DATAGRAMS}()"
+            f"{target} made {_noun(factory)}, which has no {DATAGRAMS}()"
             " for UDP; declare what it returns, or say udp=False in its ServicePlugin"
         )
     if speaks and speaks_datagrams(plugin) is False and plugin.udp is None:
         raise StartError(
-            f"{plugin.target} made {_noun(factory)}, which speaks UDP, and is declared to return"
+            f"{target} made {_noun(factory)}, which speaks UDP, and is declared to return"
             " something that does not; correct that, or say udp=True or udp=False in its"
-            " ServiceSpecification"
+            " ServicePlugin"
         )
-    return factory
 
 
-def _refuse_unfit(factory: Any, made: str) -> None:
-    if inspect.iscoroutine(factory):
-        factory.close()  # else Python complains that nobody awaited it
-        raise StartError(f"{made} a coroutine; a factory is made at once: write def, not async def")
-    if isinstance(factory, Deferred):
-        raise StartError(f"{made} a Deferred; a factory is made at once")
-    if isinstance(factory, type):
-        raise StartError(f"{made} the class {factory.__qualname__}, not an object of it")
+def check_fit(factory: Any, target: str) -> None:
+    """Refuse what is no factory.
+
+    :raises StartError: naming the *target*, and what is wrong with what it made.
+    """
+    made = f"{target} made"
     missing = [name for name in _METHODS if not callable(getattr(factory, name, None))]
     if missing:
         raise StartError(
@@ -115,13 +126,13 @@ def check_factory(factory: Any) -> None:
             look()
 
 
-def datagram_protocol(factory: Any, plugin: ServiceSpecification, given: list[Any]) -> Any:
+def datagram_protocol(factory: Any, target: str, given: list[Any]) -> Any:
     """Return a new protocol for one UDP socket.
 
     :param given: those that the other sockets have, to which it is added.
     :raises StartError: when it is none, or one of those.
     """
-    what = f"{DATAGRAMS}() of {plugin.target}"
+    what = f"{DATAGRAMS}() of {target}"
     with told_in_one_line(what):
         protocol = factory.buildDatagramProtocol()
     if not callable(getattr(protocol, "datagramReceived", None)):

@@ -9,23 +9,25 @@ from __future__ import annotations
 import contextlib
 import select
 import socket
+from functools import partial
 from typing import Any
 
 from twisted.internet import defer, tcp
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort
-from twisted.internet.ssl import CertificateOptions
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from socketsuite.addresses import address_text, host_text
 from socketsuite.daemon.config.configuration import Configuration
+from socketsuite.daemon.config.frontends import FrontendConfiguration
 from socketsuite.daemon.errors import StartError, cause_text
 from socketsuite.daemon.listen.endpoints import in_plain_words, is_handed_over
 from socketsuite.daemon.listen.sockets import BoundSocket, set_accepted_options
 from socketsuite.daemon.serve.datagrams import DatagramAdmission
 from socketsuite.daemon.serve.factory import datagram_protocol
 from socketsuite.daemon.serve.tls_admission import wrap
+from socketsuite.daemon.serve.tls_contexts import TLSContexts
 from socketsuite.observe.events import Events, Listening
 from socketsuite.policies.connections import AdmissionFactory, Connections
 from socketsuite.policies.peers import DatagramPolicy
@@ -42,10 +44,7 @@ _FAMILIES = {socket.AF_INET: "IPv4", socket.AF_INET6: "IPv6", socket.AF_UNIX: "U
 
 
 class Listeners:
-    """Opens the ports of one service, and closes them together.
-
-    :ivar context: the certificates for the next TLS connection; ``None`` is no TLS.
-    """
+    """Opens the ports of one service, and closes them together."""
 
     _log = Logger()
 
@@ -56,18 +55,20 @@ class Listeners:
         events: Events,
         connections: Connections,
         datagrams: DatagramPolicy,
+        tls: TLSContexts,
     ) -> None:
         self._configuration = configuration
         self._reactor = reactor
         self._events = events
         self._connections = connections
         self._datagrams = datagrams
+        self._targets = {one.name: one.target for one in configuration.frontends}
         self._burst = configuration.listen.transport == "burst" and AVAILABLE
         self._ports: list[IListeningPort] = []
         self._protocols: list[Any] = []  # of the UDP ports, each with its own
         # Those whose callers, not accepted yet, are lost when they close.
         self._queues: list[tcp.Port] = []
-        self.context: CertificateOptions | None = None
+        self._tls = tls
 
     @property
     def datagram_ports(self) -> list[DatagramPort]:
@@ -81,44 +82,66 @@ class Listeners:
         else:
             kind, port = self._adopt_stream(bound, factory)
         bound.socket.close()
-        self._opened(port, kind, bound.socket.family, lent=bound.inherited)
+        self._opened(port, kind, bound.socket.family, bound.frontend, lent=bound.inherited)
 
     def _adopt_datagrams(self, bound: BoundSocket, factory: Any) -> Any:
-        protocol = datagram_protocol(factory, self._configuration.plugin, self._protocols)
-        gate = DatagramAdmission(
+        target = self._targets[bound.frontend]
+        protocol = datagram_protocol(factory, target, self._protocols)
+        admission = DatagramAdmission(
             protocol,
             self._events,
             self._configuration.name,
             self._datagrams,
             tell_data=self._configuration.log.log_data != "off",
+            frontend=bound.frontend,
         )
-        return adopt_datagrams(self._reactor, bound.socket, gate)
+        port = adopt_datagrams(self._reactor, bound.socket, admission)
+        port.frontend = bound.frontend
+        return port
+
+    def open_further(self, bound: BoundSocket, factory: Any, *, tls: bool) -> Any:
+        """Hand a TCP socket that the service wants while it runs to the reactor.
+
+        :return: the port, which the caller closes; *factory* is started and stopped with it.
+        """
+        kind = "tls" if tls else "tcp"
+        admission = _StartedWithPort(
+            self._with_tls(factory, bound.frontend) if tls else factory,
+            self._connections,
+            kind,
+            by_proxy=False,
+            frontend=bound.frontend,
+        )
+        admission.started = factory
+        port = adopt_stream(self._reactor, bound.socket, admission)
+        return observe_port(port, self._port_options(kind, bound.frontend), burst=self._burst)
+
+    def _with_tls(self, factory: Any, frontend: str) -> Any:
+        """Return what speaks TLS before *factory*, where the transport does not do so itself."""
+        if self._burst:
+            return factory
+        options = partial(self._tls.of, frontend)
+        return wrap(factory, options, self._reactor, self._handshake_seconds)
 
     def _adopt_stream(self, bound: BoundSocket, factory: Any) -> tuple[str, Any]:
+        frontend = bound.frontend
         kind = "unix" if bound.socket.family == socket.AF_UNIX else "tcp"
-        if self.context is not None and kind == "tcp":
+        if kind == "tcp" and (bound.tls or self._tls.everywhere):
             kind = "tls"
-            if not self._burst:
-                factory = wrap(factory, self._options, self._reactor, self._handshake_seconds)
+            factory = self._with_tls(factory, frontend)
         by_proxy = kind != "unix" and bool(self._configuration.admission.proxy_from)
-        factory = AdmissionFactory(factory, self._connections, kind, by_proxy=by_proxy)
+        factory = AdmissionFactory(
+            factory, self._connections, kind, by_proxy=by_proxy, frontend=frontend
+        )
         if by_proxy:
             factory = ProxyHeaderFactory(factory)
         port = adopt_stream(self._reactor, bound.socket, factory)
-        options = self._port_options(kind, by_proxy=by_proxy, each=bound.inherited)
-        observe_port(port, options, burst=self._burst)
+        settings = self._port_options(kind, frontend, by_proxy=by_proxy, each=bound.inherited)
+        observe_port(port, settings, burst=self._burst)
         return kind, port
 
-    @property
-    def _tls_options(self) -> TLSOptions:
-        return TLSOptions(self._new_context, self._handshake_seconds)
-
-    def _options(self) -> CertificateOptions:
-        assert self.context is not None
-        return self.context
-
-    def _new_context(self) -> Any:
-        return self._options().getContext()
+    def _new_context(self, frontend: str) -> Any:
+        return self._tls.of(frontend).getContext()
 
     def _handshake_seconds(self) -> float:
         return self._configuration.limits.handshake_timeout
@@ -132,7 +155,7 @@ class Listeners:
         return host in self._connections.policy.proxies
 
     def _port_options(
-        self, kind: str, *, by_proxy: bool = False, each: bool = False
+        self, kind: str, frontend: str, *, by_proxy: bool = False, each: bool = False
     ) -> PortOptions:
         """Return what the connections of one port have in common.
 
@@ -142,51 +165,57 @@ class Listeners:
         """
         configuration, connections = self._configuration, self._connections
         admission = connections.refusal_behind_proxy, connections.admit
+        tls = TLSOptions(partial(self._new_context, frontend), self._handshake_seconds)
         return PortOptions(
             connections,
             kind,
             configuration.limits.send_queue,
             log_data=configuration.log.log_data != "off",
             prepare=self._prepare if each else None,
-            tls=self._tls_options if kind == "tls" and self._burst else None,
+            tls=tls if kind == "tls" and self._burst else None,
             proxy=ProxyOptions(self._trusts, *admission) if by_proxy else None,
+            frontend=frontend,
         )
 
-    def listen(self, description: str, factory: Any) -> None:
+    def listen(self, description: str, factory: Any, frontend: FrontendConfiguration) -> None:
         """Listen on a Twisted endpoint; its own plugin decides what that means.
 
         :raises StartError: when it cannot, naming the endpoint.
         """
-        gate = AdmissionFactory(factory, self._connections, "tcp", by_proxy=False)
-        listening = self._endpoint(description).listen(gate)
+        name, flag = frontend.name, f"--{frontend.prefix}listen"
+        admission = AdmissionFactory(
+            factory, self._connections, "tcp", by_proxy=False, frontend=name
+        )
+        listening = self._endpoint(description, flag).listen(admission)
         outcome: list[Any] = []
         listening.addBoth(outcome.append)
         if outcome and isinstance(outcome[0], Failure):
             raise StartError(f"cannot listen on {description!r}: {_failure_text(outcome[0])}")
         if not outcome:
-            raise StartError(f"--listen {description!r} does not open at once, which is not served")
+            raise StartError(f"{flag} {description!r} does not open at once, which is not served")
         port = outcome[0]
-        observe_port(port, self._port_options("tcp", each=True), burst=self._burst)
+        observe_port(port, self._port_options("tcp", name, each=True), burst=self._burst)
         lent = description.startswith("systemd:")
-        self._opened(port, "endpoint", getattr(port, "addressFamily", None), lent=lent)
+        self._opened(port, "endpoint", getattr(port, "addressFamily", None), name, lent=lent)
 
     def check(self) -> None:
         """Parse every endpoint, and open none.
 
         :raises StartError: naming the one that cannot be.
         """
-        for description in self._configuration.listen.listen:
-            if not is_handed_over(description):
-                self._endpoint(description)
+        for frontend in self._configuration.frontends:
+            for description in frontend.listen.listen:
+                if not is_handed_over(description):
+                    self._endpoint(description, f"--{frontend.prefix}listen")
 
-    def _endpoint(self, description: str) -> Any:
+    def _endpoint(self, description: str, flag: str) -> Any:
         try:
             return serverFromString(self._reactor, description)
         except Exception as error:  # noqa: BLE001 - any parser's complaint about a user's text
             words = cause_text(error) if isinstance(error, OSError) else in_plain_words(error)
-            raise StartError(f"--listen {description!r} is no server endpoint: {words}") from None
+            raise StartError(f"{flag} {description!r} is no server endpoint: {words}") from None
 
-    def _opened(self, port: Any, kind: str, family: Any, *, lent: bool) -> None:
+    def _opened(self, port: Any, kind: str, family: Any, frontend: str, *, lent: bool) -> None:
         self._ports.append(port)
         if isinstance(port, tcp.Port) and not lent:
             self._queues.append(port)
@@ -198,6 +227,7 @@ class Listeners:
             host_text(address) if address else address_text(host),
             getattr(host, "port", None),
             _FAMILIES.get(family, "other"),
+            frontend,
         )
         self._events.emit(event)
 
@@ -216,6 +246,18 @@ class Listeners:
         for one in closing:
             one.addErrback(lambda failure: self._log.failure("cannot stop listening", failure))
         return defer.DeferredList(closing)
+
+
+class _StartedWithPort(AdmissionFactory):
+    """Admits to a factory that is started with its port, and stopped with it."""
+
+    started: Any
+
+    def doStart(self) -> None:
+        self.started.doStart()
+
+    def doStop(self) -> None:
+        self.started.doStop()
 
 
 def _accept_callers(port: tcp.Port) -> None:

@@ -1,17 +1,24 @@
 """What a reload may change, and what needs a restart.
 
-Compares two configurations; opens and changes nothing.
+Compares two configurations; opens nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import fields
-from typing import Any
+from typing import Any, Protocol
+
+from twisted.logger import Logger
 
 from socketsuite.daemon.config.configuration import Configuration
+from socketsuite.daemon.config.frontends import WHERE, FrontendConfiguration, load_frontend
 from socketsuite.daemon.config.process_settings import ProcessSettings
+from socketsuite.daemon.serve.factories import Factories
+from socketsuite.daemon.serve.hooks import hook_of
 from socketsuite.settings import settings_of
+
+_log = Logger(namespace="socketsuite")
 
 _GROUPS = ("listen", "transports", "udp", "tls", "admission", "limits", "udp_limits", "log")
 
@@ -25,13 +32,33 @@ def needs_restart(before: Configuration, after: Configuration) -> list[str]:
         old, new = getattr(before, name), getattr(after, name)
         changed += [one for one in _changed(old, new) if one not in reloadable(type(old))]
     kept = reloadable(before.plugin.load())
-    changed += [name for name in own_changes(before, after) if name not in kept]
-    return [name.replace("_", "-") for name in changed]
+    changed += [name for name in _own_changes(before, after) if name not in kept]
+    for old_one, new_one in zip(before.frontends, after.frontends, strict=True):
+        slug = old_one.prefix.replace("-", "_")
+        kept = _reloadable_of(before, old_one)
+        late = [name for name in _own_changes(old_one, new_one) if name not in kept]
+        if slug:  # where the first one listens is among the groups
+            old, new = old_one.listen, new_one.listen
+            late += [name for name in WHERE if getattr(old, name) != getattr(new, name)]
+        changed += [f"{slug}{name}" for name in late]
+    return list(dict.fromkeys(name.replace("_", "-") for name in changed))
 
 
-def own_changes(before: Configuration, after: Configuration) -> dict[str, Any]:
-    """Return the service's own settings that changed, with their new values."""
+class _WithOwn(Protocol):
+    """A service's or a frontend's configuration."""
+
+    own: dict[str, Any]
+
+
+def _own_changes(before: _WithOwn, after: _WithOwn) -> dict[str, Any]:
+    """Return the settings of a service's or frontend's own that changed, with their new values."""
     return {name: after.own.get(name) for name in before.own if before.own[name] != after.own[name]}
+
+
+def _reloadable_of(configuration: Configuration, frontend: FrontendConfiguration) -> frozenset[str]:
+    if frontend.build is None:
+        return frozenset()
+    return reloadable(load_frontend(configuration.plugin, frontend.frontend))
 
 
 def reloadable(group: Any) -> frozenset[str]:
@@ -45,6 +72,31 @@ def take_over(old: Any, new: Any) -> None:
         setattr(old, name, getattr(new, name))
 
 
+def take_over_own(before: Configuration, after: Configuration, factories: Factories) -> None:
+    """Give the service's object, and its frontends' factories, what of their own has changed."""
+    if before.plugin.target != after.plugin.target:
+        return
+    kept = reloadable(before.plugin.load())
+    _reload_own(before, after, kept, factories.service, before.name)
+    for old_one, new_one in zip(before.frontends, after.frontends, strict=True):
+        factory = factories.by_frontend.get(old_one.name)
+        kept = _reloadable_of(before, old_one)
+        if factory is not None and kept:
+            _reload_own(old_one, new_one, kept, factory, before.name)
+
+
+def _reload_own(
+    before: _WithOwn, after: _WithOwn, kept: frozenset[str], factory: Any, service: str
+) -> None:
+    changes = _own_changes(before, after)
+    changed = {name: value for name, value in changes.items() if name in kept}
+    before.own.update(changed)
+    try:
+        tell_factory(factory, changed)
+    except Exception:  # noqa: BLE001 - a stranger's code: it costs its own settings alone
+        _log.failure("{service}: settings_reloaded() raised", service=service)
+
+
 def tell_factory(factory: Any, changed: dict[str, Any]) -> None:
     """Set what has *changed* on *factory*, and tell it, if it wants to be told.
 
@@ -52,9 +104,9 @@ def tell_factory(factory: Any, changed: dict[str, Any]) -> None:
     """
     for name, value in changed.items():
         setattr(factory, name, value)
-    told = getattr(factory, "settings_reloaded", None)
-    if changed and callable(told):
-        told(changed)
+    reloaded = hook_of(factory, "settings_reloaded")
+    if changed and reloaded is not None:
+        reloaded(changed)
 
 
 def process_needs_restart(before: ProcessSettings, after: ProcessSettings) -> list[str]:

@@ -9,55 +9,49 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from time import monotonic
 from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet import defer
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from socketsuite.daemon.config.configuration import Configuration
 from socketsuite.daemon.errors import StartError, cause_text
-from socketsuite.daemon.listen import certificates
-from socketsuite.daemon.listen.datagram_options import set_datagram_options
-from socketsuite.daemon.listen.inherited import InheritedSocket, check_served
-from socketsuite.daemon.listen.settings import LOOPBACK
-from socketsuite.daemon.listen.sockets import BoundSocket, bind_all
+from socketsuite.daemon.listen.binding import BindRequest, bind
+from socketsuite.daemon.listen.inherited import InheritedSocket
+from socketsuite.daemon.listen.sockets import BoundSocket
 from socketsuite.daemon.serve.check import check_service
-from socketsuite.daemon.serve.factory import (
-    build_factory,
-    check_factory,
-    is_datagram_factory,
-    told_in_one_line,
-)
+from socketsuite.daemon.serve.drain import Drain
+from socketsuite.daemon.serve.factories import Factories
+from socketsuite.daemon.serve.factory import is_datagram_factory
+from socketsuite.daemon.serve.further import DaemonHandle
 from socketsuite.daemon.serve.listeners import Listeners
-from socketsuite.daemon.serve.protocols import drain_of, is_busy
-from socketsuite.daemon.serve.reload import (
-    needs_restart,
-    own_changes,
-    reloadable,
-    take_over,
-    tell_factory,
-)
-from socketsuite.observe.events import Draining, Events, Notice, Stopped
+from socketsuite.daemon.serve.notices import start_notices
+from socketsuite.daemon.serve.protocols import is_busy
+from socketsuite.daemon.serve.reload import needs_restart, take_over, take_over_own
+from socketsuite.daemon.serve.tls_contexts import TLSContexts
+from socketsuite.observe.events import Events, Notice
 from socketsuite.observe.log import EventLog
 from socketsuite.policies.admission import AdmissionPolicy
 from socketsuite.policies.connections import Connections
 from socketsuite.policies.idle_timeouts import IdleTimeouts
 from socketsuite.policies.peers import DatagramPolicy
 from socketsuite.policies.slow_consumers import SlowConsumers, TotalQueue
-from socketsuite.reasons import DRAIN_TIMEOUT, DRAINED, STOPPED, Reason
+from socketsuite.reasons import STOPPED
 from socketsuite.settings import SettingsError
-from socketsuite.transport.burst import AVAILABLE
 
 
 class ServiceDaemon(Service):
-    """Serves one configured factory.
+    """Serves one configured service, on all of its frontends.
 
     ``privilegedStartService`` binds (ports below 1024 may need root), ``startService``
-    builds the factory and accepts, ``drain`` ends it all in good order.  The first two
+    builds the factories and accepts, ``drain`` ends it all in good order.  The first two
     raise :class:`StartError` with nothing left open.
+
+    :ivar started: fires when callers are accepted, which may be after ``startService``; fails
+        with :class:`StartError`.
     """
 
     _log = Logger()
@@ -92,16 +86,27 @@ class ServiceDaemon(Service):
         self.connections.is_busy = is_busy
         total = total or TotalQueue(configuration.process.total_send_queue)
         self.connections.slow = SlowConsumers(reactor, configuration.limits, total)
-        self.sweeps = IdleTimeouts(reactor, self.connections, configuration.limits)
+        self.idle = IdleTimeouts(reactor, self.connections, configuration.limits)
+        self.tls = TLSContexts()
         self.listeners = Listeners(
-            configuration, reactor, self.events, self.connections, self.datagrams
+            configuration, reactor, self.events, self.connections, self.datagrams, self.tls
         )
-        self.factory: Any = None
-        self._built: Any = None
+        self._handle = DaemonHandle(
+            configuration, self.listeners, self.tls, lambda: self._drain.begun
+        )
+        offered = {"reactor": reactor, "daemon": self._handle}
+        self.factories = Factories(configuration, reactor, offered)
+        self.started: defer.Deferred[None] = defer.succeed(None)
         self._bound: list[BoundSocket] = []
-        self._draining: defer.Deferred[None] | None = None
-        self._late: Any = None
-        self._aborted = 0
+        self._refusal: StartError | None = None
+        self._drain = Drain(
+            configuration, reactor, self.events, self.connections, self.factories, self._at_end
+        )
+
+    @property
+    def factory(self) -> Any:
+        """The service's object, while it runs."""
+        return self.factories.service
 
     @property
     def datagram_ports(self) -> list[Any]:
@@ -119,39 +124,47 @@ class ServiceDaemon(Service):
     @property
     def certificate_expiry(self) -> float | None:
         """When the certificate expires that is served, in seconds since 1970; ``None`` for none."""
-        return certificates.expiry(self.listeners.context)
+        return self.tls.expiry
 
     def check(self) -> None:
         """Look at what the settings name, without listening, and without starting the service.
 
         :raises StartError: for what would make a start fail, or a certificate out of time.
         """
-        check_service(self.configuration)
+        self._build_service()
+        check_service(self.configuration, self._requests())
         self.listeners.check()
-        check_factory(self._build())
+        self.factories.build([one for one in self.configuration.frontends if one.listens])
+        self.factories.check()
 
-    def _build(self) -> Any:
-        _, udp = self.configuration.kinds
-        build = self.configuration.build
-        return build_factory(self.configuration.plugin, build, self.reactor, udp=udp)
+    def _build_service(self) -> None:
+        """Make the service's object; where only that can tell, learn whether there is UDP."""
+        configuration = self.configuration
+        _, udp = configuration.kinds
+        self.factories.build_service(udp=udp)
+        if configuration.datagrams is None:
+            first = self.factories.by_frontend[configuration.frontends[0].name]
+            configuration.datagrams = is_datagram_factory(first)
+
+    def _requests(self) -> list[BindRequest]:
+        """Return what is to be bound, frontend by frontend."""
+        made = []
+        for one in self.configuration.frontends:
+            tcp, udp = self.configuration.kinds_of(one)
+            made.append(BindRequest(one.name, one.listen, tcp, udp, one.prefix, one.by_default))
+        return made
 
     def prepare(self, new: Configuration) -> Callable[[], None]:
         """Look at what *new* settings name, and return what takes them over.
 
         :raises StartError: when they are wrong; nothing has changed then.
         """
-        context = certificates.load_context(new.tls, new.origins)
-        untimely = certificates.out_of_time(context, new.tls)
-        if untimely is not None and not certificates.same(context, self.listeners.context):
-            raise StartError(untimely)
+        contexts, late, untimely = self.tls.prepare(new)
         try:
             policy = AdmissionPolicy(new.admission, self.reactor.seconds)
         except SettingsError as error:
             raise StartError(str(error)) from None
-        late = needs_restart(self.configuration, new)
-        if (context is None) != (self.listeners.context is None):
-            late.append("tls-cert")
-            context = self.listeners.context
+        late = needs_restart(self.configuration, new) + late
         if bool(policy.proxies) != bool(self.connections.policy.proxies):
             late.append("proxy-from")
             policy.proxies = self.connections.policy.proxies
@@ -162,8 +175,7 @@ class ServiceDaemon(Service):
                 self.events.emit(Notice(self.configuration.name, text, "warn"))
             if untimely is not None:
                 self.events.emit(Notice(self.configuration.name, untimely, "warn"))
-            certificates.offer_protocols(context, self.factory)
-            self.listeners.context = context
+            self.tls.use(contexts, self.factories.by_frontend)
             hosts = [one.host for one in self.connections.open.values() if one.admitted]
             policy.succeed(self.connections.policy, new.admission, hosts)
             self.connections.enforce(policy)
@@ -173,21 +185,10 @@ class ServiceDaemon(Service):
             self.configuration.udp_limits = new.udp_limits
             any_port = new.udp_limits.udp_source_ports == "any"
             self.datagrams.limit(new.udp_limits.udp_rate, any_port=any_port)
-            self.sweeps.restart()
-            self._reload_own(new)
+            self.idle.restart()
+            take_over_own(self.configuration, new, self.factories)
 
         return apply
-
-    def _reload_own(self, new: Configuration) -> None:
-        """Give the factory those of its settings that changed and can."""
-        names = reloadable(self.configuration.plugin.load())
-        changes = own_changes(self.configuration, new)
-        changed = {name: value for name, value in changes.items() if name in names}
-        self.configuration.own.update(changed)
-        try:
-            tell_factory(self.factory, changed)
-        except Exception:  # noqa: BLE001 - a stranger's code: it costs its own settings alone
-            self._log.failure("{service}: settings_reloaded() raised", service=self.name)
 
     # ── starting ────────────────────────────────────────────────────────────────────
 
@@ -201,35 +202,30 @@ class ServiceDaemon(Service):
 
     def _bind(self) -> None:
         configuration = self.configuration
-        self.listeners.context = certificates.load_context(configuration.tls, configuration.origins)
-        listen = configuration.listen
-        if self._inherited and configuration.port_by_default:
-            listen = replace(listen, port=())
+        contexts = self.tls.read(configuration)
+        self.tls.use(contexts, {})
         if configuration.datagrams is None:
-            # Only the factory can tell whether there is UDP to be bound.
-            self._built = self._build()
-            configuration.datagrams = is_datagram_factory(self._built)
-        tcp, udp = configuration.kinds
-        check_served(self._inherited, tcp=tcp, udp=udp, tls=self.listeners.context is not None)
-        self._bound = bind_all(listen, tcp=tcp, udp=udp, inherited=self._inherited)
-        datagrams = [one.socket for one in self._bound if one.datagrams]
-        set_datagram_options(datagrams, configuration.udp)
+            self._build_service()
+        tls = self.tls.certificate is not None
+        self._bound = bind(self._requests(), self._inherited, configuration.udp, tls=tls)
 
     def startService(self) -> None:
-        """Build the factory, and begin to accept.
+        """Build the factories, and begin to accept as soon as the service has started.
 
-        :raises StartError: when the service itself or an endpoint cannot start.
+        :raises StartError: when the service itself or an endpoint cannot start at once.
         """
         try:
             with self._named():
-                self._start_factory()
-                self._listen()
+                self._start_factories()
         except StartError:
             self.close()
             raise
-        self.sweeps.start()
         super().startService()
-        self._hint()
+        started = self.factories.start_service().addCallback(self._serve)
+        self.started = started.addErrback(self._refuse_start)
+        if self._refusal is not None:
+            self.started.addErrback(lambda _: None)
+            raise self._refusal
 
     @contextmanager
     def _named(self) -> Iterator[None]:
@@ -241,40 +237,49 @@ class ServiceDaemon(Service):
                 raise
             raise StartError(f"{self.configuration.name}: {error}") from None
 
-    def _start_factory(self) -> None:
-        factory, self._built = self._built or self._build(), None
-        with told_in_one_line(f"startFactory() of {self.configuration.plugin.target}"):
-            factory.doStart()
-        self.factory = factory
+    def _refuse_start(self, failure: Failure) -> None:
+        if self._drain.begun:
+            return
+        self.close()
+        try:
+            with self._named():
+                failure.raiseException()
+        except StartError as error:
+            self._refusal = error
+            raise
+
+    def _start_factories(self) -> None:
+        self._build_service()
+        bound = {one.frontend for one in self._bound}
+        used = [
+            one for one in self.configuration.frontends if one.name in bound or one.listen.listen
+        ]
+        self.factories.build(used)
+        self.tls.use(self.tls.contexts, self.factories.by_frontend)
+        self.factories.start()
+
+    def _serve(self, _: None) -> None:
+        if self._drain.begun:
+            return
+        self._listen()
+        self.idle.start()
+        certificate, inherited = self.tls.certificate, bool(self._inherited)
+        for notice in start_notices(self.configuration, certificate, inherited=inherited):
+            self.events.emit(notice)
 
     def _listen(self) -> None:
-        certificates.offer_protocols(self.listeners.context, self.factory)
+        said = any(one.tls for one in self._bound)
+        self.tls.everywhere = self.tls.certificate is not None and not said
+        factories = self.factories.by_frontend
         try:
             for bound in self._bound:
-                self.listeners.adopt(bound, self.factory)
+                self.listeners.adopt(bound, factories[bound.frontend])
         except OSError as error:  # Twisted keeps /dev/null open, which a chroot may lack
             name = f"{os.fsdecode(error.filename)}: " if error.filename else ""
             raise StartError(name + cause_text(error)) from None
-        for description in self.configuration.listen.listen:
-            self.listeners.listen(description, self.factory)
-
-    def _hint(self) -> None:
-        for text in self.configuration.notices:
-            self.events.emit(Notice(self.configuration.name, text, "warn"))
-        untimely = certificates.out_of_time(self.listeners.context, self.configuration.tls)
-        if untimely is not None:
-            self.events.emit(Notice(self.configuration.name, untimely, "warn"))
-        listen = self.configuration.listen
-        if listen.port and listen.interface == LOOPBACK and not self._inherited:
-            self.events.emit(
-                Notice(
-                    self.configuration.name,
-                    "only this machine can connect; --interface :: opens it to the network",
-                )
-            )
-        if listen.transport == "burst" and not AVAILABLE:
-            text = "no epoll on this machine: using Twisted's own transport"
-            self.events.emit(Notice(self.configuration.name, text))
+        for one in self.configuration.frontends:
+            for description in one.listen.listen:
+                self.listeners.listen(description, factories[one.name], one)
 
     # ── stopping ────────────────────────────────────────────────────────────────────
 
@@ -283,65 +288,36 @@ class ServiceDaemon(Service):
 
         :return: fires when nothing is open any more; the same one for every caller.
         """
-        if self._draining is not None:
-            return self._draining
-        self._draining = defer.Deferred()
+        return self._drain.begin(self._accept_no_more)
+
+    def _accept_no_more(self) -> defer.Deferred[Any]:
+        if not self.started.called:
+            self.factories.force_stop()
         self.listeners.accept_callers()
-        self._stop_listening().addCallback(self._let_finish)
-        return self._draining
-
-    def _let_finish(self, _: Any) -> None:
-        timeout = self.configuration.limits.drain_timeout
-        self.events.emit(Draining(self.configuration.name, len(self.connections), timeout))
-        if self.connections.open:
-            self._late = self.reactor.callLater(timeout, self._abort_all, DRAIN_TIMEOUT)
-            for transport in list(self.connections.open):
-                self._ask_to_finish(transport)
-        self.connections.when_empty(self._finished)
-
-    def _ask_to_finish(self, transport: Any) -> None:
-        """Call ``drain()`` on the service's protocol, if it offers one."""
-        finish = drain_of(transport.protocol)
-        if finish is None:
-            return
-        transport.why = transport.why or DRAINED
-        try:
-            finish()
-        except Exception:  # noqa: BLE001 - a stranger's code: it costs this connection alone
-            self._log.failure("{service}: drain() raised", service=self.configuration.name)
-            transport.abortConnection()
+        return self._stop_listening()
 
     def force_stop(self) -> None:
         """Wait no longer for a drain under way."""
-        self._abort_all(STOPPED)
+        self._drain.force()
 
-    def _abort_all(self, why: Reason) -> None:
-        for transport in list(self.connections.open):
-            transport.abort(why)
-            self._aborted += 1
-
-    def _finished(self) -> None:
-        if self._late is not None and self._late.active():
-            self._late.cancel()
-        self.sweeps.stop()
+    def _at_end(self) -> None:
+        self.idle.stop()
+        self._handle.close()
         if self.connections.slow is not None:
             self.connections.slow.stop()
-        self._stop_factory()
-        self.events.emit(Stopped(self.configuration.name, self._aborted))
-        if self._draining is not None:
-            self._draining.callback(None)
 
-    def stopService(self) -> None:
+    def stopService(self) -> Any:
         """Close everything at once; a drain that has happened leaves nothing to close."""
         super().stopService()
-        self._abort_all(STOPPED)
-        self.close()
+        self._drain.abort_all(STOPPED)
+        return self.close()
 
-    def close(self) -> None:
-        """Let go of every socket, listening or not, and of the factory."""
-        self.sweeps.stop()
+    def close(self) -> defer.Deferred[None]:
+        """Let go of every socket, listening or not, and of the factories."""
+        self.idle.stop()
+        self._handle.close()
         self._stop_listening()
-        self._stop_factory()
+        return self.factories.stop()
 
     def _stop_listening(self) -> defer.Deferred[Any]:
         """Close every listening socket; the result fires when they are closed."""
@@ -349,8 +325,3 @@ class ServiceDaemon(Service):
         for each in bound:
             each.close()
         return self.listeners.close()
-
-    def _stop_factory(self) -> None:
-        factory, self.factory = self.factory, None
-        if factory is not None:
-            factory.doStop()
