@@ -9,7 +9,15 @@ from typing import Any, Literal
 
 import pytest
 
-from socketsuite.settings import SettingsError, Table, byte_size, resolve, setting, settings_of
+from socketsuite.settings import (
+    SettingsError,
+    Table,
+    byte_size,
+    resolve,
+    setting,
+    settings_of,
+    with_files,
+)
 
 
 @dataclass(eq=False)
@@ -42,7 +50,7 @@ def decide(
     group: Any = Every,
 ) -> dict[str, Any]:
     return resolve(
-        settings_of(group),
+        with_files(settings_of(group)),
         flags=flags or {},
         environ=environ or {},
         prefix="ACME",

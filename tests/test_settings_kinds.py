@@ -174,6 +174,25 @@ def test_a_type_that_no_text_could_say_is_one_line_naming_the_field(
     assert "or pass parse=" in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("annotation", "default"),
+    [(Color, "blue"), (Form, "json"), (tuple[Color, ...], ("blue",)), (Literal["a", "b"], "c")],
+)
+def test_a_default_that_could_not_be_said_is_one_line_naming_the_field(
+    annotation: Any, default: Any
+) -> None:
+    made = type("Odd", (), {"__annotations__": {"word": annotation}, "word": setting(default)})
+    with pytest.raises(DeclarationError, match=r"Odd\.word: its default is none of "):
+        settings_of(dataclass(eq=False)(made))
+
+
+def test_a_parser_that_reads_text_alone_refuses_all_else_in_one_line() -> None:
+    (item,) = settings_of(odd(bytes, parse=bytes.fromhex))
+    assert item.allowed == "text"
+    with pytest.raises(SettingsError, match=r"word = 7 \(x.toml\) is not valid; allowed: text"):
+        item.read(7, "x.toml", "file")
+
+
 def test_with_a_parser_of_its_own_a_setting_may_have_any_type() -> None:
     for annotation in (bytes, tuple[int, int], Path):
         (item,) = settings_of(odd(annotation, parse=str.encode))

@@ -18,25 +18,34 @@ from socketsuite.settings.declaration import (
     SettingsError,
     nearest,
     setting,
-    settings_of,
 )
+from socketsuite.settings.files import UnreadableError, read_regular
+from socketsuite.settings.groups import arguments, assign, settings_of, settings_table
 from socketsuite.settings.resolution import Resolved, Table, environment_prefix, resolve
+from socketsuite.settings.secrets import SecretFileError, with_files
 from socketsuite.settings.values import DURATION, byte_size, duration, plain, shown
 
 __all__ = [
     "DURATION",
     "DeclarationError",
     "Resolved",
+    "SecretFileError",
     "Setting",
     "SettingsError",
     "Table",
+    "UnreadableError",
+    "arguments",
+    "assign",
     "byte_size",
     "duration",
     "environment_prefix",
     "nearest",
     "plain",
+    "read_regular",
     "resolve",
     "setting",
     "settings_of",
+    "settings_table",
     "shown",
+    "with_files",
 ]

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import sys
 from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
-from socketsuite.settings.kinds import CURE, Kind, UnknownKindError, in_seconds, kind_of
+from socketsuite.settings.kinds import Kind
 from socketsuite.settings.values import shown
 
-_METADATA_KEY = "socketsuite"
+METADATA_KEY = "socketsuite"
 
 Source = Literal["flag", "variable", "file"]
 
@@ -28,8 +27,11 @@ class DeclarationError(SettingsError):
 
 
 @dataclasses.dataclass(frozen=True)
-class _Declaration:
-    default: Any
+class Declaration:
+    """What :func:`setting` was told; as metadata of its field."""
+
+    # Might be a secret; and the metadata is part of what a field shows of itself.
+    default: Any = dataclasses.field(repr=False)
     help: str
     minimum: float | None
     maximum: float | None
@@ -38,6 +40,7 @@ class _Declaration:
     show: str
     unit: Literal["", "seconds"]
     reload: bool
+    secret: bool
 
 
 def setting(
@@ -51,6 +54,7 @@ def setting(
     show: str = "",
     unit: Literal["", "seconds"] = "",
     reload: bool = False,
+    secret: bool = False,
 ) -> Any:
     """Declare one setting as a dataclass field.
 
@@ -73,30 +77,54 @@ def setting(
     :param unit: ``"seconds"`` for a time: a ``float``, which may be said as ``1h30m`` too.
     :param reload: whether a change takes effect by a reload (SIGHUP).  A service's own is set on
         its factory then, which is told by ``settings_reloaded(changed)``, if it has that.
+    :param secret: whether the value must not be seen: no help, error or log shows it, nor does
+        the object's ``repr``.  It can be read from a file too, which ``NAME-file`` names: several
+        values stand one a line there.
     """
-    declared = _Declaration(default, help, minimum, maximum, metavar, parse, show, unit, reload)
-    metadata = {_METADATA_KEY: declared}
+    declared = Declaration(
+        default, help, minimum, maximum, metavar, parse, show, unit, reload, secret
+    )
+    how: dict[str, Any] = {"kw_only": True, "repr": not secret}
+    how["metadata"] = {METADATA_KEY: declared}
     if isinstance(default, list):
-        return dataclasses.field(
-            default_factory=lambda: list(default), kw_only=True, metadata=metadata
-        )
-    return dataclasses.field(default=default, kw_only=True, metadata=metadata)
+        return dataclasses.field(default_factory=lambda: list(default), **how)
+    return dataclasses.field(default=default, **how)
 
 
 @dataclasses.dataclass(frozen=True)
 class Setting:
-    """One setting as the rest of the suite sees it: its names, its type and its limits."""
+    """One setting as the rest of the suite sees it: its names, its type and its limits.
+
+    :ivar name: of all the group's; that of one in a nested table begins with the table's.
+    :ivar table: the field that holds the nested table which it is in; empty for none.
+    :ivar file_of: the secret whose value stands in the file that this setting names.
+    """
 
     name: str
     kind: Kind
     help: str
-    default: Any
+    default: Any = dataclasses.field(repr=False)  # might be a secret
     minimum: float | None = None
     maximum: float | None = None
     metavar: str = ""
     parse: Callable[[Any], Any] | None = None
     show: str = ""
     reload: bool = False
+    secret: bool = False
+    table: str = ""
+    file_of: str = ""
+
+    @property
+    def field(self) -> str:
+        """The name of the dataclass's field."""
+        return self.name.removeprefix(f"{self.table}_") if self.table else self.name
+
+    @property
+    def flag_help(self) -> str:
+        """The help of its flag."""
+        if not self.secret:
+            return self.help
+        return f"{self.help} (a flag is seen in ps: rather use the variable, or {self.flag}-file)"
 
     @property
     def key(self) -> str:
@@ -144,7 +172,7 @@ class Setting:
         """The default as a user would write it; empty when there is none to speak of."""
         if self.show:
             return self.show
-        if self.required or self.default in (None, "", (), []):
+        if self.required or self.secret or self.default in (None, "", (), []):
             return ""
         if self.switch:
             return "on" if self.default else "off"
@@ -164,6 +192,8 @@ class Setting:
                 self.parse(None)
             except ValueError as error:
                 return str(error)
+            except TypeError:  # a reader of text alone, which has no words for it
+                pass
         words = ", ".join(self.choices)
         if not self.kind.types:
             return words
@@ -199,9 +229,12 @@ class Setting:
             if self.parse is not None:
                 return self.parse(raw)
             value = self.kind.read(raw, native=source == "file")
-        except ValueError as error:
-            allowed = str(error) if self.parse is not None else self.allowed
-            if self.parse is None and isinstance(raw, str):
+        except (ValueError, TypeError) as error:
+            allowed = self.allowed
+            # The words of a parser, and those that are near, tell of the value.
+            if self.parse is not None and type(error) is not TypeError and not self.secret:
+                allowed = str(error)
+            elif self.parse is None and isinstance(raw, str) and not self.secret:
                 allowed += nearest(raw, self.choices)
             raise self._refusal(raw, origin, source, allowed) from None
         if self.kind.word_of(value) is None and isinstance(value, (int, float)):
@@ -212,7 +245,7 @@ class Setting:
         return value
 
     def _refusal(self, raw: Any, origin: str, source: Source, allowed: str) -> SettingsError:
-        secret = source == "variable" and not self.kind.harmless
+        secret = self.secret or self.file_of or (source == "variable" and not self.kind.harmless)
         said = self.key if secret else f"{self.key} = {shown(raw)}"
         return SettingsError(f"{said} ({origin}) is not valid; allowed: {allowed}")
 
@@ -220,72 +253,6 @@ class Setting:
 def _number(value: float) -> str:
     """Return *value* as a person writes it: no ``.0``, no exponent for what fits a word."""
     return f"{value:.15g}"
-
-
-def settings_of(group: Any) -> tuple[Setting, ...]:
-    """Return the settings that *group* declares; ``()`` for what declares none.
-
-    :raises DeclarationError: naming the field, what is wrong with it, and the cure.
-    """
-    if isinstance(group, type):
-        _check_decorated(group)
-    if not dataclasses.is_dataclass(group):
-        return ()
-    found = []
-    for field in dataclasses.fields(group):
-        declaration = field.metadata.get(_METADATA_KEY)
-        if declaration is not None:
-            found.append(_describe(group, field, declaration))
-    return tuple(found)
-
-
-def _check_decorated(group: type) -> None:
-    """Refuse a class whose settings nobody would find: the decorator takes such fields away."""
-    for owner in group.__mro__:
-        for name, value in vars(owner).items():
-            if isinstance(value, dataclasses.Field) and _METADATA_KEY in value.metadata:
-                raise DeclarationError(
-                    f"{owner.__qualname__}.{name} is a setting, and {owner.__qualname__} is no"
-                    " dataclass: write @dataclass(eq=False) above it"
-                )
-
-
-def _describe(group: Any, field: dataclasses.Field[Any], declared: _Declaration) -> Setting:
-    try:
-        kind = kind_of(_annotation(group, field), parsed=declared.parse is not None)
-        kind = in_seconds(kind) if declared.unit == "seconds" else kind
-    except UnknownKindError as error:
-        raise DeclarationError(f"{group.__qualname__}.{field.name}: {error}; {CURE}") from None
-    return Setting(
-        name=field.name,
-        kind=kind,
-        help=declared.help,
-        default=declared.default,
-        minimum=declared.minimum,
-        maximum=declared.maximum,
-        metavar=declared.metavar,
-        parse=declared.parse,
-        show=declared.show,
-        reload=declared.reload,
-    )
-
-
-def _annotation(group: Any, field: dataclasses.Field[Any]) -> Any:
-    """Evaluate one field's annotation where it was written; others may not be importable."""
-    if not isinstance(field.type, str):
-        return field.type
-    for owner in group.__mro__:
-        if field.name in vars(owner).get("__annotations__", {}):
-            scope = vars(sys.modules[owner.__module__])
-            try:
-                return eval(field.type, scope)  # the package's own source text
-            except Exception as error:  # noqa: BLE001 - whatever that text does
-                raise DeclarationError(
-                    f"{group.__qualname__}.{field.name}: its annotation {field.type} cannot be"
-                    f" read ({error}); import what it names at the top of {owner.__module__},"
-                    " not under TYPE_CHECKING"
-                ) from None
-    raise DeclarationError(f"{group.__qualname__}.{field.name} has no annotation")
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

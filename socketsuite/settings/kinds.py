@@ -18,7 +18,8 @@ from socketsuite.settings.values import DURATION, READERS, duration
 
 CURE = (
     "say int, float, bool, str, Path, Literal[…], an Enum, any of these | None or joined by |,"
-    " tuple[…, ...] or list[…] of them; or pass parse="
+    " tuple[…, ...] or list[…] of them; or pass parse=; settings_table() is for a dataclass of"
+    " settings"
 )
 _COLLECTIONS: dict[Any, Callable[[Any], Any]] = {
     tuple: tuple,

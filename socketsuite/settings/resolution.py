@@ -5,12 +5,16 @@ This module must not know of any particular setting.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from socketsuite.settings.declaration import Setting, SettingsError, nearest
+from socketsuite.settings.declaration import Setting, SettingsError, Source, nearest
+from socketsuite.settings.secrets import read_secret
 from socketsuite.settings.values import plain, shown
+
+# Which source counts where several speak.
+_FIRST: tuple[Source, ...] = ("flag", "variable", "file")
 
 
 @dataclass(frozen=True)
@@ -34,13 +38,34 @@ class Table:
         """Where the value of *key* stands: ``all.toml, table [chat], key "port"``."""
         return f'{self.place}, key "{plain(key)}"'
 
+    def nested(self, name: str) -> Table:
+        """Return the table *name* that stands in this one."""
+        return Table(self.entries[name], self.file, self.nested_name(name))
+
+    def nested_name(self, name: str) -> str:
+        """Return what the table *name* in this one is called as a whole."""
+        return name if self.name is None else f"{self.name}.{name}"
+
 
 @dataclass(frozen=True)
 class Resolved:
-    """Every setting's value by its name, and where it was said; what is a default has no origin."""
+    """Every setting's value by its name, and where it was said; what is a default has no origin.
 
-    values: dict[str, Any]
+    :ivar notices: lines for the operator, of what is allowed and unwise.
+    """
+
+    values: dict[str, Any] = field(repr=False)  # secrets are among them
     origins: dict[str, str] = field(default_factory=dict)
+    notices: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Said:
+    """What one source says of a setting."""
+
+    raw: Any = field(repr=False)
+    origin: str
+    source: Source
 
 
 def environment_prefix(name: str) -> str:
@@ -66,7 +91,7 @@ def resolve(
         setting is an error.  Several values of one setting are separated by commas.
     :param prefix: what its variables begin with; ``None`` is none at all.
     :param tables: what the configuration file says, by key; ``-`` and ``_`` are alike.  A
-        key stands in one of them only.
+        key stands in one of them only, or in one nested in it.
     :param reserved: further names that are known below *prefix*, such as ``config``.
     :param others: longer prefixes, whose variables are not these settings' own.
     :raises SettingsError: at the first value that is unknown, ill-typed or missing.
@@ -75,26 +100,42 @@ def resolve(
     said = flags or {}
     from_file = _entries(tables, known)
     from_environment = _variables(environ, prefix, known, reserved, others) if prefix else {}
+    link = _service_link(environ, prefix) if prefix else ""
+
+    def find(item: Setting) -> _Said | None:
+        if said.get(item.name) is not None:
+            return _Said(said[item.name], item.flag, "flag")
+        if prefix and item.name in from_environment:
+            return _Said(from_environment[item.name], item.variable(prefix), "variable")
+        return from_file.get(item.name)
+
     resolved = Resolved({})
+    files = {item.file_of: item for item in known.values() if item.file_of}
     for name, item in known.items():
-        if said.get(name) is not None:
-            origin = item.flag
-            value = item.read(said[name], origin)
-        elif prefix and name in from_environment:
-            origin = item.variable(prefix)
-            value = _read_variable(item, from_environment[name], origin, environ, prefix)
-        elif name in from_file:
-            raw, origin = from_file[name]
-            value = item.read(raw, origin, "file")
+        if item.file_of:
+            continue  # what it says is the value of another one
+        found = find(item)
+        if name in files and (named := find(files[name])) is not None:
+            if found is not None and found.source == named.source:
+                raise SettingsError(_twice(item, found.origin, named.origin))
+            if found is None or _FIRST.index(named.source) < _FIRST.index(found.source):
+                path = _read(files[name], named, link)
+                secret = read_secret(path, named.origin, multiple=item.multiple)
+                resolved.notices.extend(filter(None, [secret.notice]))
+                found = _Said(secret.raw, f"{named.origin} {plain(str(path))}", "flag")
+        if found is not None:
+            resolved.values[name] = _read(item, found, link)
+            resolved.origins[name] = found.origin
         elif item.required:
             ways = _ways(item, flags is not None, prefix, tables)
             raise SettingsError(f"{item.key} is needed: {ways} ({item.help})")
         else:
             resolved.values[name] = item.default
-            continue
-        resolved.values[name] = value
-        resolved.origins[name] = origin
     return resolved
+
+
+def _twice(item: Setting, one: str, other: str) -> str:
+    return f"{item.key} is said twice ({one}; {other})"
 
 
 def _ways(item: Setting, flags: bool, prefix: str | None, tables: Sequence[Table]) -> str:
@@ -107,16 +148,16 @@ def _ways(item: Setting, flags: bool, prefix: str | None, tables: Sequence[Table
     return " or ".join(ways)
 
 
-def _read_variable(
-    item: Setting, text: str, origin: str, environ: Mapping[str, str], prefix: str
-) -> Any:
-    raw: Any = text
+def _read(item: Setting, said: _Said, link: str) -> Any:
+    if said.source != "variable":
+        return item.read(said.raw, said.origin, said.source)
+    raw = said.raw
     if item.multiple:
-        raw = [part.strip() for part in text.split(",")] if text else []
+        raw = [part.strip() for part in raw.split(",")] if raw else []
     try:
-        return item.read(raw, origin, "variable")
+        return item.read(raw, said.origin, "variable")
     except SettingsError as error:
-        raise SettingsError(f"{error}{_service_link(environ, prefix)}") from None
+        raise SettingsError(f"{error}{link}") from None
 
 
 def _service_link(environ: Mapping[str, str], prefix: str) -> str:
@@ -132,21 +173,44 @@ def _service_link(environ: Mapping[str, str], prefix: str) -> str:
     )
 
 
-def _entries(tables: Sequence[Table], known: Mapping[str, Setting]) -> dict[str, tuple[Any, str]]:
-    """Return what *tables* say, by the setting's name: the raw value, and where it stands."""
-    found: dict[str, tuple[Any, str]] = {}
+def _entries(tables: Sequence[Table], known: Mapping[str, Setting]) -> dict[str, _Said]:
+    """Return what *tables* and those nested in them say, by the setting's name."""
+    found: dict[str, _Said] = {}
     for table in tables:
-        for key, value in table.entries.items():
-            name = key.replace("-", "_")
-            if name not in known:
-                near = nearest(key, [item.key for item in known.values()])
-                raise SettingsError(f"unknown key {shown(key)} ({table.place}){near}")
-            if name in found:
-                raise SettingsError(
-                    f"{known[name].key} is said twice ({found[name][1]}; {table.origin(key)})"
-                )
-            found[name] = value, table.origin(key)
+        for item, value, origin in _read_table(table, known.values()):
+            if item.name in found:
+                raise SettingsError(_twice(item, found[item.name].origin, origin))
+            found[item.name] = _Said(value, origin, "file")
     return found
+
+
+def _read_table(
+    table: Table, settings: Iterable[Setting], within: str = ""
+) -> Iterator[tuple[Setting, Any, str]]:
+    """Yield each setting that *table* says, with its raw value, and where that stands.
+
+    :param within: the nested table that it is, with keys of its own.
+    """
+    by_key: dict[str, Setting] = {}
+    nested: dict[str, list[Setting]] = {}
+    for item in settings:
+        by_key[item.field if within else item.name] = item
+        if item.table and not within:
+            nested.setdefault(item.table, []).append(item)
+    for key, value in table.entries.items():
+        name = key.replace("-", "_")
+        if name in nested:
+            if not isinstance(value, Mapping):
+                raise SettingsError(
+                    f"{plain(key)} ({table.origin(key)}) is a table: write"
+                    f" [{plain(table.nested_name(key))}], once, and its keys below"
+                )
+            yield from _read_table(table.nested(key), nested[name], name)
+        elif name in by_key:
+            yield by_key[name], value, table.origin(key)
+        else:
+            near = nearest(key, [one.replace("_", "-") for one in [*by_key, *nested]])
+            raise SettingsError(f"unknown key {shown(key)} ({table.place}){near}")
 
 
 def _variables(

@@ -54,7 +54,7 @@ class DaemonOptions(TwistdOptions):
         path = _config_path(said, environment_prefix(self.plugin.tapname))
         tables = read_config(path).tables_for(self.plugin) if path is not None else ()
         found = configure(self.plugin, flags=said, environ=os.environ, tables=tables)
-        found.notices = _rivals_notice(self.plugin, self.rivals)
+        found.notices += _rivals_notice(self.plugin, self.rivals)
         _check_together([found], found.process)
         return [found], found.process
 
@@ -170,5 +170,5 @@ def _from_table(
         instance=None if own else plain(table.name or ""),
         alone=False,
     )
-    found.notices = _rivals_notice(plugin, services_named(plugin.tapname))
+    found.notices += _rivals_notice(plugin, services_named(plugin.tapname))
     return found

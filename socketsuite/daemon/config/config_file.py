@@ -7,8 +7,6 @@ know what any setting means.
 
 from __future__ import annotations
 
-import os
-import stat
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,9 +14,16 @@ from typing import Any
 
 from socketsuite.addresses import path_text
 from socketsuite.daemon.config.process_settings import ProcessSettings
-from socketsuite.daemon.errors import cause_text
-from socketsuite.service import ServiceSpecification
-from socketsuite.settings import SettingsError, Table, nearest, plain, settings_of
+from socketsuite.service import ServiceSpecification, installed_services
+from socketsuite.settings import (
+    SettingsError,
+    Table,
+    UnreadableError,
+    nearest,
+    plain,
+    read_regular,
+    settings_of,
+)
 
 LARGEST = 1 << 20
 PROCESS_KEYS = frozenset(item.key for item in settings_of(ProcessSettings))
@@ -55,12 +60,16 @@ class ConfigFile:
         """Return what speaks of *plugin* where it is alone in its process.
 
         That is the top, and the table named after it: ``[chat]`` or ``[socketsuite-chat]``.
+        A file whose tables are all nested ones of the service is its own.
 
         :raises SettingsError: when the file has tables, but none for this service, or two.
         """
-        if not self.services:
-            return [self.top]
         names = (plugin.tapname, plugin.tapname.removeprefix(_FAMILY))
+        nested = {item.table for item in settings_of(plugin.load()) if item.table}
+        nested -= {name.replace("-", "_") for name in names}
+        if all(_is_nested(table, nested) for table in self.services.values()):
+            tables = {name: table.entries for name, table in self.services.items()}
+            return [Table({**self.top.entries, **tables}, self.name)]
         found = []
         for name in dict.fromkeys(names):
             wanted, table = self.service(name)
@@ -69,13 +78,27 @@ class ConfigFile:
         if not found:
             raise SettingsError(
                 f"{self.name} has tables for other services only; write one named"
-                f" {names[1]!r} in it"
+                f" {names[1]!r} in it{self._misspelt(nested)}"
             )
         if len(found) > 1:
             raise SettingsError(
                 f"{self.name} has two tables for this service: [{names[0]}] and [{names[1]}]"
             )
+        self._refuse_stray(nested, names[1])
         return [self.process_table(), *found]
+
+    def _refuse_stray(self, nested: set[str], service: str) -> None:
+        """Refuse a service's nested table beside its own one: it would be another service's."""
+        for name, table in self.services.items():
+            if _is_nested(table, nested) and not {name, _FAMILY + name} & {*installed_services()}:
+                raise SettingsError(
+                    f"{table.place} is no service's; for {service}, write [{service}.{plain(name)}]"
+                )
+
+    def _misspelt(self, nested: set[str]) -> str:
+        """Return which nested table the file may mean by one of its own."""
+        keys = [name.replace("_", "-") for name in nested]
+        return next(filter(None, (nearest(name, keys) for name in self.services)), "")
 
     def service(self, name: str) -> tuple[Any, Table | None]:
         """Return which service the table *name* is for, and the table without that word."""
@@ -85,6 +108,10 @@ class ConfigFile:
         entries = dict(table.entries)
         wanted = entries.pop("service", name)
         return wanted, Table(entries, table.file, table.name)
+
+
+def _is_nested(table: Table, nested: set[str]) -> bool:
+    return str(table.name).replace("-", "_") in nested and "service" not in table.entries
 
 
 def is_of_process(key: str) -> bool:
@@ -100,7 +127,11 @@ def read_config(path: str) -> ConfigFile:
     :raises SettingsError: naming the file and what is wrong, with the line for bad TOML.
     """
     name = path_text(path)
-    document = _parse(_read(path, name), name)
+    try:
+        data, _ = read_regular(path, LARGEST)
+    except UnreadableError as error:
+        raise SettingsError(f"cannot read {name} (--config): {error}") from None
+    document = _parse(data, name)
     for key, value in document.items():
         if isinstance(value, list) and any(isinstance(one, dict) for one in value):
             raise SettingsError(
@@ -111,25 +142,6 @@ def read_config(path: str) -> ConfigFile:
     }
     top = {key: value for key, value in document.items() if key not in services}
     return ConfigFile(name, Table(top, name), services)
-
-
-def _read(path: str, name: str) -> bytes:
-    """Return the bytes of a regular file: a pipe could hang, and a device never end."""
-    try:
-        # O_NONBLOCK: opening a FIFO that nobody writes to must not wait for one who does.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
-        with open(descriptor, "rb") as file:
-            mode = os.fstat(descriptor).st_mode
-            data = file.read(LARGEST + 1) if stat.S_ISREG(mode) else None
-    except OSError as error:
-        raise SettingsError(f"cannot read {name} (--config): {cause_text(error)}") from None
-    except ValueError:
-        raise SettingsError(f"cannot read {name} (--config): a path has no zero byte") from None
-    if data is None:
-        raise SettingsError(f"cannot read {name} (--config): it is not a regular file")
-    if len(data) > LARGEST:
-        raise SettingsError(f"cannot read {name} (--config): it is larger than 1 MiB")
-    return data
 
 
 def _parse(data: bytes, name: str) -> Mapping[str, Any]:

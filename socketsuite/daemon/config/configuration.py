@@ -33,10 +33,12 @@ from socketsuite.settings import (
     Setting,
     SettingsError,
     Table,
+    arguments,
     environment_prefix,
     nearest,
     resolve,
     settings_of,
+    with_files,
 )
 
 _DAEMON_GROUPS = (ListenSettings, TLSSettings, AdmissionSettings, LimitSettings, LogSettings)
@@ -73,7 +75,7 @@ class Configuration:
     udp_limits: DatagramLimits
     log: LogSettings
     process: ProcessSettings
-    own: dict[str, Any]
+    own: dict[str, Any] = field(repr=False)  # secrets are among them
     build: Callable[[Mapping[str, Any]], Any]
     frontends: list[FrontendConfiguration]
     # None until the factory is built, where only that can tell.
@@ -116,7 +118,7 @@ def groups_of(plugin: ServiceSpecification, *, alone: bool = True) -> list[Setti
     """
     target = plugin.load()
     try:
-        own = settings_of(target)
+        own = with_files(settings_of(target))
     except DeclarationError as error:
         raise DeclarationError(f"plugin {plugin.tapname}: {error}") from None
     groups = [*_DAEMON_GROUPS]
@@ -194,7 +196,13 @@ def _refuse_taken_names(
         for item in group.settings:
             for name in _flag_names(item):
                 taken[name] = f"a setting of every daemon, under {group.title!r}"
-    for item in (item for group in own for item in group):
+    every = [item for group in own for item in group]
+    for table in {item.table for item in every if item.table in taken}:
+        raise DeclarationError(
+            f"plugin {plugin.tapname}: {plugin.target} declares the nested table {table!r}, but"
+            f" {table!r} is {taken[table]}; call it otherwise"
+        )
+    for item in every:
         for name in _flag_names(item):
             if name in taken:
                 raise DeclarationError(
@@ -273,6 +281,7 @@ def configure(
         datagrams=datagrams,
         origins=origins,
         alone=alone,
+        notices=resolved.notices,
     )
     check_service(values, origins, [one.prefix for one in configuration.frontends])
     return configuration
@@ -301,6 +310,6 @@ def _builder(target: Callable[..., Any], values: dict[str, Any]) -> Callable[...
 
     def build(offered: Mapping[str, Any], *service: Any) -> Any:
         asked = {name: thing for name, thing in offered.items() if name in accepted}
-        return target(*service, **asked, **values)
+        return target(*service, **asked, **arguments(target, values))
 
     return build

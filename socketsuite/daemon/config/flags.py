@@ -121,7 +121,7 @@ def _option(item: Setting, port: int = 0) -> click.Option:
     note = f"  [default: {default}]" if default else "  [required]" if item.required else ""
     if item.switch:
         return click.Option(
-            [f"{item.flag}/--no-{item.key}", item.name], default=None, help=item.help + note
+            [f"{item.flag}/--no-{item.key}", item.name], default=None, help=item.flag_help + note
         )
     return click.Option(
         [item.flag, item.name],
@@ -129,7 +129,7 @@ def _option(item: Setting, port: int = 0) -> click.Option:
         default=None,
         multiple=item.multiple,
         metavar=item.placeholder,
-        help=item.help + note,
+        help=item.flag_help + note,
     )
 
 

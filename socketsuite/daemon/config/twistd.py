@@ -21,7 +21,7 @@ from twisted.python.usage import Options
 from socketsuite.daemon.config.configuration import Configuration
 from socketsuite.daemon.config.process_settings import ProcessSettings
 from socketsuite.observe.destination import STANDARD
-from socketsuite.settings import SettingsError
+from socketsuite.settings import SecretFileError, SettingsError
 
 _TWISTD_PIDFILE = "twistd.pid"
 _TWISTD_LOG = "twistd.log"
@@ -58,6 +58,8 @@ class TwistdOptions(Options):
             self._refuse(error.format_message())
         except click.Abort:
             sys.exit(130)
+        except SecretFileError as error:
+            self.fail_startup(str(error))
         except (SettingsError, ImportError) as error:
             self._refuse(str(error))
         self._unshare_pidfile()

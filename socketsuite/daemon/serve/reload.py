@@ -16,7 +16,7 @@ from socketsuite.daemon.config.frontends import WHERE, FrontendConfiguration, lo
 from socketsuite.daemon.config.process_settings import ProcessSettings
 from socketsuite.daemon.serve.factories import Factories
 from socketsuite.daemon.serve.hooks import hook_of
-from socketsuite.settings import settings_of
+from socketsuite.settings import assign, settings_of
 
 _log = Logger(namespace="socketsuite")
 
@@ -103,7 +103,7 @@ def tell_factory(factory: Any, changed: dict[str, Any]) -> None:
     :param changed: the service's own settings that a reload changes, by name.
     """
     for name, value in changed.items():
-        setattr(factory, name, value)
+        assign(factory, name, value)
     reloaded = hook_of(factory, "settings_reloaded")
     if changed and reloaded is not None:
         reloaded(changed)
