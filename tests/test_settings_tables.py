@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -367,3 +368,24 @@ def test_a_table_that_cannot_be_one_is_one_line_for_the_author(name: str, words:
     assert str(error.value).startswith("plugin acme-test: ")
     assert words in str(error.value)
     assert "\n" not in str(error.value)
+
+
+# ── the document ────────────────────────────────────────────────────────────────────────
+
+
+def test_what_the_document_shows_is_a_service_that_takes_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages = [page.read_text() for page in (Path(__file__).parents[1] / "docs").glob("*.md")]
+    (page,) = [page for page in pages if "## Secrets and nested tables\n" in page]
+    section = page.partition("## Secrets and nested tables\n")[2].partition("\n## ")[0]
+    code, text = re.findall(r"```(?:python|toml)\n(.*?)```", section, re.S)
+    (tmp_path / "acme_shown.py").write_text(code)
+    (tmp_path / "token").write_text("said\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    target = "acme_shown:ProxyFactory"
+    plugin = ServicePlugin("acme-proxy", target, port=0, description="As shown")
+    factory = built(text.replace("/run/secrets/token", str(tmp_path / "token")), tmp_path, plugin)
+    assert (factory.token, factory.upstream.host) == ("said", "192.0.2.7")
+    tell_factory(factory, {"upstream_port": 9001})
+    assert factory.upstream.port == 9001

@@ -257,6 +257,6 @@ def _number(value: float) -> str:
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return ``; did you mean …?`` with the known name nearest to *word*, if one is near."""
-    candidates = list(known)
-    near = difflib.get_close_matches(word, candidates, n=1, cutoff=0.5)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    candidates = {one.casefold(): one for one in known}
+    near = difflib.get_close_matches(word.casefold(), candidates, n=1, cutoff=0.5)
+    return f"; did you mean {candidates[near[0]]!r}?" if near else ""

@@ -28,6 +28,14 @@ values. A switch that is on is turned off by `--no-…`. An unknown name is an e
 where it was said: flag, variable, or file, table and key. What a variable says is shown only where
 a number or a choice was wanted, since it could be a secret.
 
+A secret is never shown, not even its default. Beside it stands a setting with the same name and
+`-file`: a file whose text is its value, read anew by a reload. A flag is seen by every user of the
+machine, in `ps`: for a secret, a variable or a file is better.
+
+The settings of a nested table have one prefix. In TOML they may be said in a table of that name
+instead: `upstream-port = 80`, or `port = 80` below `[upstream]`, which is `[acme-proxy.upstream]`
+in a file that has the table `[acme-proxy]`.
+
 Where "reload" says yes, a change takes effect by SIGHUP, without dropping a connection; else it
 needs a restart, which the log says.
 
