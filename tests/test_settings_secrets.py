@@ -14,12 +14,11 @@ import pytest
 from click.testing import CliRunner
 from twisted.internet.protocol import ServerFactory
 
-from socketsuite.daemon.config.configuration import configure, groups_of
+from socketsuite.daemon.config.configuration import configure
 from socketsuite.daemon.config.flags import service_command
 from socketsuite.daemon.config.reference import reference
 from socketsuite.plugin import ServicePlugin
 from socketsuite.settings import (
-    DeclarationError,
     Table,
     resolve,
     setting,
@@ -49,23 +48,6 @@ class Guarded(ServerFactory):
 @dataclass(eq=False)
 class Needy:
     token: str = setting(help="what callers say first", secret=True)
-
-
-@dataclass(eq=False)
-class Taken(ServerFactory):
-    token_file: str = setting("", "one that the secret needs")
-    token: str = setting("", "what callers say first", secret=True)
-
-
-@dataclass(eq=False)
-class Certificate(ServerFactory):
-    pid: str = setting("", "a secret", secret=True)
-    config: str = setting("", "what the daemon has taken", secret=True)
-
-
-@dataclass(eq=False)
-class Switch:
-    on: bool = setting(False, "a switch", secret=True)
 
 
 PLUGIN = ServicePlugin("acme-test", f"{__name__}:Guarded", port=0, description="A test")
@@ -196,29 +178,6 @@ def test_a_file_that_every_user_can_read_is_noticed_and_read(write: Write, mode:
         f"every user of this machine can read {path} (ACME_TEST_TOKEN_FILE), a secret; chmod o-r it"
     ]
     assert found.notices == (noticed if mode & 0o004 else [])
-
-
-# ── the declaration ─────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [
-        ("Taken", "'token_file' has the name of the one that says which file holds the secret"),
-        ("Certificate", "declares the setting 'config', but 'config' is the flag --config"),
-    ],
-)
-def test_a_name_that_a_secret_cannot_have_is_one_line(name: str, words: str) -> None:
-    plugin = ServicePlugin("acme-test", f"{__name__}:{name}", port=0, description="A test")
-    with pytest.raises(DeclarationError) as refused:
-        groups_of(plugin)
-    assert str(refused.value).startswith("plugin acme-test: ")
-    assert words in str(refused.value)
-
-
-def test_a_secret_switch_is_refused() -> None:
-    with pytest.raises(DeclarationError, match=r"Switch\.on: a switch has no value to"):
-        settings_of(Switch)
 
 
 def test_a_needed_secret_says_how_it_is_given() -> None:

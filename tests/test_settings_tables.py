@@ -12,12 +12,12 @@ import pytest
 from twisted.internet.protocol import ServerFactory
 
 from socketsuite.daemon.config.config_file import read_config
-from socketsuite.daemon.config.configuration import configure, groups_of
+from socketsuite.daemon.config.configuration import configure
 from socketsuite.daemon.config.flags import service_command
 from socketsuite.daemon.config.reference import reference
 from socketsuite.daemon.serve.reload import needs_restart, own_changes, tell_factory
 from socketsuite.plugin import ServicePlugin
-from socketsuite.settings import DeclarationError, SettingsError, setting, settings_of
+from socketsuite.settings import SettingsError, setting, settings_of
 from socketsuite.settings import settings_table as table
 from tests.sample_settings import decide, refusal
 
@@ -253,121 +253,6 @@ def test_a_reload_changes_the_object_of_the_table_and_tells_the_flat_name() -> N
     # A list that the service changes is no change of the settings.
     upstream.paths.append("b")
     assert after.own["up_stream_paths"] == ["a"]
-
-
-# ── the declaration ─────────────────────────────────────────────────────────────────────
-
-
-@dataclass(eq=False)
-class Deep:
-    inner: Upstream = table()
-
-
-@dataclass(eq=False)
-class TooDeep(ServerFactory):
-    deep: Deep = table()
-
-
-@dataclass(eq=False)
-class Undeclared(ServerFactory):
-    inner: Path = table()
-
-
-@dataclass(eq=False)
-class Optional(ServerFactory):
-    inner: Upstream | None = table()
-
-
-@dataclass(eq=False)
-class Flat(ServerFactory):
-    inner: Needy = table()
-    inner_host: str = setting("")
-
-
-@dataclass(eq=False)
-class Host:
-    b_host: str = setting("")
-
-
-@dataclass(eq=False)
-class Crossed(ServerFactory):
-    a_b: Needy = table()
-    a: Host = table()
-
-
-@dataclass(eq=False)
-class B:
-    b: str = setting("")
-
-
-@dataclass(eq=False)
-class Named(ServerFactory):
-    a_b: Needy = table()
-    a: B = table()
-
-
-@dataclass(eq=False)
-class Listen(ServerFactory):
-    listen: Needy = table()
-
-
-@dataclass(eq=False)
-class Certificate:
-    cert: str = setting("")
-
-
-@dataclass(eq=False)
-class TLS(ServerFactory):
-    tls: Certificate = table()
-
-
-@dataclass(frozen=True)
-class Fixed:
-    host: str = setting("", reload=True)
-
-
-@dataclass(eq=False)
-class Frozen(ServerFactory):
-    inner: Fixed = table()
-
-
-class Forgotten:
-    host: str = setting("")
-
-
-@dataclass(eq=False)
-class Undecorated(ServerFactory):
-    inner: Forgotten = table()
-
-
-@dataclass(eq=False)
-class Mistaken(ServerFactory):
-    inner: Upstream = setting()
-
-
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [
-        ("TooDeep", "TooDeep.deep: Deep.inner would be a table within a table; there is one level"),
-        ("Undeclared", "Undeclared.inner: settings_table() is for a dataclass that declares"),
-        ("Optional", "Optional.inner: settings_table() is for a dataclass that declares"),
-        ("Flat", "Flat declares the setting 'inner_host' twice"),
-        ("Crossed", "Crossed declares the setting 'a_b_host' twice"),
-        ("Named", "Named.a_b is a nested table, and a setting of another one has that name"),
-        ("Listen", "declares the nested table 'listen', but 'listen' is a setting of every daemon"),
-        ("TLS", "declares the setting 'tls_cert', but 'tls_cert' is a setting of every daemon"),
-        ("Frozen", "Frozen.inner: Fixed is frozen, and has settings that a reload changes"),
-        ("Undecorated", "Forgotten.host is a setting, and Forgotten is no dataclass"),
-        ("Mistaken", "settings_table() is for a dataclass of settings"),
-    ],
-)
-def test_a_table_that_cannot_be_one_is_one_line_for_the_author(name: str, words: str) -> None:
-    plugin = ServicePlugin("acme-test", f"{__name__}:{name}", port=0, description="A test")
-    with pytest.raises(DeclarationError) as error:
-        groups_of(plugin)
-    assert str(error.value).startswith("plugin acme-test: ")
-    assert words in str(error.value)
-    assert "\n" not in str(error.value)
 
 
 # ── the document ────────────────────────────────────────────────────────────────────────
