@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from socketsuite.daemon.config.configuration import groups_of
+from socketsuite.daemon.config.groups import groups_of
 from socketsuite.service import installed_services
 from socketsuite.settings import (
     DURATION,

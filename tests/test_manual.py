@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from socketsuite.daemon.config.configuration import groups_of
+from socketsuite.daemon.config.groups import groups_of
 from socketsuite.service import installed_services
 from tests.peers import program
 from tools.commands import Command, daemons

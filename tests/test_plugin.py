@@ -13,9 +13,10 @@ import pytest
 from twisted.internet.protocol import ServerFactory
 
 from socketsuite.daemon.config.command_line import DaemonOptions
-from socketsuite.daemon.config.configuration import configure, groups_of
+from socketsuite.daemon.config.configuration import configure
+from socketsuite.daemon.config.groups import groups_of
 from socketsuite.plugin import ServicePlugin
-from socketsuite.service import installed_services
+from socketsuite.service import installed_services, load_target
 from socketsuite.settings import DeclarationError, setting
 
 LIST_THE_COMMANDS = """
@@ -80,7 +81,8 @@ def test_every_installed_plugin_names_a_factory_that_is_there() -> None:
     plugins = installed_services()
     assert len(plugins) >= 10
     for plugin in plugins.values():
-        assert issubclass(plugin.load(), ServerFactory)  # type: ignore[arg-type]
+        first = plugin.frontends[0].target or plugin.target
+        assert issubclass(load_target(first, "a plugin"), ServerFactory)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

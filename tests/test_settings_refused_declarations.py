@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from twisted.internet.protocol import ServerFactory
 
-from socketsuite.daemon.config.configuration import groups_of
+from socketsuite.daemon.config.groups import groups_of
 from socketsuite.plugin import ServicePlugin
 from socketsuite.settings import DeclarationError, setting, settings_of
 from socketsuite.settings import settings_table as table

@@ -229,7 +229,7 @@ def test_no_object_shows_a_secret_of_itself() -> None:
     items = with_files(settings_of(Guarded))
     resolved = resolve(items, flags={}, environ={}, prefix="ACME", tables=[Table({}, "x")])
     configuration = configure(PLUGIN, flags={"token": SECRET}, environ={})
-    factory = configuration.build(None)
+    factory = configuration.build({})
     assert factory.token == SECRET
     for shown in (fields, items, resolved, configuration, factory):
         assert SECRET not in repr(shown)

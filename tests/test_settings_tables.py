@@ -61,7 +61,7 @@ def built(text: str, folder: Path, plugin: ServicePlugin = PLUGIN) -> Any:
     file = folder / "proxy.toml"
     file.write_text(text)
     tables = read_config(str(file)).tables_for(plugin)
-    return configure(plugin, flags={}, environ={}, tables=tables).build(None)
+    return configure(plugin, flags={}, environ={}, tables=tables).build({})
 
 
 def refused(text: str, folder: Path) -> str:
@@ -138,7 +138,7 @@ def test_a_secrets_file_is_named_in_its_table(tmp_path: Path) -> None:
 
 def test_lists_are_each_objects_own() -> None:
     made = configure(PLUGIN, flags={}, environ={})
-    one, other = made.build(None), made.build(None)
+    one, other = made.build({}), made.build(None)
     one.up_stream.paths.append("mine")
     assert other.up_stream.paths == []
     assert configure(PLUGIN, flags={}, environ={}).own["up_stream_paths"] == []
@@ -237,7 +237,7 @@ def test_a_needed_nested_setting_says_how_it_is_given() -> None:
 def test_a_reload_changes_the_object_of_the_table_and_tells_the_flat_name() -> None:
     told: list[dict[str, Any]] = []
     before = configure(PLUGIN, flags={}, environ={})
-    factory = before.build(None)
+    factory = before.build({})
     factory.settings_reloaded = told.append
     upstream, paths = factory.up_stream, ["a"]
     flags = {"up_stream_port": "7", "up_stream_host": "h", "up_stream_paths": paths}

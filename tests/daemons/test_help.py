@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from socketsuite.daemon.config.configuration import groups_of
 from socketsuite.daemon.config.flags import MOST_USED
+from socketsuite.daemon.config.groups import groups_of
 from socketsuite.service import installed_services, speaks_datagrams
 from socketsuite.settings import Setting
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import click
 
 from socketsuite import __version__
-from socketsuite.daemon.config.configuration import SettingsGroup, groups_of
+from socketsuite.daemon.config.groups import SettingsGroup, groups_of
 from socketsuite.daemon.config.process_settings import ProcessSettings
 from socketsuite.service import ServiceSpecification
 from socketsuite.settings import Setting, environment_prefix, settings_of

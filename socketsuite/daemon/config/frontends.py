@@ -12,7 +12,7 @@ from typing import Any
 
 from socketsuite.daemon.listen.settings import ListenSettings
 from socketsuite.service import Frontend, ServiceSpecification, load_target
-from socketsuite.settings import Setting, settings_of
+from socketsuite.settings import Setting, settings_of, with_files
 
 WHERE = ("port", "tls_port", "unix", "listen")
 """The settings of each frontend that say where it listens; UDP has the first one only."""
@@ -69,7 +69,7 @@ def own_settings(plugin: ServiceSpecification, frontend: Frontend) -> tuple[Sett
     """
     if frontend.target is None:
         return ()
-    declared = settings_of(load_frontend(plugin, frontend))
+    declared = with_files(settings_of(load_frontend(plugin, frontend)))
     prefix = prefix_of(plugin, frontend)
     return tuple(_renamed(item, prefix) for item in declared)
 
@@ -103,6 +103,7 @@ def configured(
     own = {
         item.name.removeprefix(_slug(prefix)): values[item.name]
         for item in own_settings(plugin, frontend)
+        if not item.file_of
     }
     build = builder(load_frontend(plugin, frontend), own) if frontend.target else None
     target = frontend.target or plugin.target
@@ -118,7 +119,9 @@ def _slug(prefix: str) -> str:
 
 
 def _renamed(item: Setting, prefix: str) -> Setting:
-    return replace(item, name=_slug(prefix) + item.name)
+    slug = _slug(prefix)
+    table, file_of = (slug + name if name else name for name in (item.table, item.file_of))
+    return replace(item, name=slug + item.name, table=table, file_of=file_of)
 
 
 def _worded(item: Setting, frontend: Frontend) -> Setting:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from socketsuite.daemon.config.configuration import SettingsGroup, groups_of
+from socketsuite.daemon.config.groups import SettingsGroup, groups_of
 from socketsuite.service import ServiceSpecification, installed_services
 from socketsuite.settings import Setting, environment_prefix, settings_of
 

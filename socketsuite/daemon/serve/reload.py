@@ -32,11 +32,11 @@ def needs_restart(before: Configuration, after: Configuration) -> list[str]:
         old, new = getattr(before, name), getattr(after, name)
         changed += [one for one in _changed(old, new) if one not in reloadable(type(old))]
     kept = reloadable(before.plugin.load())
-    changed += [name for name in _own_changes(before, after) if name not in kept]
+    changed += [name for name in own_changes(before, after) if name not in kept]
     for old_one, new_one in zip(before.frontends, after.frontends, strict=True):
         slug = old_one.prefix.replace("-", "_")
         kept = _reloadable_of(before, old_one)
-        late = [name for name in _own_changes(old_one, new_one) if name not in kept]
+        late = [name for name in own_changes(old_one, new_one) if name not in kept]
         if slug:  # where the first one listens is among the groups
             old, new = old_one.listen, new_one.listen
             late += [name for name in WHERE if getattr(old, name) != getattr(new, name)]
@@ -50,7 +50,7 @@ class _WithOwn(Protocol):
     own: dict[str, Any]
 
 
-def _own_changes(before: _WithOwn, after: _WithOwn) -> dict[str, Any]:
+def own_changes(before: _WithOwn, after: _WithOwn) -> dict[str, Any]:
     """Return the settings of a service's or frontend's own that changed, with their new values."""
     return {name: after.own.get(name) for name in before.own if before.own[name] != after.own[name]}
 
@@ -88,7 +88,7 @@ def take_over_own(before: Configuration, after: Configuration, factories: Factor
 def _reload_own(
     before: _WithOwn, after: _WithOwn, kept: frozenset[str], factory: Any, service: str
 ) -> None:
-    changes = _own_changes(before, after)
+    changes = own_changes(before, after)
     changed = {name: value for name, value in changes.items() if name in kept}
     before.own.update(changed)
     try:
