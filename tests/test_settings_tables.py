@@ -138,7 +138,7 @@ def test_a_secrets_file_is_named_in_its_table(tmp_path: Path) -> None:
 
 def test_lists_are_each_objects_own() -> None:
     made = configure(PLUGIN, flags={}, environ={})
-    one, other = made.build({}), made.build(None)
+    one, other = made.build({}), made.build({})
     one.up_stream.paths.append("mine")
     assert other.up_stream.paths == []
     assert configure(PLUGIN, flags={}, environ={}).own["up_stream_paths"] == []

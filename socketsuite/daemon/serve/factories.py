@@ -156,6 +156,8 @@ class Factories:
 
         :return: fires when it has done what it wants to, or after *seconds*.
         """
+        if not self._start_was_called:
+            return succeed(None)
         return self._told("drain_service", seconds)
 
     def stop(self) -> Deferred[None]:
