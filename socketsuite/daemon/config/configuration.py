@@ -13,6 +13,7 @@ from socketsuite.daemon.config.consistency import check_service
 from socketsuite.daemon.config.frontends import FrontendConfiguration, configured
 from socketsuite.daemon.config.groups import groups_of
 from socketsuite.daemon.config.process_settings import ProcessSettings
+from socketsuite.daemon.listen.binding import BindRequest
 from socketsuite.daemon.listen.certificates import TLSSettings
 from socketsuite.daemon.listen.datagram_options import DatagramSettings
 from socketsuite.daemon.listen.settings import ListenSettings, TransportSettings
@@ -69,6 +70,15 @@ class Configuration:
     def kinds(self) -> tuple[bool, bool]:
         """Whether the first frontend is served over TCP, and over UDP."""
         return self.transports.tcp, bool(self.datagrams) and self.transports.udp
+
+    @property
+    def bind_requests(self) -> list[BindRequest]:
+        """What is to be bound, frontend by frontend."""
+        made = []
+        for one in self.frontends:
+            tcp, udp = self.kinds_of(one)
+            made.append(BindRequest(one.name, one.listen, tcp, udp, one.prefix, one.by_default))
+        return made
 
     def kinds_of(self, frontend: FrontendConfiguration) -> tuple[bool, bool]:
         """Whether *frontend* is served over TCP, and over UDP."""

@@ -52,20 +52,24 @@ class Factories:
 
     # ── building ────────────────────────────────────────────────────────────────────
 
-    def build_service(self, *, udp: bool) -> None:
-        """Make the service's object, and the first frontend's factory.
+    def build_service(self) -> None:
+        """Make the service's object, and the first frontend's factory, unless they are there.
 
-        :param udp: whether that is to serve UDP.
+        Where only the factory can tell whether it speaks UDP, the configuration learns it.
+
         :raises StartError: naming the target, and what is wrong with what it made.
         """
         if self.service is not None:
             return
-        plugin, first = self._configuration.plugin, self._configuration.frontends[0]
-        build = self._configuration.build
+        configuration = self._configuration
+        plugin, first, build = configuration.plugin, configuration.frontends[0], configuration.build
+        _, udp = configuration.kinds
         service = made_by(plugin.target, lambda: build(self._offered))
         factory = self._made(first, service)
         check_first(factory, plugin, first.target, udp=udp)
         self.service, self.by_frontend = service, {first.name: factory}
+        if configuration.datagrams is None:
+            configuration.datagrams = is_datagram_factory(factory)
 
     def build(self, frontends: Sequence[FrontendConfiguration]) -> None:
         """Make the factories of those *frontends* that have none yet.

@@ -14,18 +14,16 @@ from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet import defer
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from socketsuite.daemon.config.configuration import Configuration
 from socketsuite.daemon.errors import StartError, cause_text
-from socketsuite.daemon.listen.binding import BindRequest, bind
+from socketsuite.daemon.listen.binding import bind
 from socketsuite.daemon.listen.inherited import InheritedSocket
 from socketsuite.daemon.listen.sockets import BoundSocket
 from socketsuite.daemon.serve.check import check_service
 from socketsuite.daemon.serve.drain import Drain
 from socketsuite.daemon.serve.factories import Factories
-from socketsuite.daemon.serve.factory import is_datagram_factory
 from socketsuite.daemon.serve.further import DaemonHandle
 from socketsuite.daemon.serve.listeners import Listeners
 from socketsuite.daemon.serve.notices import start_notices
@@ -54,8 +52,6 @@ class ServiceDaemon(Service):
         with :class:`StartError`.
     """
 
-    _log = Logger()
-
     def __init__(
         self,
         configuration: Configuration,
@@ -68,11 +64,9 @@ class ServiceDaemon(Service):
         self.configuration = configuration
         self.reactor = reactor
         self.events = Events()
-        log = configuration.log.log_data
-        self.events.subscribe(
-            EventLog(configuration.name, reactor.seconds, payload=log == "payload")
-        )
         seconds = reactor.seconds
+        payload = configuration.log.log_data == "payload"
+        self.events.subscribe(EventLog(configuration.name, seconds, payload=payload))
         try:
             policy = AdmissionPolicy(configuration.admission, seconds)
         except SettingsError as error:
@@ -116,10 +110,8 @@ class ServiceDaemon(Service):
     @property
     def limits(self) -> dict[str, Any]:
         """The settings of admission and limits in force, by their names."""
-        groups = ("admission", "limits", "udp_limits")
-        return {
-            k: v for group in groups for k, v in vars(getattr(self.configuration, group)).items()
-        }
+        now = self.configuration
+        return {**vars(now.admission), **vars(now.limits), **vars(now.udp_limits)}
 
     @property
     def certificate_expiry(self) -> float | None:
@@ -131,28 +123,11 @@ class ServiceDaemon(Service):
 
         :raises StartError: for what would make a start fail, or a certificate out of time.
         """
-        self._build_service()
-        check_service(self.configuration, self._requests())
+        self.factories.build_service()
+        check_service(self.configuration, self.configuration.bind_requests)
         self.listeners.check()
         self.factories.build([one for one in self.configuration.frontends if one.listens])
         self.factories.check()
-
-    def _build_service(self) -> None:
-        """Make the service's object; where only that can tell, learn whether there is UDP."""
-        configuration = self.configuration
-        _, udp = configuration.kinds
-        self.factories.build_service(udp=udp)
-        if configuration.datagrams is None:
-            first = self.factories.by_frontend[configuration.frontends[0].name]
-            configuration.datagrams = is_datagram_factory(first)
-
-    def _requests(self) -> list[BindRequest]:
-        """Return what is to be bound, frontend by frontend."""
-        made = []
-        for one in self.configuration.frontends:
-            tcp, udp = self.configuration.kinds_of(one)
-            made.append(BindRequest(one.name, one.listen, tcp, udp, one.prefix, one.by_default))
-        return made
 
     def prepare(self, new: Configuration) -> Callable[[], None]:
         """Look at what *new* settings name, and return what takes them over.
@@ -204,10 +179,12 @@ class ServiceDaemon(Service):
         configuration = self.configuration
         contexts = self.tls.read(configuration)
         self.tls.use(contexts, {})
-        if configuration.datagrams is None:
-            self._build_service()
+        if configuration.datagrams is None:  # only the factory can tell
+            self.factories.build_service()
         tls = self.tls.certificate is not None
-        self._bound = bind(self._requests(), self._inherited, configuration.udp, tls=tls)
+        self._bound = bind(
+            self.configuration.bind_requests, self._inherited, configuration.udp, tls=tls
+        )
 
     def startService(self) -> None:
         """Build the factories, and begin to accept as soon as the service has started.
@@ -249,7 +226,7 @@ class ServiceDaemon(Service):
             raise
 
     def _start_factories(self) -> None:
-        self._build_service()
+        self.factories.build_service()
         bound = {one.frontend for one in self._bound}
         used = [
             one for one in self.configuration.frontends if one.name in bound or one.listen.listen
