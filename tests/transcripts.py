@@ -8,6 +8,8 @@ A block is a play of its own, in an empty folder, and says in each line who does
     ann types: TEXT        a line; ``ann types Ctrl-D`` is the end of her input
     ann sees: TEXT         the next line that her terminal shows
     the log says: TEXT     a line of the daemon's, from now or before
+    Ctrl-C                 ends the daemon, which drains
+    $ export NAME=VALUE    for all that follows
 
 ``…`` stands for anything.  A daemon's ports are free ones: the numbers shown are exchanged for
 them, in commands and in what is seen.  Must not know of any one document.
@@ -19,6 +21,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import threading
 from dataclasses import dataclass, field
@@ -33,6 +36,7 @@ _LINE = re.compile(
     r"|(?P<name>[a-z]+) (?P<verb>types|sees): (?P<text>.*)"
     r"|(?P<ended>[a-z]+) types Ctrl-D"
     r"|the log says: (?P<log>.*)"
+    r"|(?P<interrupted>Ctrl-C)"
 )
 
 
@@ -60,15 +64,24 @@ class Stage:
     daemons: list[Daemon] = field(default_factory=list)
     terminals: dict[str, subprocess.Popen[str]] = field(default_factory=dict)
     ports: dict[str, str] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
 
     def play(self, block: str) -> None:
         """Do what *block* says; fail at the first line that is not as it says."""
         lines = block.splitlines()
         while lines:
-            line = self._exchanged(lines.pop(0))
+            line = lines.pop(0)
+            if not line.startswith("$ twistd -n "):  # whose ports are to be exchanged
+                line = self._exchanged(line)
             found = _LINE.fullmatch(line)
             assert found, f"nobody does this: {line!r}"
-            if found["command"] and found["who"]:
+            if found["command"] and found["command"].startswith("export "):
+                name, _, value = found["command"].removeprefix("export ").partition("=")
+                self.variables[name] = value
+            elif found["interrupted"]:
+                assert self.daemon is not None
+                assert self.daemon.stop(signal.SIGINT) == 0
+            elif found["command"] and found["who"]:
                 self._start(found["who"], found["command"])
             elif found["command"] and found["command"].startswith("twistd -n "):
                 self._serve(found["command"])
@@ -96,20 +109,26 @@ class Stage:
     @property
     def _environment(self) -> dict[str, str]:
         path = f"{self.tools}:{Path(TWISTD).parent}:{os.environ['PATH']}"
-        return {**os.environ, "PATH": path, "LC_ALL": "C.UTF-8"}
+        return {**os.environ, "PATH": path, "LC_ALL": "C.UTF-8", **self.variables}
 
     def _serve(self, command: str) -> None:
         _, _, name, *words = shlex.split(command)
-        shown = []
+        shown, metrics = [], ""
         for place, word in enumerate(words[:-1]):
-            if word == "--port":
-                shown.append(words[place + 1])
+            if re.fullmatch(r"--(.*-)?port", word):
+                if word == "--metrics-port":
+                    metrics = words[place + 1]
+                else:
+                    shown.append(words[place + 1])
                 words[place + 1] = "0"
-        self.daemon = Daemon(self.folder, name, *words)
+        self.daemon = Daemon(self.folder, name, *words, env=self.variables)
         self.daemons.append(self.daemon)
         self.daemon.wait_until_ready()
         bound = self.daemon.ports() or self.daemon.ports("udp")
         self.ports |= {asked: str(port) for asked, port in zip(shown, bound, strict=False)}
+        if metrics:
+            where = self.daemon.wait_for_line(r"metrics http://127.0.0.1:(\d+)/")
+            self.ports[metrics] = where[1]
 
     def _run(self, command: str, shown: list[str]) -> None:
         done = subprocess.run(
