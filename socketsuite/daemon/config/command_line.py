@@ -168,7 +168,7 @@ def _from_table(
         environ=os.environ,
         tables=[table],
         instance=None if own else plain(table.name or ""),
-        alone=False,
+        single_service=False,
     )
     found.notices += _rivals_notice(plugin, services_named(plugin.tapname))
     return found

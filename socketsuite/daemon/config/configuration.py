@@ -62,7 +62,7 @@ class Configuration:
     datagrams: bool | None
     origins: Mapping[str, str]
     # Whether the process is this service's alone; if not, its errors say whose they are.
-    alone: bool = True
+    single_service: bool = True
     # Lines for the operator, to be logged as warnings at the start.
     notices: list[str] = field(default_factory=list)
 
@@ -95,20 +95,20 @@ def configure(
     environ: Mapping[str, str],
     tables: Sequence[Table] = (),
     instance: str | None = None,
-    alone: bool = True,
+    single_service: bool = True,
 ) -> Configuration:
     """Resolve every setting of *plugin*: flag, then environment, then file, then default.
 
     :param flags: ``None`` where the command has no flags for them.
     :param instance: a name of its own, where one process runs the service twice.  That
         begins no environment variable: who knows whose ``HOME_…`` or ``PATH_…`` it would be.
-    :param alone: as for :func:`groups_of`.
+    :param single_service: as for :func:`groups_of`.
     :raises SettingsError: for what the user got wrong, in one line.
     """
     target = plugin.load()
-    groups = groups_of(plugin, alone=alone)
+    groups = groups_of(plugin, single_service=single_service)
     prefix = None if instance else environment_prefix(plugin.tapname)
-    if prefix is not None and not alone:
+    if prefix is not None and not single_service:
         _refuse_process_variables(prefix, environ)
     resolved = resolve(
         (item for group in groups for item in group.settings),
@@ -145,13 +145,13 @@ def configure(
         limits=built(LimitSettings),
         udp_limits=DatagramLimits() if no_datagrams else built(DatagramLimits),
         log=built(LogSettings),
-        process=built(ProcessSettings) if alone else ProcessSettings(),
+        process=built(ProcessSettings) if single_service else ProcessSettings(),
         own=own,
         build=_builder(target, own),
         frontends=[configured(plugin, one, listen, values, _builder) for one in plugin.frontends],
         datagrams=datagrams,
         origins=origins,
-        alone=alone,
+        single_service=single_service,
         notices=resolved.notices,
     )
     check_service(values, origins, [one.prefix for one in configuration.frontends])

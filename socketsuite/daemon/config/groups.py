@@ -52,10 +52,10 @@ class SettingsGroup:
     of_service: bool = False
 
 
-def groups_of(plugin: ServiceSpecification, *, alone: bool = True) -> list[SettingsGroup]:
+def groups_of(plugin: ServiceSpecification, *, single_service: bool = True) -> list[SettingsGroup]:
     """Return every group of settings that *plugin*'s daemon takes, the service's own first.
 
-    :param alone: whether the process is this service's alone, and its settings are too.
+    :param single_service: whether the process is this service's alone, and its settings are too.
     :raises DeclarationError: when the service declares a setting that cannot be one.
     """
     target = plugin.load()
@@ -83,7 +83,7 @@ def groups_of(plugin: ServiceSpecification, *, alone: bool = True) -> list[Setti
     ]
     _refuse_taken_names(plugin, [own, *(each.settings for each in of_frontends)], found)
     found = _with_defaults(plugin, found)
-    if not alone:
+    if not single_service:
         found.pop()
     if own:
         of_frontends.insert(0, SettingsGroup("This service", target, own, of_service=True))

@@ -214,8 +214,8 @@ def _resolve(
 def _set_options(made: socket.socket, settings: ListenSettings, interface: str) -> None:
     if made.family == socket.AF_INET6:
         # '::' alone takes IPv4 callers too, whatever the machine's default says.
-        alone = "0.0.0.0" not in settings.interface
-        dual = interface == "::" and alone
+        no_ipv4 = "0.0.0.0" not in settings.interface
+        dual = interface == "::" and no_ipv4
         made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if dual else 1)
     if settings.reuse_port:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)

@@ -61,12 +61,12 @@ class Drain:
     def _let_finish(self, _: Any) -> None:
         name, timeout = self._configuration.name, self._configuration.limits.drain_timeout
         self._events.emit(Draining(name, len(self._connections), timeout))
-        told = self._factories.drain_service(timeout)
+        drained = self._factories.drain_service(timeout)
         if self._connections.open:
             self._late = self._reactor.callLater(timeout, self.abort_all, DRAIN_TIMEOUT)
             for transport in list(self._connections.open):
                 self._ask_to_finish(transport)
-        told.addCallback(lambda _: self._connections.when_empty(self._nothing_is_open))
+        drained.addCallback(lambda _: self._connections.when_empty(self._nothing_is_open))
 
     def _ask_to_finish(self, transport: Any) -> None:
         """Call ``drain()`` on the service's protocol, if it offers one."""

@@ -18,12 +18,12 @@ from socketsuite.daemon.config.configuration import Configuration
 from socketsuite.daemon.config.frontends import FrontendConfiguration
 from socketsuite.daemon.errors import StartError
 from socketsuite.daemon.serve.factory import (
+    as_one_line,
     check_factory,
     check_first,
     check_fit,
     is_datagram_factory,
     made_by,
-    told_in_one_line,
 )
 from socketsuite.daemon.serve.hooks import hook_of
 
@@ -122,7 +122,7 @@ class Factories:
         for name, factory in self.by_frontend.items():
             target = self._frontend(name).target
             try:
-                with told_in_one_line(f"startFactory() of {target}"):
+                with as_one_line(f"startFactory() of {target}"):
                     factory.doStart()
             except StartError:
                 self._stop_factories()
@@ -148,7 +148,7 @@ class Factories:
             self._start_was_called = False
             if failure.check(_TookTooLongError):
                 raise StartError(f"{what} took longer than {seconds:g} s (--start-timeout)")
-            with told_in_one_line(what):
+            with as_one_line(what):
                 failure.raiseException()
 
         return self._bounded(hook, seconds).addErrback(explain)
@@ -162,7 +162,7 @@ class Factories:
         """
         if not self._start_was_called:
             return succeed(None)
-        return self._told("drain_service", seconds)
+        return self._call("drain_service", seconds)
 
     def stop(self) -> Deferred[None]:
         """Call ``stop_service()``, if the service was started, then ``stopFactory`` of each.
@@ -173,15 +173,15 @@ class Factories:
         if self.service is None or not called:
             self._stop_factories()
             return succeed(None)
-        told = self._told("stop_service", self._configuration.limits.stop_timeout)
-        return told.addCallback(lambda _: self._stop_factories())
+        stopped = self._call("stop_service", self._configuration.limits.stop_timeout)
+        return stopped.addCallback(lambda _: self._stop_factories())
 
     def force_stop(self) -> None:
         """Wait no longer for a hook under way."""
         if self._awaited is not None:
             self._awaited.cancel()
 
-    def _told(self, name: str, seconds: float) -> Deferred[None]:
+    def _call(self, name: str, seconds: float) -> Deferred[None]:
         hook = hook_of(self.service, name)
         if hook is None:
             return succeed(None)

@@ -30,7 +30,7 @@ def is_datagram_factory(factory: Any) -> bool:
 
 
 @contextmanager
-def told_in_one_line(what: str) -> Iterator[None]:
+def as_one_line(what: str) -> Iterator[None]:
     """Turn what a service's code raises into one line; the traceback is logged below it.
 
     :param what: the code that is called, for an error that does not explain itself.
@@ -59,7 +59,7 @@ def made_by(target: str, build: Callable[[], Any]) -> Any:
 
     :raises StartError: naming the *target*, for what that raises, or makes later.
     """
-    with told_in_one_line(target):
+    with as_one_line(target):
         made = build()
     if inspect.iscoroutine(made):
         made.close()  # else Python complains that nobody awaited it
@@ -122,7 +122,7 @@ def check_factory(factory: Any) -> None:
     """
     look = getattr(factory, "check_start", None)
     if callable(look):
-        with told_in_one_line(f"check_start() of {type(factory).__qualname__}"):
+        with as_one_line(f"check_start() of {type(factory).__qualname__}"):
             look()
 
 
@@ -133,7 +133,7 @@ def datagram_protocol(factory: Any, target: str, given: list[Any]) -> Any:
     :raises StartError: when it is none, or one of those.
     """
     what = f"{DATAGRAMS}() of {target}"
-    with told_in_one_line(what):
+    with as_one_line(what):
         protocol = factory.buildDatagramProtocol()
     if not callable(getattr(protocol, "datagramReceived", None)):
         raise StartError(f"{what} made {_noun(protocol)}, which is no datagram protocol")

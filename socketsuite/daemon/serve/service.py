@@ -210,7 +210,7 @@ class ServiceDaemon(Service):
         try:
             yield
         except StartError as error:
-            if self.configuration.alone:
+            if self.configuration.single_service:
                 raise
             raise StartError(f"{self.configuration.name}: {error}") from None
 
