@@ -48,8 +48,8 @@ def test_each_frontend_has_its_own_plain_tls_and_unix_sockets(
         *("--web-listen", "tcp:0:interface=127.0.0.1", "--web-title", "Board & Co"),
     )
     with to(daemon, "lines") as plain, by_tls(daemon, "lines", certificate) as secure:
-        assert pinned(plain, "in the clear") == b"pinned 1\n"
-        assert pinned(secure, "by TLS") == b"pinned 2\n"
+        assert pinned(plain, "in the clear") == b"pinned in the clear\n"
+        assert pinned(secure, "by TLS") == b"pinned by TLS\n"
     pages = []
     with to(daemon, "web") as plain, by_tls(daemon, "web", certificate) as secure:
         pages += [get(plain), get(secure)]
@@ -78,7 +78,7 @@ def test_a_certificate_without_any_tls_port_is_for_the_ports_of_all_frontends(
     daemon = serve(BOARD, *ANY, *certificate.arguments)
     assert daemon.ports("tcp") == []
     with by_tls(daemon, "lines", certificate) as lines, by_tls(daemon, "web", certificate) as web:
-        assert pinned(lines, "notice") == b"pinned 1\n"
+        assert pinned(lines, "notice") == b"pinned notice\n"
         assert "<li>notice</ul>" in get(web)
 
 
@@ -88,7 +88,7 @@ def test_a_tls_port_of_one_frontend_leaves_the_ports_of_all_plain(
     certificate = Certificate.make(tmp_path)
     daemon = serve(BOARD, "--port", "0", "--web-tls-port", "0", *certificate.arguments)
     with to(daemon, "lines") as lines, by_tls(daemon, "web", certificate) as web:
-        assert pinned(lines, "notice") == b"pinned 1\n"
+        assert pinned(lines, "notice") == b"pinned notice\n"
         assert "<li>notice</ul>" in get(web)
     assert daemon.ports("tls", frontend="lines") == daemon.ports("tcp", frontend="web") == []
 
@@ -108,10 +108,10 @@ def test_frontends_share_limits_and_drain_but_are_told_apart(serve: Start) -> No
             assert read_all(third) == b""
         daemon.wait_for_line(r" refused .*reason=max_connections frontend=web$")
         two.sendall(b"GET / HTTP/1.1\r\n")
-        assert pinned(one, "x") == b"pinned 1\n"
+        assert pinned(one, "x") == b"pinned x\n"
         daemon.send_signal(signal.SIGTERM)
         daemon.wait_for_line(r" draining connections=2 ")
-        assert pinned(one, "y") == b"pinned 2\n"
+        assert pinned(one, "y") == b"pinned y\n"
         two.sendall(b"Host: localhost\r\n\r\n")
         answer = read_all(two).decode()
         assert "Connection: close" in answer
@@ -125,7 +125,7 @@ def test_sockets_are_inherited_by_the_name_of_a_frontend(launch: Start, tmp_path
     before = activated("web:noticeboard:web-tls", "tcp=0,tcp=0,tcp=0")
     daemon = launch(BOARD, *certificate.arguments, before=before).wait_until_ready()
     with to(daemon, "lines") as lines, to(daemon, "web") as web:
-        assert pinned(lines, "notice") == b"pinned 1\n"
+        assert pinned(lines, "notice") == b"pinned notice\n"
         assert "<li>notice</ul>" in get(web)
     with by_tls(daemon, "web", certificate) as web:
         assert "<li>notice</ul>" in get(web)

@@ -1,7 +1,7 @@
 """The board by line, for ``nc``: each line sent is pinned, an empty one reads the board.
 
-Wire: UTF-8 lines ending in LF.  A notice is answered by ``pinned 7``, an empty line by the
-notices, ``7 text``, and an empty line.
+Wire: UTF-8 lines ending in LF.  A notice is answered by ``pinned TEXT``, an empty line by the
+notices, ``7 TEXT``, and an empty line.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ class BoardLines(LineOnlyReceiver):
         """Pin a notice, or read the board."""
         text = line.decode("utf-8", "replace").strip()
         if text:
-            self.sendLine(b"pinned %d" % self.board.pin(text))
+            self.board.pin(text)
+            self.sendLine(f"pinned {text}".encode())
             return
         for number, notice in self.board.notices:
             self.sendLine(f"{number} {notice}".encode())
