@@ -13,6 +13,9 @@ UNMEASURED := bench packaging daemons/test_many_peers.py daemons/test_stalled_re
 # In its jail a daemon finds no place for the data, and says so where the test wants silence.
 OUT_OF_REACH := test_a_jail_without_dev_null_is_one_line_and_status_1
 
+# Where PYTHONDONTWRITEBYTECODE is set, each of a thousand daemons would compile the suite anew.
+COMPILE = $(BIN)/python -m compileall -q socketsuite twisted examples
+
 .DEFAULT_GOAL := help
 .PHONY: help run test lint format types check coverage docs bench bench-quick campaigns
 .PHONY: campaign-differential campaign-mutation release clean
@@ -25,6 +28,7 @@ run: $(VENV)/.installed   ## start the chat daemon on port 9000; talk to it with
 
 test: $(VENV)/.installed-tests   ## run every test; real peers are installed where apt and root allow
 	@tools/install-peers
+	@$(COMPILE)
 	$(BIN)/pytest -n 3 --dist loadgroup $(TESTS)
 
 lint: $(VENV)/.installed-tests   ## check style and format
@@ -45,6 +49,7 @@ check: lint types test   ## what CI runs
 coverage: $(VENV)/.installed-tests  ## lines and branches that the tests reach, real daemons included
 	rm -rf build/coverage
 	install -d -m 1777 build/coverage  # daemons without privilege write there, too
+	@$(COMPILE)
 	$(BIN)/coverage run -m pytest -n 2 --dist loadgroup -q $(UNMEASURED:%=--ignore=tests/%) \
 		--deselect tests/daemons/test_privilege.py::$(OUT_OF_REACH)
 	$(BIN)/coverage combine --quiet
