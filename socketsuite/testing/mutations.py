@@ -40,7 +40,7 @@ def mutations(seeds: Sequence[bytes], seed: int, count: int) -> Iterator[bytes]:
     for _ in range(count):
         data = chance.choice(material)
         for _ in range(chance.choice((1, 1, 1, 2, 4))):
-            data = chance.choice(_WAYS)(chance, data, material)
+            data = chance.choice(_WAYS)(chance, data, material)[:LONGEST]
         yield data[:LONGEST]
 
 
@@ -72,7 +72,9 @@ def _insert_noise(chance: random.Random, data: bytes, _: Sequence[bytes]) -> byt
 
 def _repeat(chance: random.Random, data: bytes, _: Sequence[bytes]) -> bytes:
     start, end = sorted(chance.randrange(len(data) + 1) for _ in range(2))
-    return data[:end] + data[start:end] * chance.choice((1, 7, 1000)) + data[end:]
+    times = chance.choice((1, 7, 1000))
+    most = LONGEST // max(1, end - start) + 1  # of a long piece a thousand would be gigabytes
+    return data[:end] + data[start:end] * min(times, most) + data[end:]
 
 
 def _splice(chance: random.Random, data: bytes, material: Sequence[bytes]) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 from hypothesis import given
 from hypothesis import strategies as some
 
@@ -17,12 +19,19 @@ def test_the_same_seed_gives_the_same_inputs_and_another_others() -> None:
     assert first[3:] != other[3:]
 
 
-def test_inputs_are_bounded() -> None:
-    every = list(mutations(SEEDS, 1, 2000))
-    assert len(every) == 2003
-    assert max(map(len, every)) <= LONGEST
+def test_inputs_are_bounded_and_so_is_the_memory_that_making_them_takes() -> None:
+    tracemalloc.start()
+    lengths, different = [], set()
+    for data in mutations(SEEDS, 1, 2000):
+        lengths.append(len(data))
+        different.add(hash(data))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(lengths) == 2003
+    assert max(lengths) <= LONGEST
+    assert peak < 64 * LONGEST
     # Nearly all of them are something else than what they were made from.
-    assert len(set(every)) > 1500
+    assert len(different) > 1500
 
 
 def test_where_there_is_nothing_to_begin_with_inputs_are_made_all_the_same() -> None:
