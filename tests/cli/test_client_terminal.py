@@ -89,7 +89,8 @@ class Admin:
 
 
 @pytest.fixture
-def on_terminal() -> Iterator[OnTerminal]:
+def on_terminal(serve: Serve) -> Iterator[OnTerminal]:
+    """Start the command on terminals; all are killed after the test, before the servers close."""
     opened: list[Terminal] = []
 
     def begin(*arguments: object, **more: Any) -> Terminal:
