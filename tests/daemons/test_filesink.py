@@ -7,6 +7,7 @@ import random
 import socket
 import subprocess
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,12 @@ def test_what_several_clients_send_one_after_another_is_in_the_file(
     assert piped(b"three\n", program("socat"), "-t20", "-", f"TCP:127.0.0.1:{port}") == b""
     assert piped(b"four\n", program("node"), NODE / "pipe.js", port, "whole") == b""
     assert file.read_bytes() == b"one\ntwo\nthree\nfour\n"
+
+
+def test_who_has_sent_all_is_confirmed_at_once(filesink: Daemon) -> None:
+    began = time.monotonic()
+    deliver(filesink, b"all")
+    assert time.monotonic() - began < 2  # a service that may answer is waited for, 3 seconds
 
 
 def test_every_byte_of_clients_at_once_is_in_the_file_in_its_order(

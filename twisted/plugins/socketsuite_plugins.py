@@ -3,6 +3,8 @@
 from socketsuite.plugin import ServicePlugin, SuitePlugin
 
 _SERVICES = "socketsuite.services"
+# Whoever has sent all, and closed its half, waits for nothing but our own FIN.
+_NO_ANSWER = {"half-close-timeout": 0}
 
 accumulator = ServicePlugin(
     "socketsuite-accumulator",
@@ -35,6 +37,7 @@ discard = ServicePlugin(
     f"{_SERVICES}.small.discard:DiscardFactory",
     port=9,
     description="Reads everything, answers nothing (RFC 863), TCP and UDP",
+    defaults=_NO_ANSWER,
 )
 echo = ServicePlugin(
     "socketsuite-echo",
@@ -47,6 +50,7 @@ filesink = ServicePlugin(
     f"{_SERVICES}.filesink:FileSinkFactory",
     port=40001,
     description="Appends what every client sends to one file",
+    defaults=_NO_ANSWER,
 )
 qotd = ServicePlugin(
     "socketsuite-qotd",
