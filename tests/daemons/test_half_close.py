@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from socketsuite.testing import Daemon, read_all
+from socketsuite.testing import Daemon, read_all, read_line
 from tests.daemons.conftest import Start
-from tests.daemons.outside import SECONDS, piped
+from tests.daemons.outside import SECONDS, at_work
 from tests.daemons.stranger import package
 
 # Each line tells what is to be done with it: ``late 0.4 TEXT``, ``now TEXT``, ``never``,
@@ -78,14 +78,20 @@ def start(serve: Start, folder: Path, kind: str, transport: str, *more: str) -> 
     return serve("acme-service", *where, "--transport", transport, *more, env=env)
 
 
+def half_closed(daemon: Daemon, folder: Path, kind: str, text: bytes) -> socket.socket:
+    """Return a connection by which *text* was said, and then FIN."""
+    caller = socket.socket(socket.AF_UNIX if kind == "unix" else socket.AF_INET)
+    caller.settimeout(SECONDS)
+    caller.connect(str(folder / "sock") if kind == "unix" else ("127.0.0.1", daemon.port()))
+    caller.sendall(text)
+    caller.shutdown(socket.SHUT_WR)
+    return caller
+
+
 def said_by(daemon: Daemon, folder: Path, kind: str, text: bytes) -> tuple[bytes, float]:
     """Return what is said to a caller of *text* who half-closes, and how long it took."""
-    with socket.socket(socket.AF_UNIX if kind == "unix" else socket.AF_INET) as caller:
-        caller.settimeout(SECONDS)
-        caller.connect(str(folder / "sock") if kind == "unix" else ("127.0.0.1", daemon.port()))
-        began = time.monotonic()
-        caller.sendall(text)
-        caller.shutdown(socket.SHUT_WR)
+    began = time.monotonic()
+    with half_closed(daemon, folder, kind, text) as caller:
         return read_all(caller), time.monotonic() - began
 
 
@@ -93,13 +99,17 @@ def said_by(daemon: Daemon, folder: Path, kind: str, text: bytes) -> tuple[bytes
 def test_an_answer_that_comes_after_the_callers_fin_arrives(
     serve: Start, tmp_path: Path, kind: str, transport: str
 ) -> None:
-    daemon = start(serve, tmp_path, kind, transport, "--half-close-timeout", "1")
-    for text, answer in {
-        b"late 0.4 yes\n": b"yes\n",
-        b"drops 0.5 one two three\n": b"one\ntwo\nthree\n",
-        b"push 15\n": b"p" * 15_000,
-    }.items():
-        assert said_by(daemon, tmp_path, kind, text)[0] == answer
+    # Each answer takes longer than the time-out, or comes well before it.
+    daemon = start(serve, tmp_path, kind, transport, "--half-close-timeout", "0.5")
+    answers = {
+        b"late 0.2 yes\n": b"yes\n",
+        b"drops 0.25 one two three\n": b"one\ntwo\nthree\n",
+        b"push 8\n": b"p" * 8_000,
+    }
+    callers = [half_closed(daemon, tmp_path, kind, text) for text in answers]
+    for caller, answer in zip(callers, answers.values(), strict=True):
+        with caller:
+            assert read_all(caller) == answer
 
 
 @every_kind
@@ -149,5 +159,7 @@ def test_a_drain_ends_those_who_wait_for_an_answer_too(serve: Start, tmp_path: P
 
 def test_nc_gets_a_late_answer_by_the_default(serve: Start, tmp_path: Path) -> None:
     daemon = start(serve, tmp_path, "tcp", "burst")
-    said = piped(b"late 0.5 yes\n", "nc.openbsd", "-N", "127.0.0.1", str(daemon.port()))
-    assert said == b"yes\n"
+    with at_work("nc.openbsd", "-N", "127.0.0.1", str(daemon.port())) as netcat:
+        netcat.sendall(b"late 0.5 yes\n")
+        netcat.shutdown(socket.SHUT_WR)
+        assert read_line(netcat) == b"yes\n"
