@@ -15,7 +15,7 @@ from tests.differential.known import KNOWN
 from tests.differential.scenario import script
 
 _CHUNK = 50
-_SEEDS = 400
+_SEEDS = 250
 
 
 @pytest.mark.parametrize("first", range(0, _SEEDS, _CHUNK))

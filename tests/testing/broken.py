@@ -168,7 +168,7 @@ class Service(Right):
 
     def wait(self):
         if self.connected and self.transport.queued:
-            time.sleep(0.2)
+            time.sleep(0.08)
             reactor.callLater(0, self.wait)
 """
 

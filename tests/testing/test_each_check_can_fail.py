@@ -92,7 +92,12 @@ CASES: list[tuple[str, str, str, dict[str, Any]]] = [
         r"\d+ descriptors are still open behind wrong handshakes",
         {"patience": 2.0},
     ),
-    ("drain", broken.IGNORES_DRAIN, "connections had to be aborted", {"patience": 15.0}),
+    (
+        "drain",
+        broken.IGNORES_DRAIN,
+        "connections had to be aborted",
+        {"args": ["--drain-timeout", "1"]},
+    ),
     ("drain", broken.DRAINS_BY_ABORTING, "in mid-reply at SIGTERM: ", {}),
     ("reload", broken.DIES_AT_RELOAD, "the process had ended with status -1", {}),
     ("reload", broken.FORGETS_EVERYBODY_AT_RELOAD, r"a request cut by reload \d: ", {}),

@@ -119,8 +119,12 @@ def ended_with(daemon: Daemon) -> int | None:
         status = daemon.process.wait(_TO_END)
         daemon.wait()
         return status
-    for _ in range(2):  # to drain, and to wait for nobody
-        daemon.send_signal(signal.SIGTERM)
+    daemon.send_signal(signal.SIGTERM)  # to drain
+    daemon.patience = min(daemon.patience, _TO_END * 10)
+    with contextlib.suppress(AssertionError):
+        # Two signals that come before the first was handled would be one.
+        daemon.wait_for_line(" draining ")
+    daemon.send_signal(signal.SIGTERM)  # and to wait for nobody
     with contextlib.suppress(subprocess.TimeoutExpired):
         daemon.process.wait(_TO_END * 10)
     daemon.kill()
