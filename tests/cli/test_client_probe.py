@@ -90,10 +90,10 @@ def test_json_is_one_object_per_line(client: Client, serve: Serve) -> None:
 
 def test_refused_ports_do_not_wait_for_each_other(client: Client) -> None:
     for host in ("127.0.0.1", "::1", "localhost"):
-        done = client("probe", "--json", host, "1-1000")
+        done = client("probe", "--json", host, "1-400")
         rows, _ = read(done.stdout)
         refused = sorted(row["duration"] for row in rows if row["error"])
-        assert len(refused) > 900
+        assert len(refused) > 350
         assert refused[len(refused) // 2] < 0.05  # between two addresses of a name it is 0.1
 
 
@@ -101,11 +101,11 @@ def test_many_ports_need_few_descriptors(client: Client) -> None:
     def few() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (20, 20))
 
-    done = client("probe", "--json", "127.0.0.1", "1-5000", preexec_fn=few)
+    done = client("probe", "--json", "127.0.0.1", "1-1500", preexec_fn=few)
     rows, result = read(done.stdout)
-    assert len(rows) == 5000
+    assert len(rows) == 1500
     assert {row["error"]["code"] for row in rows if row["error"]} == {"refused"}
-    assert result["open"] + result["closed"] == 5000
+    assert result["open"] + result["closed"] == 1500
 
 
 @pytest.mark.parametrize("most", [6, 7, 8, 9])
