@@ -1,7 +1,8 @@
 """The ``socketsuite`` command line: finds the subcommand, and turns its end into a status.
 
-A subcommand's module is imported only when it is used, so ``--help`` stays quick.  This
-module must not know what any subcommand does, and must not import Twisted.
+A subcommand's module is imported only when it is used, so ``--help`` stays quick.  Those of other
+packages are looked for only where no built-in one is meant.  This module must not know what any
+subcommand does, and must not import Twisted.
 """
 
 from __future__ import annotations
@@ -11,9 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from contextlib import redirect_stdout
-from io import StringIO
-from typing import NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -21,6 +20,9 @@ from socketsuite import __version__
 from socketsuite.cli.output import Output
 from socketsuite.cli.stopping import Stopped, catch
 from socketsuite.transport.dial.failed import Failed, os_cause, os_code
+
+if TYPE_CHECKING:
+    from socketsuite.cli.installed import InstalledCommand
 
 # The name and what --help says of it; the command is NAME in socketsuite.cli.NAME.
 _COMMANDS = {
@@ -34,13 +36,17 @@ _COMMANDS = {
 }
 
 
+class _Unavailable(Failed):
+    """A command that cannot be loaded, so nobody has looked at its options."""
+
+
 class _LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
-            return None
+            return _installed_command(ctx, cmd_name)
         module = importlib.import_module(f"socketsuite.cli.{cmd_name}")
         command: click.Command = getattr(module, cmd_name)
         return command
@@ -48,6 +54,41 @@ class _LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(_COMMANDS.items()))
+        rows = []
+        for name, found in _installed().items():
+            hidden = found if name in _COMMANDS else found[1:]
+            winner = "the built-in one" if name in _COMMANDS else f"that of {found[0].package}"
+            for one in hidden:
+                text = f"The command {name} of {one.package} is hidden by {winner}."
+                ctx.ensure_object(Output).complain(text)
+            if name not in _COMMANDS:
+                rows.append((name, found[0].summary()))
+        if rows:
+            with formatter.section("Installed commands"):
+                formatter.write_dl(rows)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; what it returns is nobody's exit status."""
+        super().invoke(ctx)
+
+
+def _installed() -> dict[str, list[InstalledCommand]]:
+    # Not before it is wanted: to load what reads packages takes as long as a whole probe.
+    from socketsuite.cli.installed import installed_commands
+
+    return installed_commands()
+
+
+def _installed_command(context: click.Context, name: str) -> click.Command | None:
+    found = _installed().get(name)
+    if found is None:
+        return None
+    context.ensure_object(Output).command = name
+    try:
+        return found[0].load()
+    except Failed as error:
+        text = f"The command {name} of {found[0].package} is unavailable: {error}"
+        raise _Unavailable(text) from None
 
 
 @click.group(
@@ -101,12 +142,11 @@ def _occupy_standard_descriptors() -> None:
 def _run(words: list[str], output: Output) -> int:
     status, failed = 1, None
     try:
-        with redirect_stdout(StringIO()) as help_:  # nobody else writes there
+        with output.printing():
             ended = socketsuite.main(words, "socketsuite", standalone_mode=False, obj=output)
-        output.write(help_.getvalue().encode())
-        if ended is not None:  # click's own end, after --help
-            return int(ended)
-        status = 0
+        if ended == 0:  # click's own end, after --help
+            return 0
+        status, failed = (0, None) if ended is None else _left_with(ended)
     except click.exceptions.NoArgsIsHelpError as error:
         for line in error.format_message().splitlines():
             output.complain(line)
@@ -114,11 +154,26 @@ def _run(words: list[str], output: Output) -> int:
     except click.ClickException as error:
         output.as_json = output.as_json or "--json" in words
         status, failed = error.exit_code, Failed(_usage_line(error), "usage")
+    except click.Abort:
+        failed = Failed("Aborted: standard input has ended.", "input")
+    except SystemExit as error:  # of an installed command; none of ours calls sys.exit()
+        if not error.code:
+            return 0
+        status, failed = _left_with(error.code)
     except Failed as error:
+        if isinstance(error, _Unavailable):
+            output.as_json = "--json" in words
         failed = error
     except OSError as error:
         failed = _refused(error)
     return output.finish(status, failed)
+
+
+def _left_with(code: int | str) -> tuple[int, Failed]:
+    """Return what becomes of a command that ends by ``ctx.exit(code)`` or ``sys.exit(code)``."""
+    if isinstance(code, int):
+        return code, Failed(f"Ended with the status {code}.", silent=True)
+    return 1, Failed(str(code))
 
 
 def _refused(error: OSError) -> Failed:

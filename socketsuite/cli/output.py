@@ -8,12 +8,13 @@ This module must not know what any command does, nor of Twisted.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import select
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout, suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -108,6 +109,18 @@ class Output:
             **self.totals,
         )
 
+    @contextmanager
+    def printing(self) -> Iterator[None]:
+        """Have what ``print()`` and click say meanwhile go the way of :meth:`write`, by lines."""
+        # A buffer between the two would say again what a signal has interrupted.
+        descriptor: Any = _StandardOutput(self)
+        stream = io.TextIOWrapper(descriptor, "utf-8", "surrogateescape", line_buffering=True)
+        with redirect_stdout(stream):
+            try:
+                yield
+            finally:
+                stream.flush()
+
     def write(self, data: bytes) -> None:
         """Write *data* to standard output as it is.
 
@@ -128,6 +141,26 @@ class Output:
             self.on_broken()
         else:
             self._inside_line = False
+
+
+class _StandardOutput(io.RawIOBase):
+    """Descriptor 1, as Python's own streams want it; closing it closes nothing."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+
+    def writable(self) -> bool:
+        return True
+
+    def isatty(self) -> bool:
+        return os.isatty(1)
+
+    def fileno(self) -> int:
+        return 1
+
+    def write(self, data: bytes) -> int:  # type: ignore[override]
+        self._output.write(bytes(data))
+        return len(data)
 
 
 class OutputBroken(Failed):
