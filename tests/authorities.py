@@ -74,7 +74,7 @@ class Identity:
         path.write_bytes(self.private_pem() + self.chain_pem)
         return path
 
-    def alone(self) -> Identity:
+    def leaf_only(self) -> Identity:
         """Return it without what leads to a root."""
         return replace(self, between=())
 

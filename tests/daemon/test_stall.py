@@ -20,10 +20,10 @@ class Watched:
     def __init__(self) -> None:
         self.reactor = Clock()
         self.cpu = 0.0
-        self.told: list[str] = []
+        self.reports: list[str] = []
         self.now = 0.0
         self.watch = StallWatch(
-            self.reactor, self.told.append, clock=lambda: self.now, cpu=lambda: self.cpu
+            self.reactor, self.reports.append, clock=lambda: self.now, cpu=lambda: self.cpu
         )
         self.watch.begin()
 
@@ -44,24 +44,24 @@ class Watched:
 def test_a_reactor_that_ticks_is_no_news() -> None:
     watched = Watched()
     watched.pass_time(60, ticking=True)
-    assert watched.told == []
+    assert watched.reports == []
 
 
 def test_a_second_without_a_tick_is_not_yet_a_stall() -> None:
     watched = Watched()
     watched.pass_time(1, ticking=False)
     watched.pass_time(1, ticking=True)
-    assert watched.told == []
+    assert watched.reports == []
 
 
 def test_a_stall_is_told_once_and_its_end_with_the_whole_time() -> None:
     watched = Watched()
     watched.pass_time(4, ticking=False)
-    assert len(watched.told) == 1
-    assert watched.told[0].startswith("a callback has blocked the reactor for 1.2 s: ")
+    assert len(watched.reports) == 1
+    assert watched.reports[0].startswith("a callback has blocked the reactor for 1.2 s: ")
     watched.pass_time(5, ticking=True)
-    culprit = watched.told[0].partition(" s: ")[2]
-    assert watched.told[1:] == [f"the reactor was blocked for 4.2 s in all: {culprit}"]
+    culprit = watched.reports[0].partition(" s: ")[2]
+    assert watched.reports[1:] == [f"the reactor was blocked for 4.2 s in all: {culprit}"]
 
 
 def test_a_second_stall_is_told_anew() -> None:
@@ -69,7 +69,7 @@ def test_a_second_stall_is_told_anew() -> None:
     for _ in range(2):
         watched.pass_time(2, ticking=False)
         watched.pass_time(1, ticking=True)
-    assert ["has blocked" in line for line in watched.told] == [True, False, True, False]
+    assert ["has blocked" in line for line in watched.reports] == [True, False, True, False]
 
 
 @pytest.mark.parametrize("before", [0.0, 0.25])
@@ -79,7 +79,7 @@ def test_a_process_that_was_stopped_or_a_machine_that_slept_is_no_stall(before: 
     watched.jump(3600)
     watched.pass_time(0.5, ticking=False)
     watched.pass_time(5, ticking=True)
-    assert watched.told == []
+    assert watched.reports == []
 
 
 def test_a_stop_right_after_a_tick_that_nobody_has_seen_yet_is_no_stall() -> None:
@@ -88,7 +88,7 @@ def test_a_stop_right_after_a_tick_that_nobody_has_seen_yet_is_no_stall() -> Non
     watched.reactor.advance(0.25)
     watched.jump(3600)
     watched.pass_time(5, ticking=True)
-    assert watched.told == []
+    assert watched.reports == []
 
 
 def test_a_stall_after_a_stop_is_one() -> None:
@@ -96,7 +96,7 @@ def test_a_stall_after_a_stop_is_one() -> None:
     watched.jump(3600)
     watched.pass_time(0.25, ticking=True)
     watched.pass_time(2, ticking=False)
-    assert len(watched.told) == 1
+    assert len(watched.reports) == 1
 
 
 def test_the_time_that_a_process_was_stopped_does_not_count_in_a_stall() -> None:
@@ -106,7 +106,7 @@ def test_the_time_that_a_process_was_stopped_does_not_count_in_a_stall() -> None
     watched.pass_time(1, ticking=False)
     watched.pass_time(1, ticking=True)
     # 0.5 s of the jump are no more than the thread itself may be late by.
-    assert "for 3.8 s in all" in watched.told[-1]
+    assert "for 3.8 s in all" in watched.reports[-1]
 
 
 def test_a_callback_that_keeps_the_interpreters_lock_is_a_stall_though_the_thread_was_late() -> (
@@ -115,8 +115,8 @@ def test_a_callback_that_keeps_the_interpreters_lock_is_a_stall_though_the_threa
     """As a regular expression does that never ends: no other thread runs, but the CPU does."""
     watched = Watched()
     watched.jump(5.0, cpu=4.9)
-    assert len(watched.told) == 1
-    assert "for 5.0 s" in watched.told[0]
+    assert len(watched.reports) == 1
+    assert "for 5.0 s" in watched.reports[0]
 
 
 def test_stopping_leaves_no_timer_and_no_thread() -> None:
@@ -181,13 +181,13 @@ def test_a_library_that_the_callback_waits_in_is_told_beside() -> None:
 
 def test_a_callback_that_is_stuck_in_twisted_or_in_the_log_is_named_all_the_same() -> None:
     log = [("twisted.logger._logger", "info"), ("socketsuite.observe.text_log", "_write")]
-    told = blamed(LOOP, BURST, RECEIVE, *log)
-    assert told == f"{RECEIVE_TEXT}, in socketsuite.observe.text_log._write (text_log.py:2)"
+    culprit = blamed(LOOP, BURST, RECEIVE, *log)
+    assert culprit == f"{RECEIVE_TEXT}, in socketsuite.observe.text_log._write (text_log.py:2)"
 
 
 def test_without_a_callback_what_runs_in_the_machinery_is_told() -> None:
-    told = blamed(("acme.start", "main"), LOOP, BURST)
-    assert told.startswith("no service's callback: socketsuite.transport.burst._read_all ")
+    culprit = blamed(("acme.start", "main"), LOOP, BURST)
+    assert culprit.startswith("no service's callback: socketsuite.transport.burst._read_all ")
 
 
 def test_a_package_whose_name_only_begins_like_twisteds_is_a_strangers() -> None:
@@ -206,11 +206,11 @@ class Stuck:
 
 
 def test_a_thread_that_is_really_stuck_is_seen_and_named_while_it_is_stuck() -> None:
-    reactor, stuck, told = Clock(), Stuck(), list[str]()
+    reactor, stuck, reports = Clock(), Stuck(), list[str]()
     over = threading.Event()
 
     def tell(line: str) -> None:
-        told.append(line)
+        reports.append(line)
         (over if stuck.enough.is_set() else stuck.enough).set()
 
     watch = StallWatch(reactor, tell, threshold=0.05, every=0.01)
@@ -222,7 +222,7 @@ def test_a_thread_that_is_really_stuck_is_seen_and_named_while_it_is_stuck() -> 
     reactor.advance(0.01)
     assert over.wait(PATIENCE)
     watch.stop()
-    assert f"{__name__}.Stuck.line_received (test_stall.py:" in told[0]
-    assert ", in threading.Condition.wait (threading.py:" in told[0]
-    assert told[1].startswith("the reactor was blocked for 0.")
-    assert told[1].endswith(told[0].partition(" s: ")[2])
+    assert f"{__name__}.Stuck.line_received (test_stall.py:" in reports[0]
+    assert ", in threading.Condition.wait (threading.py:" in reports[0]
+    assert reports[1].startswith("the reactor was blocked for 0.")
+    assert reports[1].endswith(reports[0].partition(" s: ")[2])

@@ -14,22 +14,22 @@ from zope.interface import implementer
 
 from socketsuite.daemon.serve.tls_admission import wrap
 from tests.transport.hand_turned import HandTurned
-from tests.transport.worlds import TLSCaller, server_context
+from tests.transport.served_port import TLSCaller, server_context
 
 
 @implementer(IPushProducer)
 class Producer:
     def __init__(self) -> None:
-        self.told: list[str] = []
+        self.calls: list[str] = []
 
     def pauseProducing(self) -> None:
-        self.told.append("pause")
+        self.calls.append("pause")
 
     def resumeProducing(self) -> None:
-        self.told.append("resume")
+        self.calls.append("resume")
 
     def stopProducing(self) -> None:
-        self.told.append("stop")
+        self.calls.append("stop")
 
 
 class Service(Protocol):
@@ -45,7 +45,7 @@ class Service(Protocol):
 
 
 class Watched(Server):
-    """Has what the gate writes on the transport below."""
+    """Has what the admission writes on the transport below."""
 
     why = None
     peer_finished = False
@@ -56,7 +56,7 @@ class Certificates:
         return SSL.Connection(server_context(), None)
 
 
-class Gate(HandTurned):
+class AdmittingPort(HandTurned):
     def __init__(self) -> None:
         super().__init__()
         self.made: list[Service] = []
@@ -85,21 +85,21 @@ class Gate(HandTurned):
 
 @pytest.mark.parametrize("paused", [False, True])
 def test_a_producer_is_stopped_once_when_the_peer_ends_the_stream(paused: bool) -> None:
-    gate = Gate()
+    admitting = AdmittingPort()
     try:
-        caller = gate.connect()
-        (service,) = gate.made
+        caller = admitting.connect()
+        (service,) = admitting.made
         if paused:
             tls: Any = service.transport
-            while "pause" not in service.producer.told:
+            while "pause" not in service.producer.calls:
                 tls.write(b"x" * 100_000)
         with contextlib.suppress(Exception):
             caller.tls.unwrap()  # the close alert; no answer is waited for
         caller.raw.sendall(caller._unsent.read())
-        gate.until(lambda: "stop" in service.producer.told)
+        admitting.until(lambda: "stop" in service.producer.calls)
         caller.raw.close()
-        gate.until(lambda: service.lost)
-        assert service.producer.told.count("stop") == 1
+        admitting.until(lambda: service.lost)
+        assert service.producer.calls.count("stop") == 1
         assert service.lost == 1
     finally:
-        gate.close()
+        admitting.close()

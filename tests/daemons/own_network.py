@@ -13,7 +13,7 @@ import pytest
 from socketsuite.testing import Daemon
 from tests.peers import program
 
-ALONE = ("unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh")
+IN_OWN_NETWORK = ("unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh")
 """What a daemon is run by, so that it has such a network."""
 
 _CLONE_NEWNET = 0x40000000  # linux/sched.h
@@ -23,7 +23,7 @@ _Done = TypeVar("_Done")
 def skip_without_networks() -> None:
     """Skip the test where such a network cannot be made."""
     program("ip")
-    done = subprocess.run([*ALONE, "true"], capture_output=True, text=True, check=False)
+    done = subprocess.run([*IN_OWN_NETWORK, "true"], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         pytest.skip(f"this machine allows no network of one's own: {done.stderr.strip()}")
 

@@ -23,9 +23,9 @@ from typing import TypeVar
 import psutil
 import pytest
 
+from tests.daemons.admin import until
 from tests.daemons.outside import SECONDS
 from tests.daemons.own_network import beside
-from tests.daemons.windows import until
 from tests.peers import program
 
 PROJECT = Path(__file__).parents[2]
@@ -66,13 +66,13 @@ class OwnSystemd:
         stage.mkdir()
         # It ends with its parent, which ends with us, even if we are killed.
         die = ("setpriv", "--pdeathsig", "KILL")
-        alone = ("unshare", "--fork", "--kill-child=SIGKILL", *ITS_NAMESPACES)
+        isolated = ("unshare", "--fork", "--kill-child=SIGKILL", *ITS_NAMESPACES)
         prefix = Path(sys.base_prefix).resolve()
         python = Path(sys.executable).resolve().relative_to(prefix)
         words = (stage, prefix, python, PROJECT, self._group, *_packages())
         with self._output.open("wb") as output:
             self._parent = subprocess.Popen(
-                [*die, *alone, "sh", str(BOOT), *map(str, words)],
+                [*die, *isolated, "sh", str(BOOT), *map(str, words)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

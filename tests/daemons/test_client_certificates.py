@@ -86,7 +86,7 @@ BAD: dict[str, tuple[Callable[[], Identity | None], str]] = {
         "unsupported certificate",
     ),
     "the authority's own": (lambda: ROOT, "unsupported certificate"),
-    "of a branch, which is not sent": (lambda: certify("x", BRANCH).alone(), "unknown ca"),
+    "of a branch, which is not sent": (lambda: certify("x", BRANCH).leaf_only(), "unknown ca"),
     "signed by a member, who is no authority": (lambda: certify("x", ANNA), "unknown ca"),
     "signed by a branch of a branch that may have none": (
         lambda: certify("x", authority("Twig", authority("Bare Branch", ROOT, path_length=0))),

@@ -18,9 +18,9 @@ from pathlib import Path
 import pytest
 
 from socketsuite.testing import Daemon, read_all, read_exactly, read_line
+from tests.daemons.admin import asked, until
 from tests.daemons.conftest import Start
 from tests.daemons.outside import SECONDS
-from tests.daemons.windows import asked, until
 from tests.peers import program
 
 HOUR = 3600

@@ -13,8 +13,8 @@ import pytest
 import trustme
 
 from socketsuite.reasons import CLOSED, REFUSED
+from tests.daemons.admin import page
 from tests.daemons.conftest import Start
-from tests.daemons.windows import page
 from tests.peers import program
 
 ETC = Path(__file__).parents[2] / "etc"

@@ -60,7 +60,7 @@ class Pulse:
 
 
 def answers(callers: list[socket.socket], words: list[bytes]) -> list[bytes]:
-    """Return what each of *callers* hears until it has been told *words*, or is left."""
+    """Return what each of *callers* hears until it has been logged *words*, or is left."""
     heard = {caller: bytearray() for caller in callers}
     wanted = dict(zip(callers, words, strict=True))
     with select.epoll() as poll:
@@ -108,7 +108,7 @@ def test_at_sigterm_everybody_of_a_thousand_is_told_all_and_nobody_holds_up_the_
     with pytest.raises(ConnectionRefusedError):
         daemon.connect()
     assert answers(done + talking, words) == words
-    # One half goes on, and is heard; the other has been told all there is.
+    # One half goes on, and is heard; the other has been logged all there is.
     for caller in talking[::2]:
         caller.sendall(b"and more")
         caller.shutdown(socket.SHUT_WR)
@@ -245,7 +245,7 @@ def test_a_flood_of_connections_keeps_nobody_from_being_served_and_leaves_nothin
     with daemon.connect() as caller:
         pulse = Pulse(daemon, caller)
         pulse.beat()
-        before, told = descriptors(daemon), len(daemon.lines)
+        before, logged = descriptors(daemon), len(daemon.lines)
         command = (sys.executable, "-c", FLOOD, str(daemon.port()), "2")
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as flood:
             while flood.poll() is None:
@@ -259,7 +259,7 @@ def test_a_flood_of_connections_keeps_nobody_from_being_served_and_leaves_nothin
             pulse.beat()
     assert daemon.stop() == 0
     assert "Traceback" not in daemon.log + daemon.errors
-    lines = daemon.lines[told:]
+    lines = daemon.lines[logged:]
     served = sum(" connected transport=tcp " in line for line in lines)
     # One line for the call and one for its end, and what the end of the daemon says.
     assert 500 < served < calls + 2

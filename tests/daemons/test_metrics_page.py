@@ -16,9 +16,9 @@ from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
 from socketsuite.testing import Daemon
+from tests.daemons.admin import figures, page
 from tests.daemons.conftest import Start
 from tests.daemons.outside import SECONDS
-from tests.daemons.windows import figures, page
 from tests.peers import program
 
 
@@ -48,9 +48,9 @@ Answer = tuple[int, dict[str, str], bytes]
 def answer(browser: http.client.HTTPConnection, method: str, path: str, **headers: str) -> Answer:
     browser.request(method, path, headers=headers)
     came = browser.getresponse()
-    told = {name.lower(): value for name, value in came.getheaders()}
-    told.pop("date")
-    return came.status, told, came.read()
+    fields = {name.lower(): value for name, value in came.getheaders()}
+    fields.pop("date")
+    return came.status, fields, came.read()
 
 
 @pytest.mark.parametrize("path", ["/", "/health", "/metrics", "/nothing"])

@@ -32,10 +32,10 @@ from socketsuite.observe.events import Refused
 from socketsuite.observe.journal import journal_form
 from socketsuite.reasons import CLOSED, REFUSED
 from socketsuite.testing import Daemon, read_line
+from tests.daemons.admin import asked, figures, page, until
 from tests.daemons.conftest import Start
 from tests.daemons.outside import SECONDS
 from tests.daemons.started import BIN, in_background, is_alive
-from tests.daemons.windows import asked, figures, page, until
 from tests.peers import program
 
 ROOT = Path(__file__).parents[2]
@@ -91,8 +91,8 @@ class Night:
 @pytest.fixture
 def night(serve: Start, tmp_path: Path) -> Any:
     admin = tmp_path / "admin.sock"
-    windows = ("--admin", str(admin), "--metrics-port", "0")
-    daemon = serve("socketsuite-chat", "--send-queue", "64M", *windows)
+    admin_options = ("--admin", str(admin), "--metrics-port", "0")
+    daemon = serve("socketsuite-chat", "--send-queue", "64M", *admin_options)
     with daemon.connect() as first, daemon.connect() as second:
         until(lambda: asked(admin)["total"], lambda total: total == 2)
         yield Night(daemon, admin, [first, second])

@@ -23,10 +23,10 @@ import pytest
 import trustme
 
 from socketsuite.testing import Daemon, read_all, read_line
+from tests.daemons.admin import asked, page, until
 from tests.daemons.conftest import Start
 from tests.daemons.outside import SECONDS
-from tests.daemons.own_network import ALONE, beside, skip_without_networks
-from tests.daemons.windows import asked, page, until
+from tests.daemons.own_network import IN_OWN_NETWORK, beside, skip_without_networks
 from tests.peers import program
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give its privilege away")
@@ -99,9 +99,9 @@ def test_port_7_is_bound_as_root_and_served_as_nobody(
     launch: Start, owned: Path, nobody: pwd.struct_passwd
 ) -> None:
     log, admin, door = owned / "log", owned / "admin", owned / "door"
-    windows = ("--log-to", str(log), "--admin", str(admin), "--metrics-port", "0")
-    options = ("--port", "7", "--unix", str(door), *windows)
-    daemon = launch(*AS_NOBODY, "socketsuite-echo", *options, before=ALONE)
+    admin_options = ("--log-to", str(log), "--admin", str(admin), "--metrics-port", "0")
+    options = ("--port", "7", "--unix", str(door), *admin_options)
+    daemon = launch(*AS_NOBODY, "socketsuite-echo", *options, before=IN_OWN_NETWORK)
     until(lambda: log.exists() and "ready" in log.read_text(), bool)
     is_nobody(daemon, nobody)
     is_served(daemon)
@@ -125,7 +125,9 @@ def test_port_7_is_bound_as_root_and_served_as_nobody(
 
 def test_the_pages_answer_as_nobody(launch: Start, nobody: pwd.struct_passwd) -> None:
     options = ("--port", "7", "--metrics-port", "9")
-    daemon = launch(*AS_NOBODY, "socketsuite-echo", *options, before=ALONE).wait_until_ready()
+    daemon = launch(
+        *AS_NOBODY, "socketsuite-echo", *options, before=IN_OWN_NETWORK
+    ).wait_until_ready()
     is_nobody(daemon, nobody)
     for path in ("/metrics", "/health"):
         status, _ = beside(daemon, partial(page, daemon, path))
@@ -138,7 +140,7 @@ def test_the_file_sink_writes_as_nobody(
 ) -> None:
     file = owned / "sink"
     arguments = ("socketsuite-filesink", "--port", "7", "--file", str(file))
-    daemon = launch(*AS_NOBODY, *arguments, before=ALONE).wait_until_ready()
+    daemon = launch(*AS_NOBODY, *arguments, before=IN_OWN_NETWORK).wait_until_ready()
     with beside(daemon, partial(daemon.connect, port=7)) as caller:
         caller.sendall(b"all of it")
         caller.shutdown(socket.SHUT_WR)
@@ -150,7 +152,7 @@ def test_the_file_sink_writes_as_nobody(
 
 def test_what_nobody_may_not_write_is_one_line_and_status_1(launch: Start, folder: Path) -> None:
     arguments = ("socketsuite-filesink", "--port", "7", "--file", str(folder / "sink"))
-    daemon = launch(*AS_NOBODY, *arguments, before=ALONE)
+    daemon = launch(*AS_NOBODY, *arguments, before=IN_OWN_NETWORK)
     assert daemon.wait() == 1
     assert daemon.errors.count("\n") == 1
     assert f"cannot append to {folder}/sink: permission denied" in daemon.errors
@@ -169,7 +171,7 @@ def test_a_key_that_only_root_may_read_keeps_serving_and_a_reload_says_why_it_ca
     key.chmod(0o600)
     files = ("--tls-cert", str(certificate), "--tls-key", str(key))
     arguments = ("socketsuite-echo", "--port", "7", "--no-udp", *files)
-    daemon = launch(*AS_NOBODY, *arguments, before=ALONE).wait_until_ready()
+    daemon = launch(*AS_NOBODY, *arguments, before=IN_OWN_NETWORK).wait_until_ready()
     is_nobody(daemon, nobody)
     daemon.send_signal(signal.SIGHUP)
     line = daemon.wait_for_line("reload refused, the old settings stay: ").string
@@ -202,7 +204,7 @@ def nobody_with(*capabilities: str) -> tuple[str, ...]:
     only = ",".join(["-all", *(f"+{one}" for one in (*capabilities, *crutch))])
     names = ("--reuid", "nobody", "--regid", "nogroup", "--clear-groups")
     sets = (f"{option}={only}" for option in ("--inh-caps", "--ambient-caps", "--bounding-set"))
-    return *ALONE, program("setpriv"), *names, "--no-new-privs", *sets
+    return *IN_OWN_NETWORK, program("setpriv"), *names, "--no-new-privs", *sets
 
 
 def test_the_units_one_capability_is_all_that_port_7_takes(
@@ -282,7 +284,9 @@ def test_in_a_jail_everything_is_there_that_is_needed_only_later(
 ) -> None:
     options = ("--port", "7", "--metrics-port", "9", "--admin", "/admin")
     shut_in = ("--chroot", str(jail), *AS_NOBODY)
-    daemon = launch(*shut_in, "socketsuite-echo", *options, before=ALONE).wait_until_ready()
+    daemon = launch(
+        *shut_in, "socketsuite-echo", *options, before=IN_OWN_NETWORK
+    ).wait_until_ready()
     is_nobody(daemon, nobody)
     is_served(daemon)
     status, text = beside(daemon, partial(page, daemon, "/metrics"))
@@ -298,7 +302,7 @@ def test_in_a_jail_everything_is_there_that_is_needed_only_later(
 
 def test_in_a_jail_a_file_is_watched_by_inotify(launch: Start, jail: Path) -> None:
     arguments = ("socketsuite-watch", "--file", "/target", "--port", "7")
-    daemon = launch("--chroot", str(jail), *arguments, before=ALONE).wait_until_ready()
+    daemon = launch("--chroot", str(jail), *arguments, before=IN_OWN_NETWORK).wait_until_ready()
     with beside(daemon, partial(daemon.connect, port=7)) as subscriber:
         assert read_line(subscriber) == b"Now watching /target for changes...\n"
         (jail / "target").write_text("new\n")
@@ -309,7 +313,7 @@ def test_in_a_jail_a_file_is_watched_by_inotify(launch: Start, jail: Path) -> No
 
 def test_a_jail_without_dev_null_is_one_line_and_status_1(launch: Start, jail: Path) -> None:
     (jail / "dev/null").unlink()
-    daemon = launch("--chroot", str(jail), "socketsuite-echo", "--port", "7", before=ALONE)
+    daemon = launch("--chroot", str(jail), "socketsuite-echo", "--port", "7", before=IN_OWN_NETWORK)
     assert daemon.wait() == 1
     assert daemon.errors == "socketsuite-echo: /dev/null: no such file or directory\n"
     assert "Traceback" not in daemon.log
@@ -320,7 +324,7 @@ def test_a_log_that_nobody_may_open_anew_goes_on_where_it_was_and_says_so(
 ) -> None:
     log, old = folder / "log", folder / "log.1"
     arguments = ("socketsuite-echo", "--port", "7", "--log-to", str(log))
-    daemon = launch(*AS_NOBODY, *arguments, before=ALONE)
+    daemon = launch(*AS_NOBODY, *arguments, before=IN_OWN_NETWORK)
     until(lambda: log.exists() and " ready" in log.read_text(), bool)
     log.rename(old)
     daemon.send_signal(signal.SIGHUP)

@@ -17,6 +17,7 @@ import pytest
 import trustme
 
 from socketsuite.testing import Daemon, read_all
+from tests.daemons.admin import asked, until
 from tests.daemons.audience import Hall, percentile
 from tests.daemons.conftest import Start
 from tests.daemons.crowd import (
@@ -29,7 +30,6 @@ from tests.daemons.crowd import (
     until_gone,
 )
 from tests.daemons.outside import MEGABYTE, memory
-from tests.daemons.windows import asked, until
 
 IDLE = min(10_000, MOST_DESCRIPTORS - 200)
 SEND_QUEUE = 4 * MEGABYTE
@@ -61,12 +61,12 @@ def hall(
 def test_one_who_does_not_read_a_large_broadcast_is_dropped_and_leaves_no_memory_behind(
     hall: Hall,
 ) -> None:
-    before, told = memory(hall.daemon), len(hall.daemon.lines)
+    before, logged = memory(hall.daemon), len(hall.daemon.lines)
     with hall.member() as stalled:
         peer = "{}:{}".format(*stalled.getsockname())
         began = time.monotonic()
         hall.audience.broadcast(100 * MEGABYTE)
-        line = hall.daemon.wait_for_line(rf"closed .*peer={peer} ", told).string
+        line = hall.daemon.wait_for_line(rf"closed .*peer={peer} ", logged).string
         assert "reason=send_queue_full" in line
         assert time.monotonic() - began < 10
     # The peak is from before, if anything: a bound from above.
@@ -156,7 +156,7 @@ def talker(
 Talk = Callable[..., tuple[Daemon, Caller]]
 
 
-def told(connected: Caller, words: bytes) -> socket.socket:
+def caller_who_sent(connected: Caller, words: bytes) -> socket.socket:
     made = connected()
     made.sendall(words)
     return made
@@ -167,13 +167,13 @@ def test_those_who_do_not_read_cannot_keep_a_closed_connection_open(
     talker: Talk, many: int, tls: bool
 ) -> None:
     daemon, connected = talker("--write-timeout", "1", tls=tls)
-    with told(connected, LITTLE) as first:
+    with caller_who_sent(connected, LITTLE) as first:
         assert len(read_all(first)) == 100
     # An end of the daemon's own, so that nothing is left of this connection.
     daemon.wait_for_line("closed transport")
     before = descriptors(daemon)
     began = time.monotonic()
-    stalled = [told(connected, MORE_THAN_THE_KERNEL_TAKES) for _ in range(many)]
+    stalled = [caller_who_sent(connected, MORE_THAN_THE_KERNEL_TAKES) for _ in range(many)]
     went = until_gone(daemon, stalled, 1 + 1)
     assert descriptors(daemon) == before
     assert len(went) == many
@@ -189,11 +189,11 @@ def test_tls_peers_who_never_answer_close_notify_cannot_keep_a_connection_open(
     talker: Talk,
 ) -> None:
     daemon, connected = talker("--write-timeout", "1", tls=True)
-    with told(connected, LITTLE) as first:
+    with caller_who_sent(connected, LITTLE) as first:
         assert len(read_all(first)) == 100
     daemon.wait_for_line("closed transport")
     before = descriptors(daemon)
-    silent = [told(connected, LITTLE) for _ in range(100)]
+    silent = [caller_who_sent(connected, LITTLE) for _ in range(100)]
     assert len(until_gone(daemon, silent, 1 + 1)) == 100
     assert descriptors(daemon) == before
     for one in silent:
@@ -210,7 +210,7 @@ def test_those_who_do_not_read_cannot_hold_up_the_end_of_the_process(
     admin = tmp_path / "admin"
     limits = ("--write-timeout", "0", "--drain-timeout", "0.5", "--admin", str(admin))
     daemon, connected = talker(*limits, tls=tls)
-    stalled = [told(connected, MORE_THAN_THE_KERNEL_TAKES) for _ in range(many)]
+    stalled = [caller_who_sent(connected, MORE_THAN_THE_KERNEL_TAKES) for _ in range(many)]
     # All of them are served, and not taken for somebody who is still shaking hands.
     until(
         lambda: [one["queued"] for one in asked(admin)["connections"]],

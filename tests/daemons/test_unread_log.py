@@ -18,10 +18,10 @@ from pathlib import Path
 import pytest
 
 from socketsuite.testing import Daemon
+from tests.daemons.admin import asked, until
 from tests.daemons.conftest import Start
 from tests.daemons.outside import SECONDS
 from tests.daemons.started import BIN, caller_at, in_background, is_alive, is_echoed, running
-from tests.daemons.windows import asked, until
 
 ECHO = (BIN / "twistd", "-n", "socketsuite-echo", "--unix", "door")
 # Longer in the log than on the wire.
@@ -36,7 +36,7 @@ def door(tmp_path: Path) -> Path:
     return tmp_path / "door"
 
 
-def told(manager: socket.socket, word: bytes) -> None:
+def wait_for_notification(manager: socket.socket, word: bytes) -> None:
     """Wait until the daemon tells its manager *word*."""
     while word not in manager.recv(4096):
         pass
@@ -89,12 +89,12 @@ def test_a_fifo_in_place_of_the_file_holds_up_neither_reload_nor_end(
     log = tmp_path / "log"
     env = {**os.environ, "NOTIFY_SOCKET": manager.getsockname()}
     with running(tmp_path, *ECHO, "--log-to", "log", env=env) as process:
-        told(manager, b"READY=1")
+        wait_for_notification(manager, b"READY=1")
         log.rename(tmp_path / "log.1")
         os.mkfifo(log)
         process.send_signal(signal.SIGHUP)
-        told(manager, b"RELOADING=1")
-        told(manager, b"READY=1")
+        wait_for_notification(manager, b"RELOADING=1")
+        wait_for_notification(manager, b"READY=1")
         is_echoed(door)
         ends_in_time(process)
     assert " ready, " in (tmp_path / "log.1").read_text()

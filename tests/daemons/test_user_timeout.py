@@ -15,7 +15,7 @@ import pytest
 from socketsuite.testing import Daemon, read_line
 from tests.daemons.conftest import Start
 from tests.daemons.lent import has_peer, lent_socket
-from tests.daemons.own_network import ALONE, beside, skip_without_networks
+from tests.daemons.own_network import IN_OWN_NETWORK, beside, skip_without_networks
 from tests.peers import program
 
 
@@ -37,7 +37,7 @@ def test_a_peer_that_acknowledges_nothing_is_given_up(
     # No other limit would end it: its bytes are with the kernel, and wait for nobody here.
     limits = ("--user-timeout", "1", "--write-timeout", "0")
     arguments = ("acme-rot13", "--port", "9100", "--transport", transport, *limits)
-    daemon = launch(*arguments, before=ALONE).wait_until_ready()
+    daemon = launch(*arguments, before=IN_OWN_NETWORK).wait_until_ready()
     with beside(daemon, partial(daemon.connect, port=9100)) as gone:
         gone.sendall(b"hello\n")
         assert read_line(gone) == b"uryyb\n"

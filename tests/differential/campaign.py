@@ -15,9 +15,9 @@ from collections import Counter
 
 from twisted.logger import globalLogBeginner
 
-from tests.differential.alone import burst_alone
 from tests.differential.compare import mismatches
 from tests.differential.generate import scenario
+from tests.differential.not_compared import why_not_compared
 from tests.differential.scenario import Scenario, script
 from tests.differential.shrink import shrink
 
@@ -77,7 +77,7 @@ def main() -> int:
     for seed in range(first, first + arguments.seeds):
         if time.monotonic() > until or failed >= arguments.failures:
             break
-        compared += not burst_alone(scenario(seed))
+        compared += not why_not_compared(scenario(seed))
         found = failure(seed, known=known)
         if found:
             failed += 1

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from tests.differential.alone import burst_alone
+from tests.differential.not_compared import why_not_compared
 from tests.differential.outcome import End, Outcome
 from tests.differential.scenario import Scenario, all_ops
 from tests.differential.stage import VARIANTS, run
@@ -20,7 +20,7 @@ def mismatches(scenario: Scenario) -> list[str]:
     burst = run(scenario, burst=True)
     found = [f"burst: {fault}" for fault in burst.faults]
     found += [f"burst logs {message}" for message in burst.logged]
-    if burst_alone(scenario):
+    if why_not_compared(scenario):
         return found
     stock = run(scenario, burst=False)
     found = [

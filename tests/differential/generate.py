@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from tests.differential.alone import burst_alone
+from tests.differential.not_compared import why_not_compared
 from tests.differential.scenario import KINDS, Connection, Handler, Op, Scenario, Step
 
 _SIZES = (0, 1, 7, 480, 3000, (1 << 16) + 1, 300 << 10)
@@ -53,7 +53,7 @@ def scenario(seed: int) -> Scenario:
     maker = _Maker(seed)
     made = maker.make()
     # What cannot be compared with stock is kept for some of them only.
-    while not maker.strange and burst_alone(made):
+    while not maker.strange and why_not_compared(made):
         made = maker.make()
     return made
 

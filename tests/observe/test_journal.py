@@ -73,25 +73,25 @@ def test_anything_else_has_its_logger() -> None:
 
 def test_a_message_in_json_is_the_line_of_the_json_log() -> None:
     event = {"event": CLOSED, "log_format": "{text}", "text": "closed"}
-    told = entry(json_form, **event)
-    assert json.loads(told["MESSAGE"]) == json.loads(json_form({**EVENT, **event}))
-    assert told["PEER"] == "127.0.0.1:7"
+    fields = entry(json_form, **event)
+    assert json.loads(fields["MESSAGE"]) == json.loads(json_form({**EVENT, **event}))
+    assert fields["PEER"] == "127.0.0.1:7"
 
 
 def test_what_a_peer_says_makes_no_field_of_its_own() -> None:
     event = Closed("echo", "tcp", "p\nPRIORITY=0\n", 0, 0, 0.0, "lost", "é\udcff\x1b[2J")
-    told = entry(event=event, log_format="{text}", text="a\nMESSAGE=b\x1b[2J")
-    assert (told["PEER"], told["PRIORITY"]) == ("p\nPRIORITY=0\n", "6")
-    assert told["MESSAGE"] == "a\n    MESSAGE=b^[[2J"
+    fields = entry(event=event, log_format="{text}", text="a\nMESSAGE=b\x1b[2J")
+    assert (fields["PEER"], fields["PRIORITY"]) == ("p\nPRIORITY=0\n", "6")
+    assert fields["MESSAGE"] == "a\n    MESSAGE=b^[[2J"
 
 
 def test_a_traceback_is_in_the_message() -> None:
     try:
         raise ValueError("no")
     except ValueError:
-        told = entry(log_format="it raised", log_failure=Failure())
-    assert told["MESSAGE"].startswith("it raised\n")
-    assert told["MESSAGE"].endswith("builtins.ValueError: no")
+        fields = entry(log_format="it raised", log_failure=Failure())
+    assert fields["MESSAGE"].startswith("it raised\n")
+    assert fields["MESSAGE"].endswith("builtins.ValueError: no")
 
 
 def test_what_twisted_says_of_its_ports_is_left_out() -> None:
@@ -145,16 +145,16 @@ def test_a_journal_that_does_not_read_holds_up_nobody_and_learns_how_much_it_mis
     assert time.monotonic() - began < SECONDS
     dropped = destination.dropped
     assert dropped > 0
-    came, told = 0, 0
-    while came + told < said:
+    came, reported = 0, 0
+    while came + reported < said:
         text = message(journal)
         if text == "a line":
             came += 1
         else:
             count, _, rest = text.partition(" ")
             assert rest == "lines of the log dropped: whoever reads the log did not keep up"
-            told += int(count)
-    assert told == destination.dropped == dropped
+            reported += int(count)
+    assert reported == destination.dropped == dropped
     destination.close()
 
 

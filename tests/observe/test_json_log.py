@@ -48,25 +48,31 @@ def test_the_fields_of_an_event_keep_their_types() -> None:
 
 
 def test_anything_else_has_a_logger_and_a_message() -> None:
-    told = logged(log_format="ready, pid {pid}", pid=42, log_level=LogLevel.warn)
-    assert (told["logger"], told["message"], told["level"]) == ("echo", "ready, pid 42", "warn")
+    fields = logged(log_format="ready, pid {pid}", pid=42, log_level=LogLevel.warn)
+    assert (fields["logger"], fields["message"], fields["level"]) == (
+        "echo",
+        "ready, pid 42",
+        "warn",
+    )
 
 
 def test_a_notice_is_a_message_of_its_service() -> None:
-    told = logged(event=Notice("echo", "look out", "warn"), log_format="{text}", text="look out")
-    assert (told["service"], told["event"], told["message"]) == ("echo", "notice", "look out")
+    fields = logged(event=Notice("echo", "look out", "warn"), log_format="{text}", text="look out")
+    assert (fields["service"], fields["event"], fields["message"]) == ("echo", "notice", "look out")
 
 
 def test_a_private_module_is_not_named() -> None:
-    told = logged(log_namespace="twisted.scripts._twistd_unix.UnixAppLogger", log_format="starting")
-    assert told["logger"] == "twisted"
+    fields = logged(
+        log_namespace="twisted.scripts._twistd_unix.UnixAppLogger", log_format="starting"
+    )
+    assert fields["logger"] == "twisted"
 
 
 def test_a_payload_is_there_only_where_it_was_asked_for() -> None:
     event = Received("echo", "tcp", "127.0.0.1:7", b"a\x1b\xff")
     assert "data" not in logged(event=event)
-    told = logged(event=event, payload=True)
-    assert (told["bytes"], told["data"]) == (3, "a\x1b\\xff")
+    fields = logged(event=event, payload=True)
+    assert (fields["bytes"], fields["data"]) == (3, "a\x1b\\xff")
 
 
 def test_no_control_character_and_no_second_line_gets_out() -> None:
@@ -80,9 +86,9 @@ def test_a_failure_brings_its_traceback() -> None:
     try:
         raise ValueError("no")
     except ValueError:
-        told = logged(log_format="it raised", log_failure=Failure())
-    assert told["message"] == "it raised"
-    assert told["traceback"].endswith("builtins.ValueError: no\n")
+        fields = logged(log_format="it raised", log_failure=Failure())
+    assert fields["message"] == "it raised"
+    assert fields["traceback"].endswith("builtins.ValueError: no\n")
 
 
 def test_every_line_for_the_journal_has_its_priority() -> None:

@@ -1,4 +1,4 @@
-"""Whom the gate in front of a factory lets in, and what is told of it."""
+"""Whom the admission in front of a factory lets in, and which events tell of it."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ class Maker(Factory):
         return self.made()
 
 
-def gate(
+def admission(
     made: Any, *, by_proxy: bool = False, **settings: Any
 ) -> tuple[AdmissionFactory, list[Event]]:
-    seconds, events, told = Clock().seconds, Events(), list[Event]()
-    events.subscribe(told.append)
+    seconds, events, events_seen = Clock().seconds, Events(), list[Event]()
+    events.subscribe(events_seen.append)
     policy = AdmissionPolicy(AdmissionSettings(**settings), seconds)
     connections = Connections("echo", events, seconds, policy)
-    return AdmissionFactory(Maker(made), connections, "tcp", by_proxy=by_proxy), told
+    return AdmissionFactory(Maker(made), connections, "tcp", by_proxy=by_proxy), events_seen
 
 
 def broken() -> None:
@@ -48,23 +48,23 @@ def broken() -> None:
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("made", [lambda: None, broken], ids=["none", "raises"])
 def test_a_caller_for_whom_no_protocol_is_made_is_refused(made: Any) -> None:
-    before, told = gate(made)
+    before, events_seen = admission(made)
     assert before.buildProtocol(CALLER) is None
-    assert told == [Refused("echo", "tcp", "192.0.2.1:5000", "declined")]
+    assert events_seen == [Refused("echo", "tcp", "192.0.2.1:5000", "declined")]
 
 
 def test_a_caller_on_a_list_is_refused_before_its_protocol_is_made() -> None:
-    before, told = gate(broken, deny=("192.0.2.0/24",))
+    before, events_seen = admission(broken, deny=("192.0.2.0/24",))
     assert before.buildProtocol(CALLER) is None
-    assert told == [Refused("echo", "tcp", "192.0.2.1:5000", "deny")]
+    assert events_seen == [Refused("echo", "tcp", "192.0.2.1:5000", "deny")]
 
 
 def test_behind_a_proxy_the_gate_tells_nothing_since_the_transport_does() -> None:
-    before, told = gate(lambda: None, by_proxy=True, deny=("192.0.2.0/24",))
+    before, events_seen = admission(lambda: None, by_proxy=True, deny=("192.0.2.0/24",))
     assert before.buildProtocol(CALLER) is None
-    admitting, _ = gate(Protocol, by_proxy=True)
+    admitting, _ = admission(Protocol, by_proxy=True)
     assert isinstance(admitting.buildProtocol(CALLER), Protocol)
-    assert told == []
+    assert events_seen == []
 
 
 @pytest.mark.parametrize(

@@ -113,14 +113,14 @@ def test_draining_closes_and_pushes_no_more():
 
 
 @pytest.mark.parametrize(
-    ("overflow", "told"), [("wrap", [-(2**31)]), ("saturate", [2**31 - 1]), ("close", [])]
+    ("overflow", "expected"), [("wrap", [-(2**31)]), ("saturate", [2**31 - 1]), ("close", [])]
 )
-def test_a_sum_that_does_not_fit_is_bent_as_asked_and_never_lost(overflow, told):
+def test_a_sum_that_does_not_fit_is_bent_as_asked_and_never_lost(overflow, expected):
     clock, factory = accumulator(overflow=overflow)
     stream = client(factory)
     send(stream, 2**31 - 1, 1)
     clock.advance(3)
-    assert sums(stream) == told
+    assert sums(stream) == expected
     assert stream.disconnecting == (overflow == "close")
     assert factory.total == 2**31
 

@@ -30,7 +30,7 @@ def changes(*events, exists=True, between=0.0):
 
 
 @pytest.mark.parametrize(
-    ("events", "told"),
+    ("events", "expected"),
     [
         ([WRITTEN, WRITTEN, CLOSED], ["modified"]),
         ([WRITTEN, ATTRIBUTES, CLOSED], ["modified"]),
@@ -48,12 +48,12 @@ def changes(*events, exists=True, between=0.0):
         ([GONE, CREATED, GONE], ["removed"]),
     ],
 )
-def test_events_of_a_file_that_exists(events, told):
-    assert changes(*events) == told
+def test_events_of_a_file_that_exists(events, expected):
+    assert changes(*events) == expected
 
 
 @pytest.mark.parametrize(
-    ("events", "told"),
+    ("events", "expected"),
     [
         ([CREATED, ATTRIBUTES, CLOSED], ["created"]),
         ([CREATED], ["created"]),
@@ -63,8 +63,8 @@ def test_events_of_a_file_that_exists(events, told):
         ([GONE], []),
     ],
 )
-def test_events_of_a_file_that_does_not_exist(events, told):
-    assert changes(*events, exists=False) == told
+def test_events_of_a_file_that_does_not_exist(events, expected):
+    assert changes(*events, exists=False) == expected
 
 
 def test_a_removed_file_that_comes_back_later_is_created():
@@ -72,9 +72,9 @@ def test_a_removed_file_that_comes_back_later_is_created():
 
 
 def test_a_writer_that_never_closes_is_told_once_per_settle_period():
-    told = changes(*[WRITTEN] * 1000, between=SETTLE / 10)
-    assert set(told) == {"modified"}
-    assert 90 <= len(told) <= 101
+    seen = changes(*[WRITTEN] * 1000, between=SETTLE / 10)
+    assert set(seen) == {"modified"}
+    assert 90 <= len(seen) <= 101
 
 
 def test_nothing_is_told_before_its_time():

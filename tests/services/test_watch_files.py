@@ -36,16 +36,16 @@ class Watched:
     def __init__(self, path, reactor):
         self.path = path
         self.reactor = reactor
-        self.told: list[str] = []
-        self.watcher = Watcher(path, reactor, lambda change: self.told.append(change.value))
+        self.reported: list[str] = []
+        self.watcher = Watcher(path, reactor, lambda change: self.reported.append(change.value))
         self.watcher.start()
 
     def settle(self):
         """Let the reactor read, and the settle period pass; return what was told."""
         read_all(self.reactor)
         self.reactor.advance(SETTLE)
-        told, self.told = self.told, []
-        return told
+        reported, self.reported = self.reported, []
+        return reported
 
     def after(self, command):
         """Run a shell command in the file's folder; return what was told."""
@@ -67,7 +67,7 @@ def watched(tmp_path):
 
 @linux
 @pytest.mark.parametrize(
-    ("command", "told"),
+    ("command", "expected"),
     [
         ("touch f; touch f", ["touched", "touched"]),
         ("echo y > f", ["modified"]),
@@ -83,8 +83,8 @@ def watched(tmp_path):
         ("ln f g; rm g", []),
     ],
 )
-def test_what_people_do_to_a_file_is_told_as_they_see_it(watched, command, told):
-    assert watched.after(command) == told
+def test_what_people_do_to_a_file_is_told_as_they_see_it(watched, command, expected):
+    assert watched.after(command) == expected
 
 
 @linux
@@ -194,8 +194,8 @@ def polled(path):
 def look(watched):
     watched.reactor.advance(LOOK_INTERVAL)
     watched.reactor.advance(SETTLE)
-    told, watched.told = watched.told, []
-    return told
+    reported, watched.reported = watched.reported, []
+    return reported
 
 
 def test_without_inotify_the_file_is_looked_at(tmp_path):

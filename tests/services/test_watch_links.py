@@ -30,10 +30,10 @@ class Deployed:
 
     def __init__(self, folder: Path, path: str) -> None:
         self.folder = folder
-        self.told: list[str] = []
+        self.reported: list[str] = []
         self.reactor: Any = MemoryReactorClock()
         self.watcher = Watcher(
-            folder / path, self.reactor, lambda change: self.told.append(change.value)
+            folder / path, self.reactor, lambda change: self.reported.append(change.value)
         )
         self.watcher.start()
 
@@ -44,8 +44,8 @@ class Deployed:
         """Let the reactor read, and the settle period pass; return what was told."""
         read_all(self.reactor)
         self.reactor.advance(SETTLE)
-        told, self.told = self.told, []
-        return told
+        reported, self.reported = self.reported, []
+        return reported
 
     def after(self, command: str) -> list[str]:
         """Run a shell command in the folder; return what was told."""
@@ -245,16 +245,16 @@ def test_a_link_of_proc_is_followed_by_looking(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    told: list[str] = []
+    reported: list[str] = []
     reactor: Any = MemoryReactorClock()
     path = Path("/proc/self/cwd/f")
-    watcher = Watcher(path, reactor, lambda change: told.append(change.value))
+    watcher = Watcher(path, reactor, lambda change: reported.append(change.value))
     with capturedLogs() as events:
         watcher.start()
     assert "no ordinary link" in events[0]["error"]
     (tmp_path / "f").touch()
     reactor.advance(LOOK_INTERVAL)
-    assert told == ["created"]
+    assert reported == ["created"]
     watcher.stop()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 
 from tests.strangers.subject import Listener, Stranger
-from tests.strangers.taking import python, ran, told
+from tests.strangers.taking import line_controlled, python, ran
 
 AMP_COMMANDS = """
 from twisted.protocols import amp
@@ -206,7 +206,7 @@ def talked(source: str, where: Listener) -> None:
 
 def transferred(source: str, where: Listener) -> Generator[None]:
     with where.endpoint() as endpoint:
-        yield from told(python(source, endpoint, "transfer"))
+        yield from line_controlled(python(source, endpoint, "transfer"))
 
 
 AMP = Stranger(

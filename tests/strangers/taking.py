@@ -36,7 +36,7 @@ def slowly(command: Sequence[str], wanted: bytes) -> Generator[None]:
             process.kill()
 
 
-def told(command: Sequence[str]) -> Generator[None]:
+def line_controlled(command: Sequence[str]) -> Generator[None]:
     """Run a program that says ``begun``, waits for a line, and says ``whole`` at its end."""
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe) as process:

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from socketsuite.testing import Daemon
+from tests.daemons.admin import asked, figures, until
 from tests.daemons.stranger import package
-from tests.daemons.windows import asked, figures, until
 from tests.peers import program
 from tests.strangers.matrix import FAMILIES, ROOT, written
 from tests.strangers.subject import TRANSPORTS, Fault, Listener, Stranger
@@ -47,8 +47,8 @@ def daemon(folder: Path, family: str, transport: str) -> Iterator[Daemon]:
         env = package(folder, one.source, f"acme-{one.name}")
         tables += [table(one, transport, folder, kinds) for kinds in instances(one, transport)]
     (folder / "suite.toml").write_text("\n".join(tables))
-    windows = ("--metrics-port", "0", "--admin", "admin")
-    made = Daemon(folder, "socketsuite", "--config", "suite.toml", *windows, env=env)
+    admin_options = ("--metrics-port", "0", "--admin", "admin")
+    made = Daemon(folder, "socketsuite", "--config", "suite.toml", *admin_options, env=env)
     try:
         yield made.wait_until_ready()
     finally:

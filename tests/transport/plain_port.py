@@ -13,7 +13,7 @@ from socketsuite.transport.burst import accelerate
 from tests.transport.hand_turned import HandTurned
 
 
-class World(HandTurned):
+class PlainPort(HandTurned):
     """One accelerated port, and what is logged."""
 
     def __init__(self) -> None:
@@ -31,8 +31,8 @@ class World(HandTurned):
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
-    made = World()
+def plain_port() -> Iterator[PlainPort]:
+    made = PlainPort()
     log.addObserver(made.logged.append)
     yield made
     log.removeObserver(made.logged.append)

@@ -13,9 +13,9 @@ from twisted.internet.protocol import DatagramProtocol, Protocol
 
 from socketsuite.transport.burst import accelerate, burst_of
 from tests.transport.hand_turned import PATIENCE
-from tests.transport.plain_port import World, world
+from tests.transport.plain_port import PlainPort, plain_port
 
-__all__ = ["world"]
+__all__ = ["plain_port"]
 
 
 class Echo(Protocol):
@@ -43,7 +43,7 @@ class Recorder(Protocol):
 
 
 @pytest.mark.parametrize("size", [1, 478, 479, 480, 5000, 30_000])
-def test_what_is_there_at_once_is_delivered_at_once(world: World, size: int) -> None:
+def test_what_is_there_at_once_is_delivered_at_once(plain_port: PlainPort, size: int) -> None:
     made: list[Recorder] = []
     chunks: list[int] = []
 
@@ -52,16 +52,16 @@ def test_what_is_there_at_once_is_delivered_at_once(world: World, size: int) -> 
             super().dataReceived(data)
             chunks.append(len(data))
 
-    world.listen(lambda: Counting(made))
-    caller = world.call()
-    world.until(lambda: made)
+    plain_port.listen(lambda: Counting(made))
+    caller = plain_port.call()
+    plain_port.until(lambda: made)
     assert caller.send(b"x" * size) == size
     until_the_kernel_has_it(made[0].transport, size)
-    world.until(lambda: chunks)
+    plain_port.until(lambda: chunks)
     # The first read finds out how much comes; from then on there is room for it.
     assert chunks[0] == size
     assert caller.send(b"y" * size) == size
-    world.until(lambda: len(made[0].received) == 2 * size)
+    plain_port.until(lambda: len(made[0].received) == 2 * size)
     assert made[0].received == b"x" * size + b"y" * size
     assert made[0].transport.bytes_in == 2 * size
 
@@ -75,25 +75,25 @@ def until_the_kernel_has_it(transport: Any, size: int) -> None:
             there = len(transport.socket.recv(size, socket.MSG_PEEK))
 
 
-def test_an_exception_costs_that_connection_alone_and_is_logged_once(world: World) -> None:
+def test_an_exception_costs_that_connection_alone_and_is_logged_once(plain_port: PlainPort) -> None:
     class Fussy(Echo):
         def dataReceived(self, data: bytes) -> None:
             if data == b"bad":
                 raise ValueError("I do not like that")
             super().dataReceived(data)
 
-    world.listen(Fussy)
-    good, bad = world.call(), world.call()
+    plain_port.listen(Fussy)
+    good, bad = plain_port.call(), plain_port.call()
     bad.send(b"bad")
     good.send(b"good")
-    assert world.read(good, 4) == b"good"
-    world.until(lambda: _closed(bad))
+    assert plain_port.read(good, 4) == b"good"
+    plain_port.until(lambda: _closed(bad))
     good.send(b"more")
-    assert world.read(good, 4) == b"more"
-    assert [e["failure"].type for e in world.logged if e["isError"]] == [ValueError]
+    assert plain_port.read(good, 4) == b"more"
+    assert [e["failure"].type for e in plain_port.logged if e["isError"]] == [ValueError]
 
 
-def test_an_exception_in_connection_made_costs_that_connection_alone(world: World) -> None:
+def test_an_exception_in_connection_made_costs_that_connection_alone(plain_port: PlainPort) -> None:
     made: list[Any] = []
 
     class Shy(Echo):
@@ -102,15 +102,15 @@ def test_an_exception_in_connection_made_costs_that_connection_alone(world: Worl
             if len(made) == 1:
                 raise ValueError("not today")
 
-    world.listen(Shy)
-    first, second = world.call(), world.call()
+    plain_port.listen(Shy)
+    first, second = plain_port.call(), plain_port.call()
     second.send(b"hello")
-    assert world.read(second, 5) == b"hello"
-    world.until(lambda: _closed(first))
+    assert plain_port.read(second, 5) == b"hello"
+    plain_port.until(lambda: _closed(first))
 
 
 def test_a_producer_that_raises_when_told_to_pause_costs_that_connection_alone(
-    world: World,
+    plain_port: PlainPort,
 ) -> None:
     class Stubborn(Echo):
         def connectionMade(self) -> None:
@@ -125,20 +125,20 @@ def test_a_producer_that_raises_when_told_to_pause_costs_that_connection_alone(
         def stopProducing(self) -> None:
             self.transport.unregisterProducer()
 
-    world.listen(Stubborn)
-    good, bad = world.call(), world.call()
+    plain_port.listen(Stubborn)
+    good, bad = plain_port.call(), plain_port.call()
     # Both in one burst, and the good one's answer after the bad one's.
     bad.send(b"much")
     good.send(b"little")
-    assert world.read(good, 6) == b"little"
-    world.until(lambda: [e for e in world.logged if e["isError"]])
+    assert plain_port.read(good, 6) == b"little"
+    plain_port.until(lambda: [e for e in plain_port.logged if e["isError"]])
     good.send(b"more")
-    assert world.read(good, 4) == b"more"
-    assert [e["failure"].type for e in world.logged if e["isError"]] == [ValueError]
-    assert len(burst_of(world.reactor).members) == 1
+    assert plain_port.read(good, 4) == b"more"
+    assert [e["failure"].type for e in plain_port.logged if e["isError"]] == [ValueError]
+    assert len(burst_of(plain_port.reactor).members) == 1
 
 
-def test_all_that_is_written_in_one_burst_leaves_in_one_send(world: World) -> None:
+def test_all_that_is_written_in_one_burst_leaves_in_one_send(plain_port: PlainPort) -> None:
     class Chatty(Protocol):
         transport: Any
 
@@ -146,23 +146,23 @@ def test_all_that_is_written_in_one_burst_leaves_in_one_send(world: World) -> No
             for byte in data:
                 self.transport.write(bytes([byte]))
 
-    world.listen(Chatty)
-    caller = world.call()
-    world.until(lambda: burst_of(world.reactor).members)
-    (transport,) = burst_of(world.reactor).members.values()
+    plain_port.listen(Chatty)
+    caller = plain_port.call()
+    plain_port.until(lambda: burst_of(plain_port.reactor).members)
+    (transport,) = burst_of(plain_port.reactor).members.values()
     sends: list[bytes] = []
     own = transport.send
     transport.send = lambda data: sends.append(bytes(data)) or own(data)  # type: ignore[func-returns-value]
     caller.send(b"many small pieces")
-    assert world.read(caller, 17) == b"many small pieces"
+    assert plain_port.read(caller, 17) == b"many small pieces"
     assert sends == [b"many small pieces"]
 
 
-def test_a_write_outside_of_a_burst_is_sent_at_once(world: World) -> None:
+def test_a_write_outside_of_a_burst_is_sent_at_once(plain_port: PlainPort) -> None:
     made: list[Any] = []
-    world.listen(lambda: Recorder(made))
-    caller = world.call()
-    world.until(lambda: made)
+    plain_port.listen(lambda: Recorder(made))
+    caller = plain_port.call()
+    plain_port.until(lambda: made)
     made[0].transport.write(b"now")
     # The reactor has not turned since.
     caller.setblocking(True)
@@ -171,7 +171,7 @@ def test_a_write_outside_of_a_burst_is_sent_at_once(world: World) -> None:
 
 
 def test_a_connection_closed_by_another_in_the_same_burst_hears_nothing_more(
-    world: World,
+    plain_port: PlainPort,
 ) -> None:
     made: list[Any] = []
 
@@ -182,16 +182,18 @@ def test_a_connection_closed_by_another_in_the_same_burst_hears_nothing_more(
                 if other is not self:
                     other.transport.abortConnection()
 
-    world.listen(lambda: Jealous(made))
-    callers = [world.call() for _ in range(5)]
-    world.until(lambda: len(made) == 5)
+    plain_port.listen(lambda: Jealous(made))
+    callers = [plain_port.call() for _ in range(5)]
+    plain_port.until(lambda: len(made) == 5)
     for caller in callers:
         caller.send(b"mine")
-    world.until(lambda: sum(bool(one.lost) for one in made) == 4)
+    plain_port.until(lambda: sum(bool(one.lost) for one in made) == 4)
     assert sorted(one.received for one in made) == [b"", b"", b"", b"", b"mine"]
 
 
-def test_a_connection_paused_by_another_in_the_same_burst_is_not_read(world: World) -> None:
+def test_a_connection_paused_by_another_in_the_same_burst_is_not_read(
+    plain_port: PlainPort,
+) -> None:
     made: list[Any] = []
 
     class Bossy(Recorder):
@@ -201,22 +203,22 @@ def test_a_connection_paused_by_another_in_the_same_burst_is_not_read(world: Wor
                 if other is not self and not other.received:
                     other.transport.pauseProducing()
 
-    world.listen(lambda: Bossy(made))
-    callers = [world.call() for _ in range(3)]
-    world.until(lambda: len(made) == 3)
+    plain_port.listen(lambda: Bossy(made))
+    callers = [plain_port.call() for _ in range(3)]
+    plain_port.until(lambda: len(made) == 3)
     for caller in callers:
         caller.send(b"x")
-    world.until(lambda: any(one.received for one in made))
+    plain_port.until(lambda: any(one.received for one in made))
     for _ in range(5):
-        world.turn()
+        plain_port.turn()
     assert sorted(one.received for one in made) == [b"", b"", b"x"]
     while unheard := [one for one in made if not one.received]:
         unheard[0].transport.resumeProducing()
-        world.until(lambda: len([one for one in made if not one.received]) < len(unheard))
+        plain_port.until(lambda: len([one for one in made if not one.received]) < len(unheard))
     assert [one.received for one in made] == [b"x"] * 3
 
 
-def test_a_pull_producer_does_not_keep_a_burst_going(world: World) -> None:
+def test_a_pull_producer_does_not_keep_a_burst_going(plain_port: PlainPort) -> None:
     asked: list[int] = []
 
     class Endless(Protocol):
@@ -232,15 +234,17 @@ def test_a_pull_producer_does_not_keep_a_burst_going(world: World) -> None:
         def stopProducing(self) -> None:
             pass
 
-    world.listen(Endless)
-    world.call()
-    world.until(lambda: len(asked) > 3)
+    plain_port.listen(Endless)
+    plain_port.call()
+    plain_port.until(lambda: len(asked) > 3)
     before = len(asked)
-    world.turn()
+    plain_port.turn()
     assert len(asked) - before <= 2
 
 
-def test_a_reader_who_stops_reading_pauses_his_producer_and_resumes_it(world: World) -> None:
+def test_a_reader_who_stops_reading_pauses_his_producer_and_resumes_it(
+    plain_port: PlainPort,
+) -> None:
     made: list[Any] = []
 
     class Mirror(Recorder):
@@ -251,8 +255,8 @@ def test_a_reader_who_stops_reading_pauses_his_producer_and_resumes_it(world: Wo
             self.received = data
             self.transport.write(data)
 
-    world.listen(lambda: Mirror(made))
-    caller = world.call()
+    plain_port.listen(lambda: Mirror(made))
+    caller = plain_port.call()
     sent = 0
     idle = 0
     while idle < 20:
@@ -261,77 +265,77 @@ def test_a_reader_who_stops_reading_pauses_his_producer_and_resumes_it(world: Wo
             idle = 0
         except BlockingIOError:
             idle += 1
-            world.turn()
+            plain_port.turn()
     (mirror,) = made
     assert mirror.transport.queued < 3 * 65536
     assert sent > mirror.transport.bytes_in > 0
     caller.shutdown(socket.SHUT_WR)
-    assert len(world.read(caller, sent)) == sent
+    assert len(plain_port.read(caller, sent)) == sent
 
 
-def test_an_idle_burst_takes_no_turns(world: World) -> None:
+def test_an_idle_burst_takes_no_turns(plain_port: PlainPort) -> None:
     made: list[Any] = []
-    world.listen(lambda: Recorder(made))
+    plain_port.listen(lambda: Recorder(made))
     for _ in range(20):
-        world.call()
-    world.until(lambda: len(made) == 20)
-    burst = burst_of(world.reactor)
+        plain_port.call()
+    plain_port.until(lambda: len(made) == 20)
+    burst = burst_of(plain_port.reactor)
     turns: list[int] = []
     own = burst._run
     burst._run = lambda epoll: turns.append(1) or own(epoll)  # type: ignore[method-assign,func-returns-value]
     for _ in range(20):
-        world.turn()
+        plain_port.turn()
     assert turns == []
 
 
-def test_the_last_connection_takes_the_burst_out_of_the_reactor(world: World) -> None:
+def test_the_last_connection_takes_the_burst_out_of_the_reactor(plain_port: PlainPort) -> None:
     made: list[Any] = []
-    world.listen(lambda: Recorder(made))
-    caller = world.call()
-    world.until(lambda: made)
-    burst = burst_of(world.reactor)
-    assert burst in world.reactor.getReaders()
+    plain_port.listen(lambda: Recorder(made))
+    caller = plain_port.call()
+    plain_port.until(lambda: made)
+    burst = burst_of(plain_port.reactor)
+    assert burst in plain_port.reactor.getReaders()
     caller.close()
-    world.until(lambda: made[0].lost)
-    assert burst not in world.reactor.getReaders()
+    plain_port.until(lambda: made[0].lost)
+    assert burst not in plain_port.reactor.getReaders()
 
 
-def test_a_reactor_that_shuts_down_tells_every_connection(world: World) -> None:
+def test_a_reactor_that_shuts_down_tells_every_connection(plain_port: PlainPort) -> None:
     made: list[Any] = []
-    world.listen(lambda: Recorder(made))
+    plain_port.listen(lambda: Recorder(made))
     for _ in range(5):
-        world.call()
-    world.until(lambda: len(made) == 5)
-    world.reactor.disconnectAll()
+        plain_port.call()
+    plain_port.until(lambda: len(made) == 5)
+    plain_port.reactor.disconnectAll()
     assert [len(one.lost) for one in made] == [1] * 5
 
 
-def test_connections_live_on_when_their_port_stops(world: World) -> None:
-    world.listen(Echo)
-    caller = world.call()
-    world.until(lambda: burst_of(world.reactor).members)
+def test_connections_live_on_when_their_port_stops(plain_port: PlainPort) -> None:
+    plain_port.listen(Echo)
+    caller = plain_port.call()
+    plain_port.until(lambda: burst_of(plain_port.reactor).members)
     stopped: list[Any] = []
-    world.port.stopListening().addCallback(stopped.append)
-    world.until(lambda: stopped)
+    plain_port.port.stopListening().addCallback(stopped.append)
+    plain_port.until(lambda: stopped)
     caller.send(b"still here")
-    assert world.read(caller, 10) == b"still here"
+    assert plain_port.read(caller, 10) == b"still here"
 
 
-def test_descriptors_are_given_back(world: World) -> None:
-    world.listen(Echo)
+def test_descriptors_are_given_back(plain_port: PlainPort) -> None:
+    plain_port.listen(Echo)
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(50):
-        caller = world.call()
+        caller = plain_port.call()
         caller.send(b"x")
-        assert world.read(caller, 1) == b"x"
+        assert plain_port.read(caller, 1) == b"x"
         caller.close()
-    world.until(lambda: not burst_of(world.reactor).members)
+    plain_port.until(lambda: not burst_of(plain_port.reactor).members)
     assert len(os.listdir("/proc/self/fd")) <= before + 1
 
 
-def test_a_timer_is_on_time_among_saturated_echoes(world: World) -> None:
-    world.listen(Echo)
-    callers = [world.call() for _ in range(100)]
+def test_a_timer_is_on_time_among_saturated_echoes(plain_port: PlainPort) -> None:
+    plain_port.listen(Echo)
+    callers = [plain_port.call() for _ in range(100)]
     for caller in callers:
         caller.send(b"x" * 4096)
     lateness: list[float] = []
@@ -340,24 +344,24 @@ def test_a_timer_is_on_time_among_saturated_echoes(world: World) -> None:
     def fire() -> None:
         lateness.append(time.monotonic() - due[0])
         due[0] = time.monotonic() + 0.05
-        world.reactor.callLater(0.05, fire)
+        plain_port.reactor.callLater(0.05, fire)
 
-    world.reactor.callLater(0.05, fire)
+    plain_port.reactor.callLater(0.05, fire)
     deadline = time.monotonic() + PATIENCE
     while len(lateness) < 10 and time.monotonic() < deadline:
         for caller in callers:
             with contextlib.suppress(BlockingIOError):
                 caller.send(caller.recv(65536))
-        world.turn()
+        plain_port.turn()
     assert len(lateness) == 10
     # The callers are served by this very loop, which doubles the time of each turn.
     assert sorted(lateness)[5] < 0.02
 
 
-def test_anything_but_a_stream_port_is_returned_untouched(world: World) -> None:
+def test_anything_but_a_stream_port_is_returned_untouched(plain_port: PlainPort) -> None:
     thing = object()
     assert accelerate(thing) is thing
-    udp = world.reactor.listenUDP(0, DatagramProtocol(), interface="127.0.0.1")
+    udp = plain_port.reactor.listenUDP(0, DatagramProtocol(), interface="127.0.0.1")
     before = dict(vars(udp))
     assert accelerate(udp) is udp
     assert vars(udp) == before
@@ -373,7 +377,7 @@ def _closed(caller: socket.socket) -> bool:
 
 
 def test_who_borrows_the_buffer_gets_all_that_is_there_and_fewer_of_them_make_a_burst(
-    world: World,
+    plain_port: PlainPort,
 ) -> None:
     made: list[Any] = []
     kinds: set[type] = set()
@@ -385,10 +389,10 @@ def test_who_borrows_the_buffer_gets_all_that_is_there_and_fewer_of_them_make_a_
             kinds.add(type(data))
             super().dataReceived(bytes(data))
 
-    world.listen(lambda: Borrower(made))
-    callers = [world.call() for _ in range(40)]
-    world.until(lambda: len(made) == 40)
-    burst, lengths = burst_of(world.reactor), []
+    plain_port.listen(lambda: Borrower(made))
+    callers = [plain_port.call() for _ in range(40)]
+    plain_port.until(lambda: len(made) == 40)
+    burst, lengths = burst_of(plain_port.reactor), []
     own = burst._read
 
     def read(ready: list[tuple[int, int]]) -> None:
@@ -398,12 +402,12 @@ def test_who_borrows_the_buffer_gets_all_that_is_there_and_fewer_of_them_make_a_
     burst._read = read  # type: ignore[method-assign]
     for caller in callers:
         caller.sendall(b"first")
-    world.until(lambda: all(one.received for one in made))
+    plain_port.until(lambda: all(one.received for one in made))
     # From here on it is known that reads are large ones.
     lengths.clear()
     for caller in callers:
         caller.sendall(b"x" * 20_000)
-    world.until(lambda: all(len(one.received) == 20_005 for one in made))
+    plain_port.until(lambda: all(len(one.received) == 20_005 for one in made))
     assert max(lengths) <= 16
     assert kinds == {memoryview}
     assert all(one.transport.bytes_in == 20_005 for one in made)

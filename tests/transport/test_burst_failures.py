@@ -17,7 +17,7 @@ from twisted.internet.protocol import Protocol
 from twisted.python import log
 
 from socketsuite.transport.burst import burst_of
-from tests.transport.worlds import KINDS, World, world
+from tests.transport.served_port import KINDS, ServedPort, served_port
 
 every_kind = pytest.mark.parametrize("kind", KINDS)
 
@@ -54,7 +54,7 @@ def logged() -> Iterator[list[str]]:
     log.removeObserver(observe)
 
 
-def others_are_served(served: World, caller: Any) -> None:
+def others_are_served(served: ServedPort, caller: Any) -> None:
     caller.sendall(b"old") if served.kind != "tls" else caller.send(b"old")
     assert served.read(caller, 3) == b"old"
     later, _ = served.connect()
@@ -63,7 +63,7 @@ def others_are_served(served: World, caller: Any) -> None:
     assert not served.burst.active
 
 
-def send(served: World, caller: Any, data: bytes) -> None:
+def send(served: ServedPort, caller: Any, data: bytes) -> None:
     (caller.send if served.kind == "tls" else caller.sendall)(data)
 
 
@@ -71,7 +71,7 @@ def send(served: World, caller: Any, data: bytes) -> None:
 def test_no_memory_for_what_is_to_be_flushed_ends_that_connection(
     tmp_path: Path, kind: str, logged: list[str]
 ) -> None:
-    with world(kind, tmp_path, Echo) as served:
+    with served_port(kind, tmp_path, Echo) as served:
         other, _ = served.connect()
         caller, protocol = served.connect()
 
@@ -92,7 +92,7 @@ def test_no_memory_for_what_is_to_be_flushed_ends_that_connection(
 def test_whatever_is_raised_in_a_burst_ends_the_connection_it_comes_from(
     tmp_path: Path, kind: str, place: str, raised: type[BaseException], logged: list[str]
 ) -> None:
-    with world(kind, tmp_path, Echo) as served:
+    with served_port(kind, tmp_path, Echo) as served:
         other, _ = served.connect()
         caller, protocol = served.connect()
 
@@ -118,7 +118,7 @@ def test_whatever_is_raised_in_a_burst_ends_the_connection_it_comes_from(
 def test_a_failing_log_ends_no_other_connection(
     tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with world(kind, tmp_path, Echo) as served:
+    with served_port(kind, tmp_path, Echo) as served:
         other, _ = served.connect()
         caller, protocol = served.connect()
 
@@ -154,7 +154,7 @@ class Producer:
 def test_a_producer_that_raises_leaves_nothing_of_its_connection(
     tmp_path: Path, kind: str, bad: str, logged: list[str]
 ) -> None:
-    with world(kind, tmp_path, Echo) as served:
+    with served_port(kind, tmp_path, Echo) as served:
         other, _ = served.connect()
         caller, protocol = served.connect(buffer=4096)
         protocol.transport.registerProducer(Producer(bad), True)
@@ -183,7 +183,7 @@ def test_a_producer_and_a_log_that_both_fail_still_end_the_connection(
     def fail(*_: Any, **__: Any) -> Any:
         raise MemoryError
 
-    with world("tcp", tmp_path, Echo) as served:
+    with served_port("tcp", tmp_path, Echo) as served:
         caller, protocol = served.connect()
         protocol.transport.registerProducer(Producer("stopProducing"), True)
         monkeypatch.setattr(log, "err", fail)
@@ -196,7 +196,7 @@ def test_a_producer_and_a_log_that_both_fail_still_end_the_connection(
 def test_a_factory_that_raises_costs_its_caller_and_not_the_port(
     tmp_path: Path, logged: list[str]
 ) -> None:
-    with world("tcp", tmp_path, Echo) as served:
+    with served_port("tcp", tmp_path, Echo) as served:
         build = served.port.factory.buildProtocol
 
         def fail(_: Any) -> Any:
@@ -212,7 +212,7 @@ def test_a_factory_that_raises_costs_its_caller_and_not_the_port(
 
 
 def test_a_reactors_burst_is_freed_with_it(tmp_path: Path) -> None:
-    with world("tcp", tmp_path, Echo) as served:
+    with served_port("tcp", tmp_path, Echo) as served:
         served.connect()
         dead = [weakref.ref(served.burst), weakref.ref(served.reactor)]
     del served
@@ -221,7 +221,7 @@ def test_a_reactors_burst_is_freed_with_it(tmp_path: Path) -> None:
 
 
 def test_a_connection_without_a_producer_ends_as_before(tmp_path: Path) -> None:
-    with world("tcp", tmp_path, Echo) as served:
+    with served_port("tcp", tmp_path, Echo) as served:
         caller, protocol = served.connect()
         caller.close()
         served.until(lambda: protocol.lost)

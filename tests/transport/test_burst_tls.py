@@ -69,14 +69,14 @@ def certificates() -> Certificates:
     return Certificates(authority, issue("localhost"), issue("other.example"))
 
 
-class World(HandTurned):
+class TLSPort(HandTurned):
     """A TLS port."""
 
     def __init__(self, context: SSL.Context, handshake_seconds: float = 10.0) -> None:
         super().__init__()
         self.made: list[Any] = []
         self.context = context
-        world = self
+        tls_port = self
 
         self.protocol: Callable[[], Protocol] = lambda: Recorder(self.made)
 
@@ -84,10 +84,10 @@ class World(HandTurned):
             noisy = False
 
             def buildProtocol(self, addr: Any) -> Any:
-                return world.protocol()
+                return tls_port.protocol()
 
         listening = self.reactor.listenTCP(0, Made(), interface="127.0.0.1")
-        secure = TLSOptions(lambda: world.context, lambda: handshake_seconds)
+        secure = TLSOptions(lambda: tls_port.context, lambda: handshake_seconds)
         self.port = accelerate(listening, PortOptions(tls=secure), BurstTLSServer)
 
     def secure(self, context: ssl.SSLContext, name: str = "localhost") -> ssl.SSLSocket:
@@ -109,67 +109,67 @@ def done(step: Callable[[], Any]) -> bool:
 
 
 @pytest.fixture
-def world(certificates: Certificates) -> Iterator[World]:
-    made = World(certificates.server_context())
+def tls_port(certificates: Certificates) -> Iterator[TLSPort]:
+    made = TLSPort(certificates.server_context())
     yield made
     made.close()
 
 
-def test_bytes_go_both_ways(world: World, certificates: Certificates) -> None:
-    caller = world.secure(certificates.client_context())
+def test_bytes_go_both_ways(tls_port: TLSPort, certificates: Certificates) -> None:
+    caller = tls_port.secure(certificates.client_context())
     caller.send(b"hello")
-    assert world.read(caller, 5) == b"hello"
-    (server,) = world.made
+    assert tls_port.read(caller, 5) == b"hello"
+    (server,) = tls_port.made
     assert (server.transport.bytes_in, server.transport.bytes_out) == (5, 5)
     assert ISSLTransport.providedBy(server.transport)
 
 
 def test_more_than_a_record_and_more_than_the_kernel_takes(
-    world: World, certificates: Certificates
+    tls_port: TLSPort, certificates: Certificates
 ) -> None:
-    caller = world.secure(certificates.client_context())
+    caller = tls_port.secure(certificates.client_context())
     text = bytes(range(256)) * 4096 * 8
-    world.until(lambda: world.made[0].connected_once)
-    world.made[0].transport.write(text)
-    assert world.read(caller, len(text)) == text
+    tls_port.until(lambda: tls_port.made[0].connected_once)
+    tls_port.made[0].transport.write(text)
+    assert tls_port.read(caller, len(text)) == text
 
 
 def test_without_openssls_own_calls_those_of_its_binding_serve(
-    world: World, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+    tls_port: TLSPort, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tls, "_DIRECT", False)
     monkeypatch.delattr(tls, "_read")
     monkeypatch.delattr(tls, "_write")
-    caller = world.secure(certificates.client_context())
+    caller = tls_port.secure(certificates.client_context())
     caller.send(b"hello")
-    assert world.read(caller, 5) == b"hello"
-    world.made[0].transport.write(b"x" * 100_000)
-    assert world.read(caller, 100_000) == b"x" * 100_000
+    assert tls_port.read(caller, 5) == b"hello"
+    tls_port.made[0].transport.write(b"x" * 100_000)
+    assert tls_port.read(caller, 100_000) == b"x" * 100_000
 
 
 def test_the_protocol_is_connected_only_after_the_handshake(
-    world: World, certificates: Certificates
+    tls_port: TLSPort, certificates: Certificates
 ) -> None:
     caller = certificates.client_context().wrap_socket(
-        world.call(), server_hostname="localhost", do_handshake_on_connect=False
+        tls_port.call(), server_hostname="localhost", do_handshake_on_connect=False
     )
     done(caller.do_handshake)
-    world.until(lambda: world.made)
-    assert not world.made[0].connected_once
-    world.until(lambda: done(caller.do_handshake))
-    world.until(lambda: world.made[0].connected_once)
+    tls_port.until(lambda: tls_port.made)
+    assert not tls_port.made[0].connected_once
+    tls_port.until(lambda: done(caller.do_handshake))
+    tls_port.until(lambda: tls_port.made[0].connected_once)
 
 
 def test_a_handshake_in_one_byte_pieces_blocks_nobody(
-    world: World, certificates: Certificates
+    tls_port: TLSPort, certificates: Certificates
 ) -> None:
     """The slow one's bytes come one by one, and another is served meanwhile."""
     hello = client_hello(certificates)
-    slow, quick = world.call(), world.secure(certificates.client_context())
+    slow, quick = tls_port.call(), tls_port.secure(certificates.client_context())
     for index in range(len(hello)):
         slow.send(hello[index : index + 1])
         quick.send(b"x")
-        assert world.read(quick, 1) == b"x"
+        assert tls_port.read(quick, 1) == b"x"
     answered: list[bytes] = []
 
     def answer() -> list[bytes]:
@@ -177,7 +177,7 @@ def test_a_handshake_in_one_byte_pieces_blocks_nobody(
             answered.append(slow.recv(4096))
         return answered
 
-    world.until(answer)
+    tls_port.until(answer)
     assert answered[0][:1] == b"\x16"  # a handshake record: the server goes on
 
 
@@ -190,27 +190,27 @@ def client_hello(certificates: Certificates) -> bytes:
 
 
 def test_a_handshake_has_a_deadline(certificates: Certificates) -> None:
-    world = World(certificates.server_context(), handshake_seconds=0.05)
-    caller = world.call()
-    world.until(lambda: burst_of(world.reactor).members)
-    (transport,) = burst_of(world.reactor).members.values()
-    world.until(lambda: transport.disconnected)
+    tls_port = TLSPort(certificates.server_context(), handshake_seconds=0.05)
+    caller = tls_port.call()
+    tls_port.until(lambda: burst_of(tls_port.reactor).members)
+    (transport,) = burst_of(tls_port.reactor).members.values()
+    tls_port.until(lambda: transport.disconnected)
     assert transport.why == HANDSHAKE_TIMEOUT
-    assert not world.made[0].connected_once
-    assert world.made[0].lost == []
+    assert not tls_port.made[0].connected_once
+    assert tls_port.made[0].lost == []
     with pytest.raises(ConnectionResetError):
         caller.recv(1)
-    world.close()
+    tls_port.close()
 
 
-def test_garbage_costs_its_connection_alone(world: World, certificates: Certificates) -> None:
-    good = world.secure(certificates.client_context())
-    bad = world.call()
+def test_garbage_costs_its_connection_alone(tls_port: TLSPort, certificates: Certificates) -> None:
+    good = tls_port.secure(certificates.client_context())
+    bad = tls_port.call()
     bad.send(b"GET / HTTP/1.0\r\n\r\n")
-    world.until(lambda: len(burst_of(world.reactor).members) == 1)
+    tls_port.until(lambda: len(burst_of(tls_port.reactor).members) == 1)
     good.send(b"fine")
-    assert world.read(good, 4) == b"fine"
-    assert [one.lost for one in world.made] == [[], []]
+    assert tls_port.read(good, 4) == b"fine"
+    assert [one.lost for one in tls_port.made] == [[], []]
 
 
 def test_the_peers_close_alert_is_its_half_close(certificates: Certificates) -> None:
@@ -228,11 +228,11 @@ def test_the_peers_close_alert_is_its_half_close(certificates: Certificates) -> 
         def writeConnectionLost(self) -> None:
             pass
 
-    world = World(certificates.server_context())
-    world.protocol = lambda: Answering(made)
+    tls_port = TLSPort(certificates.server_context())
+    tls_port.protocol = lambda: Answering(made)
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     caller = certificates.client_context().wrap_bio(incoming, outgoing, False, "localhost")
-    plain = world.call()
+    plain = tls_port.call()
 
     def pump() -> None:
         if outgoing.pending:
@@ -245,27 +245,27 @@ def test_the_peers_close_alert_is_its_half_close(certificates: Certificates) -> 
         pump()
         return finished
 
-    world.until(lambda: step(caller.do_handshake))
+    tls_port.until(lambda: step(caller.do_handshake))
     caller.write(b"it")
     with contextlib.suppress(ssl.SSLWantReadError):
         caller.unwrap()  # sends the alert; its answer comes behind what is still to be read
     pump()
-    world.until(lambda: made and made[0].received == b"it")
-    world.until(lambda: made[0].lost)
+    tls_port.until(lambda: made and made[0].received == b"it")
+    tls_port.until(lambda: made[0].lost)
     assert made[0].transport.bytes_out == len(b"all of it")
-    world.close()
+    tls_port.close()
 
 
 def test_our_half_close_is_a_close_alert_and_reading_goes_on(
-    world: World, certificates: Certificates
+    tls_port: TLSPort, certificates: Certificates
 ) -> None:
     context = certificates.client_context()
-    caller = world.secure(context)
-    world.until(lambda: world.made[0].connected_once)
-    (server,) = world.made
+    caller = tls_port.secure(context)
+    tls_port.until(lambda: tls_port.made[0].connected_once)
+    (server,) = tls_port.made
     server.transport.write(b"last words")
     server.transport.loseWriteConnection()
-    assert world.read(caller, 10) == b"last words"
+    assert tls_port.read(caller, 10) == b"last words"
     ended: list[bytes] = []
 
     def end() -> list[bytes]:
@@ -273,10 +273,10 @@ def test_our_half_close_is_a_close_alert_and_reading_goes_on(
             ended.append(caller.recv(1))
         return ended
 
-    world.until(end)
+    tls_port.until(end)
     assert ended == [b""]
     caller.send(b"still talking")
-    world.until(lambda: server.received == b"still talking")
+    tls_port.until(lambda: server.received == b"still talking")
 
 
 def test_alpn_and_server_names_are_the_contexts_business(certificates: Certificates) -> None:
@@ -289,31 +289,31 @@ def test_alpn_and_server_names_are_the_contexts_business(certificates: Certifica
             connection.set_context(other)
 
     context.set_tlsext_servername_callback(choose)
-    world = World(context)
+    tls_port = TLSPort(context)
     client = certificates.client_context()
     client.set_alpn_protocols(["one", "two"])
-    caller = world.secure(client)
+    caller = tls_port.secure(client)
     assert caller.selected_alpn_protocol() == "two"
-    world.until(lambda: world.made[0].connected_once)
-    assert world.made[0].transport.negotiatedProtocol == b"two"
-    assert world.secure(certificates.client_context(), "other.example").version()
-    world.close()
+    tls_port.until(lambda: tls_port.made[0].connected_once)
+    assert tls_port.made[0].transport.negotiatedProtocol == b"two"
+    assert tls_port.secure(certificates.client_context(), "other.example").version()
+    tls_port.close()
 
 
 def test_a_client_certificate_is_there_for_the_protocol(certificates: Certificates) -> None:
     context = certificates.server_context()
     certificates.authority.configure_trust(context)
     context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT)
-    world = World(context)
+    tls_port = TLSPort(context)
     client = certificates.client_context()
     certificates.authority.issue_cert("me@example.org").configure_cert(client)
-    caller = world.secure(client)
+    caller = tls_port.secure(client)
     caller.send(b"hello")
-    assert world.read(caller, 5) == b"hello"
-    certificate = world.made[0].transport.getPeerCertificate().to_cryptography()
+    assert tls_port.read(caller, 5) == b"hello"
+    certificate = tls_port.made[0].transport.getPeerCertificate().to_cryptography()
     assert "trustme" in certificate.issuer.rfc4514_string()
     nameless = certificates.client_context().wrap_socket(
-        world.call(), server_hostname="localhost", do_handshake_on_connect=False
+        tls_port.call(), server_hostname="localhost", do_handshake_on_connect=False
     )
 
     def refused() -> bool:
@@ -325,18 +325,18 @@ def test_a_client_certificate_is_there_for_the_protocol(certificates: Certificat
         except OSError:
             return True
 
-    world.until(refused)
-    assert [one.connected_once for one in world.made] == [True, False]
-    world.close()
+    tls_port.until(refused)
+    assert [one.connected_once for one in tls_port.made] == [True, False]
+    tls_port.close()
 
 
 def test_the_next_connection_gets_the_context_of_its_time(
-    world: World, certificates: Certificates
+    tls_port: TLSPort, certificates: Certificates
 ) -> None:
     client = certificates.client_context()
-    first = world.secure(client)
-    world.context = certificates.server_context(certificates.other)
-    second = world.secure(client, "other.example")
+    first = tls_port.secure(client)
+    tls_port.context = certificates.server_context(certificates.other)
+    second = tls_port.secure(client, "other.example")
     for caller in (first, second):
         caller.send(b"x")
-        assert world.read(caller, 1) == b"x"
+        assert tls_port.read(caller, 1) == b"x"

@@ -127,21 +127,21 @@ def server_context() -> SSL.Context:
     return context
 
 
-class World(HandTurned):
+class WritersPort(HandTurned):
     """A port, in the clear or not."""
 
     def __init__(self, *, secure: bool) -> None:
         super().__init__()
         self.secure = secure
         self.made: list[Writer] = []
-        world = self
+        served = self
 
         class Made(Factory):
             noisy = False
 
             def buildProtocol(self, addr: Any) -> Any:
-                world.made.append(Writer())
-                return world.made[-1]
+                served.made.append(Writer())
+                return served.made[-1]
 
         listening = self.reactor.listenTCP(0, Made(), 50, "127.0.0.1")
         if secure:
@@ -190,10 +190,10 @@ def _is_done(step: Callable[[], Any]) -> bool:
 def test_all_that_is_written_comes_out_once_and_in_order(
     moments: list[tuple[bool, list[tuple[str, Any]]]], end: str, takes: list[int], secure: bool
 ) -> None:
-    world = World(secure=secure)
+    served = WritersPort(secure=secure)
     try:
-        caller = world.enter()
-        (writer,) = world.made
+        caller = served.enter()
+        (writer,) = served.made
         heard = bytearray()
         ended = False
 
@@ -226,10 +226,10 @@ def test_all_that_is_written_comes_out_once_and_in_order(
             if in_a_burst:
                 writer.work.append(work)
                 caller.send(b"!")
-                world.until(lambda: not writer.work)
+                served.until(lambda: not writer.work)
             else:
                 work()
-            world.turn()
+            served.turn()
             listen()
 
         def is_quiet() -> bool:
@@ -240,9 +240,9 @@ def test_all_that_is_written_comes_out_once_and_in_order(
             # Nothing is ever taken: nothing is lost either, and nobody spins.
             assert not heard
             return
-        world.until(is_quiet)
+        served.until(is_quiet)
         if writer.transport.producer is writer:
-            world.until(lambda: not writer.paused)
+            served.until(lambda: not writer.paused)
             writer.transport.unregisterProducer()
         if end != "stay":
             leave = writer.transport.loseConnection
@@ -252,15 +252,15 @@ def test_all_that_is_written_comes_out_once_and_in_order(
                 listen()
                 return ended
 
-            world.until(is_over)
+            served.until(is_over)
         assert bytes(heard) == writer.said
         assert writer.transport.bytes_out == len(writer.said)
         assert writer.transport.queued == 0
         assert writer.lost is (end == "lose")
         caller.shutdown(socket.SHUT_RDWR)
-        world.until(lambda: writer.lost)
-        assert burst_of(world.reactor).members == {}
+        served.until(lambda: writer.lost)
+        assert burst_of(served.reactor).members == {}
     finally:
-        world.close()
-        world.port.stopListening()
-        world.turn()
+        served.close()
+        served.port.stopListening()
+        served.turn()

@@ -15,7 +15,7 @@ from socketsuite.reasons import CLOSED_BY_OPERATOR, IDLE_TIMEOUT, SEND_QUEUE_FUL
 from socketsuite.transport.observed import observe_port
 from socketsuite.transport.options import PortOptions, TLSOptions
 from tests.transport.hand_turned import HandTurned
-from tests.transport.worlds import TLSCaller, server_context
+from tests.transport.served_port import TLSCaller, server_context
 
 
 class Observer:

@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IHandshakeListener
 from twisted.internet.protocol import Protocol
 from zope.interface import implementer
 
-from tests.transport.worlds import TLSCaller, World, world
+from tests.transport.served_port import ServedPort, TLSCaller, served_port
 
 
 class Recorder(Protocol):
@@ -31,7 +31,7 @@ class Recorder(Protocol):
         self.told.append("lost")
 
 
-def in_a_handshake(served: World) -> tuple[TLSCaller, Any]:
+def in_a_handshake(served: ServedPort) -> tuple[TLSCaller, Any]:
     """Return a caller in the middle of its handshake, and the transport."""
     caller = TLSCaller(served.call())
     caller.raw.sendall(caller.flight()[:100])
@@ -43,7 +43,7 @@ def in_a_handshake(served: World) -> tuple[TLSCaller, Any]:
 
 @pytest.mark.parametrize("how", ["loseConnection", "loseWriteConnection", "abortConnection"])
 def test_a_close_in_a_handshake_takes_effect_at_once(tmp_path: Path, how: str) -> None:
-    with world("tls", tmp_path, Recorder) as served:
+    with served_port("tls", tmp_path, Recorder) as served:
         _, transport = in_a_handshake(served)
         getattr(transport, how)()
         for _ in range(3):
@@ -54,7 +54,7 @@ def test_a_close_in_a_handshake_takes_effect_at_once(tmp_path: Path, how: str) -
         assert served.made[0].told == []  # it never had a connection to lose
 
 
-def end_of_handshake_and(served: World, data: bytes) -> TLSCaller:
+def end_of_handshake_and(served: ServedPort, data: bytes) -> TLSCaller:
     """Send *data* in one segment with the end of the handshake."""
     caller = TLSCaller(served.call())
     caller.raw.sendall(caller.flight())
@@ -76,7 +76,7 @@ def test_who_pauses_when_it_is_connected_is_given_no_data(tmp_path: Path) -> Non
             super().connectionMade()
             self.transport.pauseProducing()
 
-    with world("tls", tmp_path, Paused) as served:
+    with served_port("tls", tmp_path, Paused) as served:
         end_of_handshake_and(served, b"early")
         served.until(lambda: served.made and served.made[0].told)
         for _ in range(3):
@@ -97,7 +97,7 @@ def test_the_end_of_the_handshake_is_told_to_who_listens(tmp_path: Path, listens
 
     if listens:
         implementer(IHandshakeListener)(Listening)
-    with world("tls", tmp_path, Listening) as served:
+    with served_port("tls", tmp_path, Listening) as served:
         caller = end_of_handshake_and(served, b"early")
         served.until(lambda: served.made and served.made[0].received)
         told = ["made", "handshake", "data"] if listens else ["made", "data"]
@@ -114,7 +114,7 @@ def test_what_is_written_when_a_handshake_ends_inside_a_flush_arrives(tmp_path: 
             super().connectionMade()
             self.transport.write(b"welcome")
 
-    with world("tls", tmp_path, Greeting) as served:
+    with served_port("tls", tmp_path, Greeting) as served:
         caller = TLSCaller(served.call())
         caller.raw.sendall(caller.flight())
         served.until(lambda: served.burst.members)
@@ -141,14 +141,14 @@ def test_a_protocol_that_raises_when_it_is_connected_ends_alone(tmp_path: Path) 
             super().connectionMade()
             raise OSError("not the socket's")
 
-    with world("tls", tmp_path, Failing) as served:
+    with served_port("tls", tmp_path, Failing) as served:
         end_of_handshake_and(served, b"early")
         served.until(lambda: served.made and "lost" in served.made[0].told)
         assert served.made[0].told == ["made", "lost"]
 
 
 def test_the_close_alert_of_a_half_close_waits_for_room(tmp_path: Path) -> None:
-    with world("tls", tmp_path, Recorder) as served:
+    with served_port("tls", tmp_path, Recorder) as served:
         caller, protocol = served.connect()
         transport = protocol.transport
         send_alert, tries = transport._try_close_notify, []

@@ -13,7 +13,7 @@ from twisted.internet.protocol import Protocol
 from zope.interface import implementer
 
 from socketsuite.transport import burst
-from tests.transport.worlds import KINDS, World, world
+from tests.transport.served_port import KINDS, ServedPort, served_port
 
 every_kind = pytest.mark.parametrize("kind", KINDS)
 PIECE = b"p" * 200_000
@@ -49,7 +49,7 @@ class Counting:
         self.told.append("stop")
 
 
-def taken(served: World, caller: Any) -> bytes:
+def taken(served: ServedPort, caller: Any) -> bytes:
     """Return what has come by now."""
     got = b""
     with contextlib.suppress(BlockingIOError, ConnectionError):
@@ -58,7 +58,7 @@ def taken(served: World, caller: Any) -> bytes:
     return got
 
 
-def take_all(served: World, caller: Any, count: int) -> bytes:
+def take_all(served: ServedPort, caller: Any, count: int) -> bytes:
     got = b""
 
     def enough() -> bool:
@@ -76,7 +76,7 @@ def take_all(served: World, caller: Any, count: int) -> bytes:
 def test_pauses_and_resumes_are_told_in_pairs(
     tmp_path: Path, kind: str, inside: bool, sequence: bool
 ) -> None:
-    with world(kind, tmp_path, Recorder) as served:
+    with served_port(kind, tmp_path, Recorder) as served:
         caller, protocol = served.connect(buffer=4096)
         transport, producer = protocol.transport, Counting()
         transport.registerProducer(producer, True)
@@ -107,7 +107,7 @@ def test_a_close_waits_for_a_producer_that_was_paused(
     tmp_path: Path, kind: str, close: str
 ) -> None:
     """It is resumed when the peer has read, and writes the rest only later."""
-    with world(kind, tmp_path, Recorder) as served:
+    with served_port(kind, tmp_path, Recorder) as served:
         caller, protocol = served.connect(buffer=4096)
         transport, producer = protocol.transport, Counting()
         transport.registerProducer(producer, True)
@@ -138,7 +138,7 @@ def test_a_close_waits_for_a_producer_that_was_paused(
 def test_a_new_producer_is_not_resumed_for_the_pause_of_the_former(
     tmp_path: Path, kind: str
 ) -> None:
-    with world(kind, tmp_path, Recorder) as served:
+    with served_port(kind, tmp_path, Recorder) as served:
         caller, protocol = served.connect(buffer=4096)
         transport, former, later = protocol.transport, Counting(), Counting()
         transport.registerProducer(former, True)
@@ -170,7 +170,7 @@ def test_a_pull_producer_is_asked_again_only_in_the_next_burst(
         def stopProducing(self) -> None:
             pass
 
-    with world("tcp", tmp_path, Recorder) as served:
+    with served_port("tcp", tmp_path, Recorder) as served:
         caller, protocol = served.connect()
         producer = Endless()
         protocol.dataReceived = lambda _: protocol.transport.registerProducer(producer, False)

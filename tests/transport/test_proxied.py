@@ -30,7 +30,7 @@ from socketsuite.transport.observed import ObservedTCP, ObservedTLS
 from socketsuite.transport.options import PortOptions, ProxyOptions, TLSOptions
 from socketsuite.transport.proxied import Proxied, ProxyHeaderFactory
 from socketsuite.transport.turns import Turns
-from tests.transport.plain_port import World
+from tests.transport.plain_port import PlainPort
 
 SIGNATURE = bytes.fromhex("0D0A0D0A000D0A515549540A")
 LINE = b"PROXY TCP4 192.0.2.1 198.51.100.2 56324 443\r\n"
@@ -73,7 +73,7 @@ class _Unheeding:
         return lambda *_: None
 
 
-class Behind(World):
+class ProxiedPort(PlainPort):
     """One port whose connections begin with a header."""
 
     def __init__(self) -> None:
@@ -89,39 +89,39 @@ class Behind(World):
         self.build: Callable[[Any], Any] = Served
 
     def open(self, base: type = ObservedTCP, **changes: Any) -> None:
-        world = self
+        proxied = self
 
         class Service(Factory):
             noisy = False
 
             def startFactory(self) -> None:
-                world.life.append("start")
+                proxied.life.append("start")
 
             def stopFactory(self) -> None:
-                world.life.append("stop")
+                proxied.life.append("stop")
 
             def buildProtocol(self, addr: Any) -> Any:
-                protocol = world.build(addr)
+                protocol = proxied.build(addr)
                 if protocol is not None:
-                    world.served.append(protocol)
+                    proxied.served.append(protocol)
                 return protocol
 
         class Server(Proxied, base):
             def __init__(self, *arguments: Any) -> None:
                 super().__init__(*arguments)
-                world.transports.append(self)
+                proxied.transports.append(self)
 
             def connectionLost(self, reason: Any) -> None:
                 super().connectionLost(reason)
-                world.ended.append(self)
+                proxied.ended.append(self)
 
         def trusted(host: str) -> bool:
-            world.asked.append(host)
-            return world.trusted
+            proxied.asked.append(host)
+            return proxied.trusted
 
         seconds = changes.pop("header_seconds", 5.0)
-        refusal = changes.pop("refusal", lambda _: world.refusal)
-        proxy = ProxyOptions(trusted, refusal, world.admitted.append, seconds)
+        refusal = changes.pop("refusal", lambda _: proxied.refusal)
+        proxy = ProxyOptions(trusted, refusal, proxied.admitted.append, seconds)
         options = PortOptions(_Unheeding(), proxy=proxy, turns=Turns(self.reactor), **changes)
         factory = ProxyHeaderFactory(Service())
         port = self.reactor.listenTCP(0, factory, 200, "127.0.0.1")
@@ -136,8 +136,8 @@ class Behind(World):
 
 
 @pytest.fixture
-def world() -> Iterator[Behind]:
-    made = Behind()
+def proxied() -> Iterator[ProxiedPort]:
+    made = ProxiedPort()
     log.addObserver(made.logged.append)
     yield made
     log.removeObserver(made.logged.append)
@@ -145,26 +145,26 @@ def world() -> Iterator[Behind]:
     assert [call for call in made.reactor.getDelayedCalls() if call.active()] == []
 
 
-def failures(world: Behind) -> list[Any]:
-    return [event["failure"].type for event in world.logged if event["isError"]]
+def failures(proxied: ProxiedPort) -> list[Any]:
+    return [event["failure"].type for event in proxied.logged if event["isError"]]
 
 
 # ── the header and what follows it ──────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("header", [LINE, BLOCK], ids=["v1", "v2"])
-def test_a_header_split_at_every_byte_names_the_client(world: Behind, header: bytes) -> None:
-    world.open()
+def test_a_header_split_at_every_byte_names_the_client(proxied: ProxiedPort, header: bytes) -> None:
+    proxied.open()
     for count, cut in enumerate(range(1, len(header))):
-        caller = world.call()
+        caller = proxied.call()
         caller.send(header[:cut])
-        world.until(lambda: len(world.transports) == count + 1)  # noqa: B023
-        framer = world.transports[-1]._framer
-        world.until(lambda: len(framer._held) == cut)  # noqa: B023
-        assert len(world.served) == count
+        proxied.until(lambda: len(proxied.transports) == count + 1)  # noqa: B023
+        framer = proxied.transports[-1]._framer
+        proxied.until(lambda: len(framer._held) == cut)  # noqa: B023
+        assert len(proxied.served) == count
         caller.send(header[cut:] + b"hello")
-        assert world.read(caller, 5) == b"hello"
-    for one in world.served:
+        assert proxied.read(caller, 5) == b"hello"
+    for one in proxied.served:
         assert (one.transport.getPeer(), one.transport.getHost()) == ENDS[header]
         assert one.built_for == one.peer == ENDS[header][0]
         assert one.received == b"hello"
@@ -172,37 +172,41 @@ def test_a_header_split_at_every_byte_names_the_client(world: Behind, header: by
 
 
 @pytest.mark.parametrize("header", [LINE, BLOCK], ids=["v1", "v2"])
-def test_a_header_that_comes_byte_by_byte_names_the_client(world: Behind, header: bytes) -> None:
-    world.open()
-    caller = world.call()
+def test_a_header_that_comes_byte_by_byte_names_the_client(
+    proxied: ProxiedPort, header: bytes
+) -> None:
+    proxied.open()
+    caller = proxied.call()
     caller.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     for byte in header:
         caller.send(bytes([byte]))
-        world.turn()
-    world.until(lambda: world.served)
-    assert world.served[0].peer == ENDS[header][0]
+        proxied.turn()
+    proxied.until(lambda: proxied.served)
+    assert proxied.served[0].peer == ENDS[header][0]
 
 
-def test_a_second_header_is_the_services_bytes(world: Behind) -> None:
-    world.open()
-    caller = world.call()
+def test_a_second_header_is_the_services_bytes(proxied: ProxiedPort) -> None:
+    proxied.open()
+    caller = proxied.call()
     caller.send(LINE + LINE)
-    assert world.read(caller, len(LINE)) == LINE
-    assert world.served[0].received == LINE
+    assert proxied.read(caller, len(LINE)) == LINE
+    assert proxied.served[0].received == LINE
 
 
 @pytest.mark.parametrize("header", [b"PROXY UNKNOWN ::1 ::1 1 1\r\n", LOCAL], ids=["v1", "v2"])
-def test_a_header_without_a_client_leaves_the_real_peer(world: Behind, header: bytes) -> None:
-    world.open()
-    caller = world.call()
+def test_a_header_without_a_client_leaves_the_real_peer(
+    proxied: ProxiedPort, header: bytes
+) -> None:
+    proxied.open()
+    caller = proxied.call()
     caller.send(header + b"hello")
-    assert world.read(caller, 5) == b"hello"
-    (one,) = world.served
+    assert proxied.read(caller, 5) == b"hello"
+    (one,) = proxied.served
     assert one.built_for == one.peer == IPv4Address("TCP", *caller.getsockname())
     assert one.transport.getHost() == IPv4Address("TCP", *caller.getpeername())
 
 
-def test_a_protocol_that_borrows_the_buffer_still_does(world: Behind) -> None:
+def test_a_protocol_that_borrows_the_buffer_still_does(proxied: ProxiedPort) -> None:
     class Borrower(Served):
         borrows_buffer = True
 
@@ -210,40 +214,40 @@ def test_a_protocol_that_borrows_the_buffer_still_does(world: Behind) -> None:
             assert isinstance(data, memoryview)
             super().dataReceived(bytes(data))
 
-    world.build = Borrower
-    world.open()
-    caller = world.call()
+    proxied.build = Borrower
+    proxied.open()
+    caller = proxied.call()
     caller.send(LINE + b"hello")
-    assert world.read(caller, 5) == b"hello"
+    assert proxied.read(caller, 5) == b"hello"
 
 
-def test_half_a_header_keeps_nobody_busy(world: Behind) -> None:
-    world.open()
+def test_half_a_header_keeps_nobody_busy(proxied: ProxiedPort) -> None:
+    proxied.open()
     for part in (LINE[:20], BLOCK[:14], BLOCK[:30]):
-        world.call().send(part)
-    world.until(lambda: len(world.transports) == 3)
+        proxied.call().send(part)
+    proxied.until(lambda: len(proxied.transports) == 3)
     held = [len(part) for part in (LINE[:20], BLOCK[:14], BLOCK[:30])]
-    world.until(lambda: [len(one._framer._held) for one in world.transports] == held)
-    burst = burst_of(world.reactor)
+    proxied.until(lambda: [len(one._framer._held) for one in proxied.transports] == held)
+    burst = burst_of(proxied.reactor)
     turns: list[int] = []
     own = burst._run
     burst._run = lambda epoll: turns.append(1) or own(epoll)  # type: ignore[method-assign,func-returns-value]
     for _ in range(20):
-        world.turn()
+        proxied.turn()
     assert turns == []
 
 
 # ── who is refused ──────────────────────────────────────────────────────────────────────
 
 
-def test_a_header_from_anybody_else_is_not_read(world: Behind) -> None:
-    world.trusted = False
-    world.open()
-    world.call().send(LINE + b"hello")
-    assert world.why() == PROXY_FROM
-    assert world.asked == ["127.0.0.1"]
-    assert world.transports[0].header is None
-    assert world.served == []
+def test_a_header_from_anybody_else_is_not_read(proxied: ProxiedPort) -> None:
+    proxied.trusted = False
+    proxied.open()
+    proxied.call().send(LINE + b"hello")
+    assert proxied.why() == PROXY_FROM
+    assert proxied.asked == ["127.0.0.1"]
+    assert proxied.transports[0].header is None
+    assert proxied.served == []
 
 
 @pytest.mark.parametrize(
@@ -254,96 +258,98 @@ def test_a_header_from_anybody_else_is_not_read(world: Behind) -> None:
         (SIGNATURE + b"\x31\x11\x00\x00", "binary, but of version 3"),
     ],
 )
-def test_without_a_good_header_nobody_is_served(world: Behind, data: bytes, detail: str) -> None:
-    world.open()
-    world.call().send(data)
-    assert world.why() == BAD_PROXY_HEADER.because(detail)
-    assert world.served == []
-    assert failures(world) == []
+def test_without_a_good_header_nobody_is_served(
+    proxied: ProxiedPort, data: bytes, detail: str
+) -> None:
+    proxied.open()
+    proxied.call().send(data)
+    assert proxied.why() == BAD_PROXY_HEADER.because(detail)
+    assert proxied.served == []
+    assert failures(proxied) == []
 
 
 @pytest.mark.parametrize("part", [b"", LINE[:-1], BLOCK[:20]], ids=["nothing", "v1", "v2"])
-def test_a_caller_that_ends_within_the_header_is_let_go(world: Behind, part: bytes) -> None:
-    world.open()
-    caller = world.call()
+def test_a_caller_that_ends_within_the_header_is_let_go(proxied: ProxiedPort, part: bytes) -> None:
+    proxied.open()
+    caller = proxied.call()
     caller.send(part)
     caller.shutdown(socket.SHUT_WR)
-    assert world.why() == BAD_PROXY_HEADER.because("closed before its end")
-    assert world.served == []
+    assert proxied.why() == BAD_PROXY_HEADER.because("closed before its end")
+    assert proxied.served == []
 
 
-def test_a_header_that_does_not_come_in_time_ends_the_connection(world: Behind) -> None:
-    world.open(header_seconds=0.05)
-    world.call().send(LINE[:-1])
-    assert world.why() == PROXY_HEADER_TIMEOUT
+def test_a_header_that_does_not_come_in_time_ends_the_connection(proxied: ProxiedPort) -> None:
+    proxied.open(header_seconds=0.05)
+    proxied.call().send(LINE[:-1])
+    assert proxied.why() == PROXY_HEADER_TIMEOUT
 
 
-def test_a_client_that_is_served_has_no_deadline_any_more(world: Behind) -> None:
-    world.open(header_seconds=30)
-    caller = world.call()
-    world.until(lambda: world.reactor.getDelayedCalls())
+def test_a_client_that_is_served_has_no_deadline_any_more(proxied: ProxiedPort) -> None:
+    proxied.open(header_seconds=30)
+    caller = proxied.call()
+    proxied.until(lambda: proxied.reactor.getDelayedCalls())
     caller.send(LINE)
-    world.until(lambda: world.served)
-    assert world.reactor.getDelayedCalls() == []
+    proxied.until(lambda: proxied.served)
+    assert proxied.reactor.getDelayedCalls() == []
 
 
-def test_a_service_that_closes_does_so_when_its_answer_is_out(world: Behind) -> None:
-    world.open()
-    caller = world.call()
+def test_a_service_that_closes_does_so_when_its_answer_is_out(proxied: ProxiedPort) -> None:
+    proxied.open()
+    caller = proxied.call()
     caller.send(LINE + b"hello")
-    world.until(lambda: world.served and world.served[0].received)
-    (served,) = world.served
+    proxied.until(lambda: proxied.served and proxied.served[0].received)
+    (served,) = proxied.served
     served.transport.write(b" and goodbye")
     served.transport.loseConnection()
-    assert world.read(caller, 17) == b"hello and goodbye"
-    world.until(lambda: served.lost)
+    assert proxied.read(caller, 17) == b"hello and goodbye"
+    proxied.until(lambda: served.lost)
 
 
-def test_admission_is_asked_about_the_real_client(world: Behind) -> None:
+def test_admission_is_asked_about_the_real_client(proxied: ProxiedPort) -> None:
     seen: list[Any] = []
 
     def refusal(transport: Any) -> Reason:
         seen.append((transport.getPeer(), transport.getHost()))
         return DENY
 
-    world.open(refusal=refusal)
-    world.call().send(LINE + b"hello")
-    assert world.why() == DENY
-    assert world.admitted == []
+    proxied.open(refusal=refusal)
+    proxied.call().send(LINE + b"hello")
+    assert proxied.why() == DENY
+    assert proxied.admitted == []
     assert seen == [ENDS[LINE]]
-    assert world.served == []
+    assert proxied.served == []
 
 
-def test_a_factory_that_makes_no_protocol_ends_the_connection(world: Behind) -> None:
-    world.build = lambda addr: None
-    world.open()
-    world.call().send(LINE)
-    assert world.why() == DECLINED
-    assert world.admitted == []
-    assert failures(world) == []
+def test_a_factory_that_makes_no_protocol_ends_the_connection(proxied: ProxiedPort) -> None:
+    proxied.build = lambda addr: None
+    proxied.open()
+    proxied.call().send(LINE)
+    assert proxied.why() == DECLINED
+    assert proxied.admitted == []
+    assert failures(proxied) == []
 
 
-def test_a_factory_that_raises_costs_that_connection_alone(world: Behind) -> None:
+def test_a_factory_that_raises_costs_that_connection_alone(proxied: ProxiedPort) -> None:
     def build(addr: Any) -> Served:
         if addr.host == "192.0.2.1":
             raise ValueError("not him")
         return Served(addr)
 
-    world.build = build
-    world.open()
-    world.call().send(LINE)
-    world.until(lambda: world.ended)
-    good = world.call()
+    proxied.build = build
+    proxied.open()
+    proxied.call().send(LINE)
+    proxied.until(lambda: proxied.ended)
+    good = proxied.call()
     good.send(BLOCK + b"hello")
-    assert world.read(good, 5) == b"hello"
-    assert failures(world) == [ValueError]
+    assert proxied.read(good, 5) == b"hello"
+    assert failures(proxied) == [ValueError]
 
 
-def test_the_factory_starts_and_stops_with_its_port(world: Behind) -> None:
-    world.open()
-    assert world.life == ["start"]
-    world.port.stopListening()
-    world.until(lambda: world.life == ["start", "stop"])
+def test_the_factory_starts_and_stops_with_its_port(proxied: ProxiedPort) -> None:
+    proxied.open()
+    assert proxied.life == ["start"]
+    proxied.port.stopListening()
+    proxied.until(lambda: proxied.life == ["start", "stop"])
 
 
 # ── TLS after the header ────────────────────────────────────────────────────────────────
@@ -352,10 +358,10 @@ def test_the_factory_starts_and_stops_with_its_port(world: Behind) -> None:
 class SecureCaller:
     """A TLS client whose bytes pass through the test's hands."""
 
-    def __init__(self, world: Behind, authority: trustme.CA) -> None:
+    def __init__(self, proxied: ProxiedPort, authority: trustme.CA) -> None:
         context = ssl.create_default_context()
         authority.configure_trust(context)
-        self.world, self.caller = world, world.call()
+        self.proxied, self.caller = proxied, proxied.call()
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.tls = context.wrap_bio(self.incoming, self.outgoing, server_hostname="localhost")
 
@@ -374,7 +380,7 @@ class SecureCaller:
                 self.incoming.write(self.caller.recv(1 << 16))
             return bool(outcome)
 
-        self.world.until(taken)
+        self.proxied.until(taken)
         return outcome[0]
 
 
@@ -383,69 +389,73 @@ def authority() -> trustme.CA:
     return trustme.CA()
 
 
-def open_tls(world: Behind, authority: trustme.CA, **attributes: Any) -> None:
+def open_tls(proxied: ProxiedPort, authority: trustme.CA, **attributes: Any) -> None:
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
     authority.issue_cert("localhost").configure_cert(context)
     seconds = attributes.pop("handshake_seconds", 10.0)
     secure = TLSOptions(lambda: context, lambda: seconds)
-    world.open(ObservedTLS, tls=secure, **attributes)
+    proxied.open(ObservedTLS, tls=secure, **attributes)
 
 
 @pytest.mark.parametrize("header", [LINE, BLOCK], ids=["v1", "v2"])
 def test_a_handshake_may_follow_in_the_same_segment(
-    world: Behind, authority: trustme.CA, header: bytes
+    proxied: ProxiedPort, authority: trustme.CA, header: bytes
 ) -> None:
-    open_tls(world, authority)
-    client = SecureCaller(world, authority)
+    open_tls(proxied, authority)
+    client = SecureCaller(proxied, authority)
     client.do(client.tls.do_handshake, before=header)
     client.do(lambda: client.tls.write(b"hello"))
     assert client.do(lambda: client.tls.read(5)) == b"hello"
-    (one,) = world.served
+    (one,) = proxied.served
     assert one.built_for == one.peer == ENDS[header][0]
     assert one.received == b"hello"
 
 
-def test_the_protocol_waits_for_the_handshake_too(world: Behind, authority: trustme.CA) -> None:
-    open_tls(world, authority, handshake_seconds=0.05)
-    world.call().send(LINE)
-    assert world.why() == HANDSHAKE_TIMEOUT
-    assert [one.peer for one in world.served] == [None]
+def test_the_protocol_waits_for_the_handshake_too(
+    proxied: ProxiedPort, authority: trustme.CA
+) -> None:
+    open_tls(proxied, authority, handshake_seconds=0.05)
+    proxied.call().send(LINE)
+    assert proxied.why() == HANDSHAKE_TIMEOUT
+    assert [one.peer for one in proxied.served] == [None]
 
 
-def test_a_handshake_without_a_header_is_refused(world: Behind, authority: trustme.CA) -> None:
-    open_tls(world, authority)
-    client = SecureCaller(world, authority)
+def test_a_handshake_without_a_header_is_refused(
+    proxied: ProxiedPort, authority: trustme.CA
+) -> None:
+    open_tls(proxied, authority)
+    client = SecureCaller(proxied, authority)
     with pytest.raises(ssl.SSLWantReadError):
         client.tls.do_handshake()
     client.caller.send(client.outgoing.read())
-    assert world.why() == BAD_PROXY_HEADER.because("this is something else")
-    assert world.served == []
+    assert proxied.why() == BAD_PROXY_HEADER.because("this is something else")
+    assert proxied.served == []
 
 
 @pytest.mark.parametrize("data", [b"", LINE[:-1]], ids=["nothing", "half"])
 def test_a_tls_caller_that_ends_within_the_header_is_let_go(
-    world: Behind, authority: trustme.CA, data: bytes
+    proxied: ProxiedPort, authority: trustme.CA, data: bytes
 ) -> None:
-    open_tls(world, authority)
-    caller = world.call()
+    open_tls(proxied, authority)
+    caller = proxied.call()
     caller.send(data)
     caller.close()
-    assert world.why() == BAD_PROXY_HEADER.because("closed before its end")
-    assert failures(world) == []
+    assert proxied.why() == BAD_PROXY_HEADER.because("closed before its end")
+    assert failures(proxied) == []
 
 
 @pytest.mark.parametrize("method", ["drain", "loseConnection", "abortConnection"])
 @pytest.mark.parametrize("secure", [False, True], ids=["tcp", "tls"])
 def test_a_connection_without_its_header_closes_at_once(
-    world: Behind, authority: trustme.CA, secure: bool, method: str
+    proxied: ProxiedPort, authority: trustme.CA, secure: bool, method: str
 ) -> None:
     if secure:
-        open_tls(world, authority)
+        open_tls(proxied, authority)
     else:
-        world.open()
-    world.call().send(LINE[:5])
-    world.until(lambda: world.transports and world.transports[0]._framer._held)
-    (transport,) = world.transports
+        proxied.open()
+    proxied.call().send(LINE[:5])
+    proxied.until(lambda: proxied.transports and proxied.transports[0]._framer._held)
+    (transport,) = proxied.transports
     getattr(transport.protocol if method == "drain" else transport, method)()
-    world.until(lambda: world.ended)
-    assert failures(world) == []
+    proxied.until(lambda: proxied.ended)
+    assert failures(proxied) == []

@@ -64,7 +64,7 @@ def make_service(options: TwistdOptions) -> IService:
             ServiceDaemon(configuration, reactor, inherited, total).setServiceParent(process)
     except StartError as error:
         options.fail_startup(str(error))
-    _add_windows(process, options, reactor, log)
+    _add_admin(process, options, reactor, log)
     return process
 
 
@@ -90,10 +90,10 @@ def _log(options: TwistdOptions) -> Destination | None:
     return log
 
 
-def _add_windows(
+def _add_admin(
     process: DaemonProcess, options: TwistdOptions, reactor: Any, log: Destination | None
 ) -> None:
-    """Add what lets others look in: the admin socket and the metrics page, if asked for."""
+    """Add the admin socket and the metrics page, if they are asked for."""
     admin, port = options.process.admin, options.process.metrics_port
     if admin is None and port is None:
         return
@@ -135,12 +135,12 @@ def _check(options: TwistdOptions, reactor: Any) -> NoReturn:
         check_process(options.process)
     except StartError as error:
         options.fail_startup(str(error))
-    alone = len(options.configurations) == 1
+    single_service = len(options.configurations) == 1
     for configuration in options.configurations:
         try:
             ServiceDaemon(configuration, reactor).check()
         except StartError as error:
-            options.fail_startup(str(error) if alone else f"{configuration.name}: {error}")
+            options.fail_startup(str(error) if single_service else f"{configuration.name}: {error}")
     names = ", ".join(one.name for one in options.configurations)
     os.write(1, f"{options.name}: the configuration is valid ({names})\n".encode())
     sys.exit(0)

@@ -162,7 +162,7 @@ class StatusReporter:
         self._watchdog = watchdog
         self._every = every
         self._period = every if watchdog is None else min(every, watchdog)
-        self._told = ""
+        self._last_status = ""
         self._asked_at: float | None = None
         self._text_works = True
         self._call: IDelayedCall | None = None
@@ -197,9 +197,9 @@ class StatusReporter:
             _log.failure("no status from now on")
             self._text_works = False
             return None
-        if text == self._told:
+        if text == self._last_status:
             return None
-        self._told = text
+        self._last_status = text
         return text
 
 

@@ -1,4 +1,4 @@
-"""A running daemon's windows, looked through from outside: its admin socket and its pages."""
+"""A running daemon's admin socket and the pages of its metrics port, as an operator asks them."""
 
 from __future__ import annotations
 

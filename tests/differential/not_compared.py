@@ -7,7 +7,7 @@ from tests.differential.scenario import Scenario, all_ops, nested
 _WRITES = ("write", "write sequence", "push", "pull", "pull made push", "file")
 
 
-def burst_alone(scenario: Scenario) -> str:
+def why_not_compared(scenario: Scenario) -> str:
     """Return why what stock does says nothing about *scenario*; empty if it does.
 
     The burst transport is then still held to what is wrong by itself: a notice too many,

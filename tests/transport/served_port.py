@@ -79,7 +79,7 @@ class TLSCaller:
         self.raw.close()
 
 
-class World(HandTurned):
+class ServedPort(HandTurned):
     """A port of *kind*, whose connections speak *protocol*; ``made`` lists the protocols."""
 
     def __init__(self, kind: str, folder: Path, protocol: type[Protocol]) -> None:
@@ -141,9 +141,9 @@ class World(HandTurned):
 
 
 @contextlib.contextmanager
-def world(kind: str, folder: Path, protocol: type[Protocol]) -> Iterator[World]:
-    """A :class:`World` that is taken down again."""
-    made = World(kind, folder, protocol)
+def served_port(kind: str, folder: Path, protocol: type[Protocol]) -> Iterator[ServedPort]:
+    """A :class:`ServedPort` that is taken down again."""
+    made = ServedPort(kind, folder, protocol)
     try:
         yield made
     finally:
