@@ -38,10 +38,16 @@ class Terminal:
             stdout=theirs,
             stderr=theirs,
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=self._begin,
             env={**clean, "TERM": "xterm", **variables},
         )
         self._theirs = theirs
+
+    @staticmethod
+    def _begin() -> None:
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        # A shell that runs the tests in the background has SIGINT ignored, by all its children.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
     @staticmethod
     def _resize(terminal: int, columns: int, lines: int) -> None:
@@ -69,10 +75,20 @@ class Terminal:
 
     def wait(self) -> int:
         """Return the exit status, with everything read that was written before it."""
-        status = self.process.wait(PATIENCE)
+        # Read meanwhile: what the terminal cannot hold, the process would wait to write.
+        ended = os.pidfd_open(self.process.pid)
+        deadline = time.monotonic() + PATIENCE
+        readable: list[int] = []
+        while ended not in readable:
+            wait = deadline - time.monotonic()
+            readable, _, _ = select.select([ended, self._ours], [], [], max(0.0, wait))
+            assert readable, "\n".join(["it has not ended:", *self.lines])
+            if self._ours in readable:
+                self._read()
+        os.close(ended)
         while select.select([self._ours], [], [], 0)[0]:
             self._read()
-        return status
+        return self.process.wait()
 
     def _read(self) -> None:
         data = os.read(self._ours, 1 << 16)
