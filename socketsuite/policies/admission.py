@@ -10,6 +10,7 @@ from typing import Any
 
 from socketsuite.policies.hosts import HostLimits
 from socketsuite.policies.networks import Admission, Networks
+from socketsuite.policies.proxies import Proxies
 from socketsuite.policies.settings import AdmissionSettings
 from socketsuite.reasons import MAX_CONNECTIONS, Reason
 
@@ -25,7 +26,7 @@ class AdmissionPolicy:
     def __init__(self, settings: AdmissionSettings, seconds: Callable[[], float]) -> None:
         self.max_connections = settings.max_connections
         self.lists = Admission(Networks(settings.allow), Networks(settings.deny))
-        self.proxies = Networks(settings.proxy_from)
+        self.proxies = Proxies(settings.proxy_from)
         self.hosts = HostLimits(
             settings.max_connections_per_host,
             settings.max_rate_per_host,

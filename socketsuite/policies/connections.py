@@ -239,7 +239,8 @@ class AdmissionFactory(Factory):
     nothing per message.
 
     :param kind: what the connections are called in events.
-    :param by_proxy: whether the registry decides later, when the real peer is known.
+    :param by_proxy: whether the registry decides later, when the real peer is known; may be set
+        until the first connection.
     :param frontend: the name of the frontend that *factory* is.
     """
 
@@ -258,12 +259,12 @@ class AdmissionFactory(Factory):
         self._factory = factory
         self._connections = connections
         self._kind = kind
-        self._by_proxy = by_proxy
+        self.by_proxy = by_proxy
         self._frontend = frontend
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """Return the service's protocol, or ``None`` to close the connection at once."""
-        if self._by_proxy:
+        if self.by_proxy:
             return self._build(addr)
         protocol, reason = None, self._connections.refusal(addr)
         if reason is None:

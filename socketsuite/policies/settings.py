@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from socketsuite.policies.networks import network_word
+from socketsuite.policies.proxies import proxy_word
 from socketsuite.settings import byte_size, setting
 
 
@@ -54,10 +55,11 @@ class AdmissionSettings:
     )
     proxy_from: tuple[str, ...] = setting(
         (),
-        "these networks, and nobody else, connect; each connection begins with a PROXY protocol"
-        " header, 1 or 2; may be repeated",
+        "each connection of a TCP port begins with a PROXY protocol header, 1 or 2, and only these"
+        " networks connect; the word unix asks for a header on Unix sockets too, or with no network"
+        " beside it on them alone; may be repeated",
         metavar="CIDR",
-        parse=network_word,
+        parse=proxy_word,
         reload=True,
     )
 

@@ -390,11 +390,12 @@ class BurstTCPServer(_Connection, tcp.Server):
 class BurstUNIXServer(_Connection, unix.Server):
     """An accepted Unix socket connection of a burst; passes descriptors like Twisted's."""
 
-    def __init__(self, skt: socket.socket, protocol: Any, *arguments: Any) -> None:
-        super().__init__(skt, protocol, *arguments)
-        if IFileDescriptorReceiver.providedBy(protocol):
+    def begin(self) -> None:
+        """Connect the protocol, and hand it descriptors too if it wants them."""
+        if IFileDescriptorReceiver.providedBy(self.protocol):
             self.set_reader(self._receive_with_descriptors)
             self.read_size = LARGEST_READ
+        super().begin()
 
     def _receive_with_descriptors(self, _size: int) -> bytes:
         """Read by Twisted's own way, and return the bytes instead of delivering them."""

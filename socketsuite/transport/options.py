@@ -77,14 +77,15 @@ class ProxyOptions:
     """Connections begin with a PROXY header.
 
     :param trusted: whether the host at the other end of the socket may send a header; given
-        the host as the kernel names it, so perhaps ``::ffff:192.0.2.1`` or ``fe80::1%eth0``.
+        the host as the kernel names it, so perhaps ``::ffff:192.0.2.1`` or ``fe80::1%eth0``,
+        and ``None`` on a Unix socket.
     :param refusal: given the transport when its peer is the real client: ``None`` to serve
         it, or the reason to close it with.
     :param admit: given the transport when there is a protocol for it, before that is connected.
     :param header_seconds: how long a peer has for its header.
     """
 
-    trusted: Callable[[str], bool]
+    trusted: Callable[[str | None], bool]
     refusal: Callable[[Any], Reason | None]
     admit: Callable[[Any], None]
     header_seconds: float = 5.0

@@ -2,9 +2,10 @@
 
 On a port that expects a header nobody is served without one, and only named hosts may send
 it: the protocol is never guessed.  The header is read before anything else, and not a byte
-more, so a TLS handshake may follow.  From then on the transport's peer is the real client,
-its host the address that the client connected to; only then it is asked whether the client
-is admitted, and only then the port's factory makes a protocol.
+more, so a TLS handshake may follow, on the socket or in a protocol.  From then on the
+transport's peer is the real client, its host the address that the client connected to; only
+then it is asked whether the client is admitted, and only then the port's factory makes a
+protocol.
 
 This module must not know which hosts are trusted, nor who is admitted, and why.
 """
@@ -15,8 +16,9 @@ import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from twisted.internet import main
 from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.interfaces import IAddress, IDelayedCall, IProtocolFactory
+from twisted.internet.interfaces import IAddress, IDelayedCall, IProtocol, IProtocolFactory
 from twisted.internet.protocol import Factory
 
 from socketsuite.reasons import (
@@ -60,9 +62,14 @@ class _AwaitingHeader(Unconnected):
     def __init__(self, factory: IProtocolFactory) -> None:
         self.behind = factory
 
+    def connectionMade(self) -> None:
+        """Have the transport read its header."""
+        transport: Any = self.transport
+        transport.await_header()
+
 
 class Proxied:
-    """Mixed into an observed server of the burst transport, before it; the port's factory is a
+    """Mixed into an observed server, before it; the port's factory is a
     :class:`ProxyHeaderFactory`.
 
     :ivar header: the header, once it is complete.
@@ -91,19 +98,21 @@ class Proxied:
         socket: socket.socket
         _getLogPrefix: Callable[[Any], str]
 
-    def begin(self) -> None:
+    def await_header(self) -> None:
         """Await the header, if it may come from here."""
         assert self.options.proxy is not None
         self._proxy = self.options.proxy
-        self.protocol.makeConnection(self)
         self._framer = HeaderFramer()
-        if not self._proxy.trusted(self.client[0]):
+        if not self._proxy.trusted(getattr(self.getPeer(), "host", None)):
             self._refuse(PROXY_FROM)
             return
-        self.set_reader(self._read_header)
         self._header_deadline = self.reactor.callLater(
             self._proxy.header_seconds, self._header_late
         )
+
+    def _connect(self, protocol: IProtocol) -> None:
+        """Connect the service's *protocol*; each kind of transport has its way."""
+        raise NotImplementedError
 
     # ── the header ──────────────────────────────────────────────────────────────────
 
@@ -120,14 +129,13 @@ class Proxied:
             self._header_deadline.cancel()
             self._header_deadline = None
 
-    def _read_header(self, _size: int) -> bytes:
-        """Take what is there of the header, and nothing else.
+    def _take_header(self) -> Header | None:
+        """Take what is there of the header, and nothing else; return it once it is complete.
 
         Part of a header is taken at once: left in the kernel, it would keep the connection
         ready to be read, turn after turn.
 
-        :raises BlockingIOError: always, once it has done its work: what comes after the
-            header is for whatever reads from then on, in the next burst.
+        :raises BlockingIOError: when nothing is there.
         :raises OSError: when the connection is lost.
         """
         assert self._framer is not None
@@ -135,24 +143,15 @@ class Proxied:
         try:
             if not waiting:
                 raise BadHeader("closed before its end")
-            header = self._framer.feed(self.socket.recv(self._framer.belonging(waiting)))
+            return self._framer.feed(self.socket.recv(self._framer.belonging(waiting)))
         except BadHeader as error:
             self._refuse(BAD_PROXY_HEADER.because(str(error)))
-        else:
-            if header is not None:
-                self._take_over(header)
-        raise BlockingIOError
+            return None
 
-    def _take_over(self, header: Header) -> None:
+    def _serve(self, header: Header) -> None:
         """Become the real client's connection, and begin as usual if it is admitted."""
         self._forget_header_deadline()
         self.header = header
-        try:
-            self._serve(header)
-        except BaseException:
-            self.burst.fail(self)
-
-    def _serve(self, header: Header) -> None:
         if header.source is not None:
             self.client = header.source
             self.hostname = header.source[0]
@@ -167,8 +166,7 @@ class Proxied:
         self._proxy.admit(self)
         self.logstr = f"{self._getLogPrefix(protocol)},{self.sessionno},{self.hostname}"
         self.protocol, self._framer = protocol, None
-        self.set_reader(self.socket.recv)
-        super().begin()  # type: ignore[misc]
+        self._connect(protocol)
 
     # ── what differs from then on, or until then ────────────────────────────────────
 
@@ -197,6 +195,62 @@ class Proxied:
         """The ordinary end, and the end of the deadline."""
         self._forget_header_deadline()
         super().connectionLost(reason)  # type: ignore[misc]
+
+
+class ProxiedBurst(Proxied):
+    """On the burst transport."""
+
+    def begin(self) -> None:
+        """Put off what the transport begins with, until the header is there."""
+        self.protocol.makeConnection(self)
+
+    def await_header(self) -> None:
+        """Await the header, and read nothing else."""
+        self.set_reader(self._read_header)
+        super().await_header()
+
+    def _read_header(self, _size: int) -> bytes:
+        """Take what is there of the header, and begin when it is complete.
+
+        :raises BlockingIOError: always, once it has done its work: what comes after the
+            header is for whatever reads from then on, in the next burst.
+        :raises OSError: when the connection is lost.
+        """
+        header = self._take_header()
+        if header is not None:
+            try:
+                self._serve(header)
+            except BaseException:  # whatever it is, it is not the socket's
+                self.burst.fail(self)
+        raise BlockingIOError
+
+    def _connect(self, protocol: IProtocol) -> None:
+        """Read the ordinary way, and begin."""
+        self.set_reader(self.socket.recv)
+        super().begin()  # type: ignore[misc]
+
+
+class ProxiedStock(Proxied):
+    """On Twisted's own transport, whose reactor logs what is raised, and ends the connection."""
+
+    def doRead(self) -> Any:
+        """Read the header; once it was there, what a connection reads."""
+        if self._framer is None:
+            return super().doRead()  # type: ignore[misc]
+        try:
+            header = self._take_header()
+        except BlockingIOError:
+            return None
+        except OSError:
+            return main.CONNECTION_LOST
+        if header is not None:
+            self._serve(header)
+        return None
+
+    def _connect(self, protocol: IProtocol) -> None:
+        """Connect it; what came behind the header is read in the next turn."""
+        transport: Any = self
+        protocol.makeConnection(transport)
 
 
 def _address(endpoint: Endpoint) -> IPv4Address | IPv6Address:

@@ -35,19 +35,23 @@ PACKAGES = ("wire", "settings", "transport", "policies")
 COPIED = ("socketsuite", "twisted", "tests", "examples", "etc", "docs", "pyproject.toml")
 # The slowest tests, and those that break nothing that others do not.
 LEFT_OUT = ("tests/transport/test_twisted_suites.py",)
+# What the daemon puts over every transport is looked at where there is a daemon.
+_OF_EVERY_TRANSPORT = (
+    "tests/daemons/test_half_close.py",
+    "tests/daemons/test_lifecycle.py",
+    "tests/daemons/test_reasons.py",
+    "tests/daemons/test_option_surface.py",
+)
 # Where the mirror of a module is not the folder of its package's name.
 MIRRORS = {
     "transport/datagrams.py": ("tests/transport/test_datagram_port.py",),
     "transport/proxied.py": ("tests/transport/test_proxied.py",),
     "transport/turns.py": ("tests/transport/test_turns.py",),
     "transport/adopted.py": ("tests/daemons/test_option_surface.py",),
-    # What the daemon puts over every transport is looked at where there is a daemon.
-    "transport/observed.py": (
-        "tests/daemons/test_half_close.py",
-        "tests/daemons/test_lifecycle.py",
-        "tests/daemons/test_reasons.py",
-        "tests/daemons/test_option_surface.py",
-    ),
+    "transport/observed.py": ("tests/transport/test_endings.py", *_OF_EVERY_TRANSPORT),
+    "transport/observation.py": ("tests/transport/test_endings.py", *_OF_EVERY_TRANSPORT),
+    "transport/observed_burst.py": _OF_EVERY_TRANSPORT,
+    "transport/observed_stock.py": ("tests/transport/test_endings.py", *_OF_EVERY_TRANSPORT),
     "transport/tls.py": (
         "tests/transport/test_handshake_end.py",
         "tests/transport/test_burst_tls.py",

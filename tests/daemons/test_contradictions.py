@@ -40,7 +40,6 @@ FLAGS = {
     ),
     "--send-queue-soft 65M": "--send-queue-soft is 68157440 bytes, more than the 67108864 of",
     "--no-tcp --no-udp": "--no-tcp and --no-udp leave nothing to serve",
-    "--proxy-from ::1 --transport twisted": "--proxy-from needs transport = 'burst', not --transp",
     "--metrics-port 9000 --port 9000": (
         "socketsuite-echo and metrics-port would both listen on TCP port 9000 of 127.0.0.1"
     ),

@@ -27,8 +27,6 @@ LISTENING = LINES[1]
 def test_a_start_and_an_end_are_told_in_these_lines_and_no_others(
     serve: Start, tmp_path: Path, transport: str, more: tuple[str, ...]
 ) -> None:
-    if transport == "twisted" and "--proxy-from" in more:
-        pytest.skip("a PROXY header needs --transport burst")
     issued = trustme.CA().issue_cert("localhost")
     issued.private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "cert.pem"))
     daemon = serve("socketsuite-echo", "--transport", transport, *more)

@@ -153,11 +153,7 @@ class Stranger:
     packages: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ("closed_by_peer", "closed_by_service")
 
-    def listeners(self, transport: str) -> list[str]:
-        """Return the listeners that *transport* has for it."""
-        return [kind for kind in LISTENERS if kind not in self.absent and has(transport, kind)]
-
-
-def has(transport: str, kind: str) -> bool:
-    """Whether a daemon on *transport* has listeners of *kind*."""
-    return (transport, kind) != ("twisted", "proxy")
+    @property
+    def listeners(self) -> list[str]:
+        """The listeners that make sense for it."""
+        return [kind for kind in LISTENERS if kind not in self.absent]

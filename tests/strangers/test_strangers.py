@@ -45,7 +45,7 @@ def daemon(folder: Path, family: str, transport: str) -> Iterator[Daemon]:
     tables = []
     for one in strangers:
         env = package(folder, one.source, f"acme-{one.name}")
-        tables += [table(one, transport, folder, kinds) for kinds in instances(one, transport)]
+        tables += [table(one, transport, folder, kinds) for kinds in instances(one)]
     (folder / "suite.toml").write_text("\n".join(tables))
     admin_options = ("--metrics-port", "0", "--admin", "admin")
     made = Daemon(folder, "socketsuite", "--config", "suite.toml", *admin_options, env=env)
@@ -55,9 +55,9 @@ def daemon(folder: Path, family: str, transport: str) -> Iterator[Daemon]:
         made.kill()
 
 
-def instances(one: Stranger, transport: str) -> list[list[str]]:
+def instances(one: Stranger) -> list[list[str]]:
     """Return the listeners of *one*, those together that one daemon of it can have."""
-    kinds = one.listeners(transport)
+    kinds = one.listeners
     groups = [[each for each in kinds if each in ("tcp", "unix")]]
     groups += [[each] for each in kinds if each in ("tls", "proxy")]
     return [group for group in groups if group]
@@ -118,7 +118,7 @@ def test_other_peoples_factories_are_served_unchanged_and_drained_in_mid_transfe
 ) -> None:
     works: list[tuple[Stranger, Listener]] = []
     for one in FAMILIES[family]:
-        for kind in one.listeners(transport):
+        for kind in one.listeners:
             where = listener(daemon, one, kind, transport, folder)
             fault = fault_of(one, kind, transport)
             if fault is not None:

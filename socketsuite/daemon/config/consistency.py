@@ -68,9 +68,6 @@ def check_service(
         )
     if values["tls_port"] and not values.get("tcp", True):
         raise SettingsError(f"{origins['tls_port']} needs TCP, and {_off(origins, 'tcp')} is said")
-    if values["proxy_from"] and values["transport"] == "twisted":
-        where = origins["transport"]
-        raise SettingsError(f"{origins['proxy_from']} needs transport = 'burst', not {where}")
 
 
 def _off(origins: Mapping[str, str], name: str) -> str:

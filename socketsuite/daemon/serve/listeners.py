@@ -129,7 +129,7 @@ class Listeners:
         if kind == "tcp" and (bound.tls or self._tls.everywhere):
             kind = "tls"
             factory = self._with_tls(factory, frontend)
-        by_proxy = kind != "unix" and bool(self._configuration.admission.proxy_from)
+        by_proxy = self._connections.policy.proxies.expected(local=kind == "unix")
         factory = AdmissionFactory(
             factory, self._connections, kind, by_proxy=by_proxy, frontend=frontend
         )
@@ -151,8 +151,8 @@ class Listeners:
         with contextlib.suppress(OSError):
             set_accepted_options(accepted, self._configuration.listen)
 
-    def _trusts(self, host: str) -> bool:
-        return host in self._connections.policy.proxies
+    def _trusts(self, host: str | None) -> bool:
+        return self._connections.policy.proxies.trusts(host)
 
     def _port_options(
         self, kind: str, frontend: str, *, by_proxy: bool = False, each: bool = False
@@ -194,9 +194,33 @@ class Listeners:
         if not outcome:
             raise StartError(f"{flag} {description!r} does not open at once, which is not served")
         port = outcome[0]
-        observe_port(port, self._port_options("tcp", name, each=True), burst=self._burst)
+        admission.by_proxy = self._expect_header(port, description, flag)
+        options = self._port_options("tcp", name, by_proxy=admission.by_proxy, each=True)
+        observe_port(port, options, burst=self._burst)
         lent = description.startswith("systemd:")
         self._opened(port, "endpoint", getattr(port, "addressFamily", None), name, lent=lent)
+
+    def _expect_header(self, port: Any, description: str, flag: str) -> bool:
+        """Have the connections of an endpoint's *port* begin with a PROXY header, if they are to.
+
+        :return: whether they do; where the endpoint itself reads one, they do not.
+        :raises StartError: when they cannot.
+        """
+        if not callable(getattr(port, "stopListening", None)):
+            raise StartError(f"{flag} {description!r} opens nothing to be listened on")
+        local = getattr(port, "addressFamily", None) == socket.AF_UNIX
+        proxies = self._connections.policy.proxies
+        if description.startswith("haproxy:") or not proxies.expected(local=local):
+            return False
+        if not isinstance(port, tcp.Port):
+            port.stopListening()
+            raise StartError(
+                f"{flag} {description!r} opens no port of Twisted's own, whose connections could"
+                " begin with the PROXY header that --proxy-from asks for; leave one of them out"
+            )
+        made: Any = port
+        made.factory = ProxyHeaderFactory(made.factory)
+        return True
 
     def check(self) -> None:
         """Parse every endpoint, and open none.

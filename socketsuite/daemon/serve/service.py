@@ -140,9 +140,10 @@ class ServiceDaemon(Service):
         except SettingsError as error:
             raise StartError(str(error)) from None
         late = needs_restart(self.configuration, new) + late
-        if bool(policy.proxies) != bool(self.connections.policy.proxies):
+        if policy.proxies.kinds != self.connections.policy.proxies.kinds:
             late.append("proxy-from")
             policy.proxies = self.connections.policy.proxies
+            new.admission.proxy_from = self.configuration.admission.proxy_from
 
         def apply() -> None:
             if late:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 from socketsuite.testing import proxy
@@ -18,6 +19,7 @@ from socketsuite.testing.replies import NonConformance
 
 _UNIX = "matrix.sock"
 _FROM_PROXY = ("--proxy-from", "127.0.0.1")
+_UNIX_TOO = ("--proxy-from", "unix")
 
 Way = tuple[str, Callable[[], socket.socket]]
 
@@ -25,10 +27,10 @@ Way = tuple[str, Callable[[], socket.socket]]
 class Matrix(Check):
     """All of ``talk`` is answered over TCP, Unix sockets, TLS and behind PROXY headers 1 and 2.
 
-    By both transports (``--transport``), but PROXY, which the burst transport alone has.  The
-    log names the right peer: the caller's own address, or the one that the header tells.  TLS
-    and PROXY stand together, and plain TCP by the burst transport is left to the other checks,
-    all of which use it; at ``scale=1`` each stands alone, too.
+    By both transports (``--transport``).  The log names the right peer: the caller's own
+    address, or the one that the header tells.  TLS and PROXY stand together, and plain TCP by
+    the burst transport is left to the other checks, all of which use it; at ``scale=1`` each
+    stands alone, too.
     """
 
     name = "matrix"
@@ -40,10 +42,12 @@ class Matrix(Check):
         rows: list[tuple[str, ...]] = [
             ("burst", *tls, *_FROM_PROXY, "--unix", _UNIX),
             ("twisted", "--unix", _UNIX),
-            ("twisted", *tls),  # which has no PROXY protocol
+            ("twisted", *tls, *_FROM_PROXY, *_UNIX_TOO, "--unix", _UNIX),
         ]
         if self.kit.scale >= 1:
-            rows += [("burst", *tls), ("burst", *_FROM_PROXY), ("burst",)]
+            both = ("burst", "twisted")
+            rows += [(one, *more) for one in both for more in (tls, _FROM_PROXY, ())]
+            rows += [("burst", *_UNIX_TOO, "--unix", _UNIX)]
         for transport, *row in rows:
             try:
                 self.run_on(folder, "--transport", transport, *row)
@@ -69,15 +73,16 @@ class Matrix(Check):
 
     def _ways(self, daemon: Daemon) -> list[Way]:
         arguments = daemon.arguments
-        secured, proxied = bool(daemon.ports("tls")), "--proxy-from" in arguments
+        said = {value for flag, value in pairwise(arguments) if flag == "--proxy-from"}
+        secured = bool(daemon.ports("tls"))
         ways: list[Way] = []
-        for version in (1, 2) if proxied else (0,):
-            header = proxy.header(version) if version else b""
+        for version in (1, 2) if said - {"unix"} else (0,):
             name = "TLS" if secured else "TCP"
-            name += f" behind PROXY {version}" if version else ""
-            ways.append((name, self._connect(daemon, header, secured=secured)))
+            connect = self._connect(daemon, _header(version), secured=secured)
+            ways.append((name + _behind(version), connect))
         if "--unix" in arguments:
-            ways.append(("Unix", lambda: daemon.connect_unix(_UNIX)))
+            version = 2 if "unix" in said else 0
+            ways.append(("Unix" + _behind(version), _connect_unix(daemon, _header(version))))
         return ways
 
     def _connect(
@@ -102,3 +107,20 @@ class Matrix(Check):
             caller.exchange(request, reply)
         if not self.kit.talk and self.kit.alive is not None:
             caller.exchange(*self.kit.alive)
+
+
+def _header(version: int) -> bytes:
+    return proxy.header(version) if version else b""
+
+
+def _behind(version: int) -> str:
+    return f" behind PROXY {version}" if version else ""
+
+
+def _connect_unix(daemon: Daemon, header: bytes) -> Callable[[], socket.socket]:
+    def connect() -> socket.socket:
+        made = daemon.connect_unix(_UNIX)
+        made.sendall(header)
+        return made
+
+    return connect
