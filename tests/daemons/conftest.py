@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 from socketsuite.testing import Daemon
 from tests.daemons.outside import SECONDS
 from tests.daemons.strangers import install
+from tests.peers import program
 
 Start = Callable[..., Daemon]
 
@@ -63,3 +66,31 @@ def manager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[socket.socket]
         made.bind(str(path))
         made.settimeout(SECONDS)
         yield made
+
+
+@pytest.fixture
+def haproxy(tmp_path: Path) -> Iterator[Callable[[str], socket.socket]]:
+    """Start a real HAProxy before a server, named as its configuration does; return a caller."""
+    running: list[subprocess.Popen[bytes]] = []
+
+    def start(back: str) -> socket.socket:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port: int = free.getsockname()[1]
+        config = tmp_path / f"haproxy-{len(running)}.cfg"
+        config.write_text(
+            "defaults\n mode tcp\n timeout connect 5s\n timeout client 20s\n timeout server 20s\n"
+            f"listen front\n bind 127.0.0.1:{port}\n server back {back}\n"
+        )
+        running.append(subprocess.Popen([program("haproxy"), "-db", "-f", str(config)]))
+        deadline = time.monotonic() + SECONDS
+        while True:
+            try:
+                return socket.create_connection(("127.0.0.1", port), SECONDS)
+            except ConnectionRefusedError:
+                assert time.monotonic() < deadline
+
+    yield start
+    for one in running:
+        one.kill()
+        one.wait()

@@ -6,9 +6,8 @@ import contextlib
 import select
 import signal
 import socket
-import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,6 @@ import pytest
 from socketsuite.testing import Daemon, read_all, read_exactly, read_line
 from tests.daemons.conftest import Start
 from tests.daemons.outside import reset
-from tests.peers import program
 
 
 def answered(daemon: Daemon, source: str = "127.0.0.1", header: bytes = b"") -> bool:
@@ -140,43 +138,12 @@ def test_a_limit_for_each_host_counts_clients_and_not_the_proxy(serve: Start) ->
         assert answered(daemon, header=HEADER.replace(b"192.0.2.7", b"192.0.2.9"))
 
 
-@pytest.fixture
-def haproxy(tmp_path: Path) -> Iterator[object]:
-    """Start a real HAProxy before a port; return its own port."""
-    running: list[subprocess.Popen[bytes]] = []
-
-    def start(behind: int, version: str) -> int:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port: int = free.getsockname()[1]
-        config = tmp_path / "haproxy.cfg"
-        config.write_text(
-            "defaults\n mode tcp\n timeout connect 5s\n timeout client 20s\n timeout server 20s\n"
-            f"listen front\n bind 127.0.0.1:{port}\n"
-            f" server back 127.0.0.1:{behind} {version}\n"
-        )
-        running.append(subprocess.Popen([program("haproxy"), "-db", "-f", str(config)]))
-        return port
-
-    yield start
-    for one in running:
-        one.kill()
-        one.wait()
-
-
 @pytest.mark.parametrize("version", ["send-proxy", "send-proxy-v2"])
-def test_a_real_haproxy_is_understood(serve: Start, haproxy: object, version: str) -> None:
+def test_a_real_haproxy_is_understood(
+    serve: Start, haproxy: Callable[[str], socket.socket], version: str
+) -> None:
     daemon = serve("acme-rot13", "--proxy-from", "127.0.0.1")
-    assert callable(haproxy)
-    port = haproxy(daemon.port(), version)
-    deadline = time.monotonic() + 20
-    while True:
-        try:
-            caller = socket.create_connection(("127.0.0.1", port), 20)
-            break
-        except ConnectionRefusedError:
-            assert time.monotonic() < deadline
-    with caller:
+    with haproxy(f"127.0.0.1:{daemon.port()} {version}") as caller:
         caller.sendall(b"a\n")
         assert read_line(caller) == b"n\n"
         peer = "{}:{}".format(*caller.getsockname())

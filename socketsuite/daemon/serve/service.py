@@ -143,7 +143,6 @@ class ServiceDaemon(Service):
         if policy.proxies.kinds != self.connections.policy.proxies.kinds:
             late.append("proxy-from")
             policy.proxies = self.connections.policy.proxies
-            new.admission.proxy_from = self.configuration.admission.proxy_from
 
         def apply() -> None:
             if late:
