@@ -28,8 +28,8 @@ class Handshakes(Check):
     """Callers who begin with a wrong PROXY header, or a wrong TLS handshake, disturb nobody.
 
     Headers of both versions and a ClientHello, made wrong by a seeded generator, 1,000 of each
-    at ``scale=1``; others are served by TLS behind a right header meanwhile, no bug is logged,
-    and every descriptor is given back.
+    at ``scale=1``, and by Twisted's own transport too; others are served by TLS behind a right
+    header meanwhile, no bug is logged, and every descriptor is given back.
     """
 
     name = "handshakes"
@@ -38,7 +38,12 @@ class Handshakes(Check):
         """Serve TLS behind a proxy."""
         self._certificate = Certificate.make(folder)
         proxied = ("--proxy-from", "127.0.0.1", "--handshake-timeout", "2")
-        self.run_on(folder, *self._certificate.arguments, *proxied)
+        for transport in ("burst", "twisted") if self.kit.scale >= 1 else ("burst",):
+            try:
+                arguments = (*self._certificate.arguments, *proxied)
+                self.run_on(folder, "--transport", transport, *arguments)
+            except NonConformance as error:
+                raise NonConformance(f"--transport {transport}, {error}", error.seed) from None
 
     def examine(self, daemon: Daemon) -> None:
         """Send them, a batch at a time."""
