@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from socketsuite.testing import read_exactly, read_line
+from socketsuite.testing import Certificate, read_exactly, read_line
 from tests.daemons.conftest import Start
 from tests.daemons.outside import SECONDS, piped
 from tests.peers import program
@@ -24,6 +24,14 @@ def echoes(connection: socket.socket) -> bool:
     with connection:
         connection.sendall(b"hello")
         return read_exactly(connection, 5) == b"hello"
+
+
+def ended(connection: socket.socket) -> bool:
+    """Whether the daemon ends this connection, in whatever way."""
+    try:
+        return connection.recv(1) == b""
+    except ConnectionResetError:
+        return True
 
 
 def unix_connection(path: Path) -> socket.socket:
@@ -109,6 +117,34 @@ def test_an_endpoint_of_twisteds_own_may_expect_a_proxys_header(serve: Start) ->
     with daemon.connect(port=daemon.port("endpoint")) as proxy:
         proxy.sendall(b"PROXY TCP4 192.0.2.7 192.0.2.1 5000 7\r\nhello")
         assert read_exactly(proxy, 5) == b"hello"
+
+
+@pytest.mark.parametrize("transport", ["burst", "twisted"])
+def test_whoever_an_endpoint_with_a_layer_of_its_own_refuses_is_told_of_once(
+    stranger: Start, tmp_path: Path, transport: str
+) -> None:
+    file = Certificate.make(tmp_path).path.name
+    layers = (
+        f"ssl:0:interface=127.0.0.1:privateKey={file}:certKey={file}",
+        "haproxy:tcp:0:interface=127.0.0.1",
+    )
+    listening = [word for layer in layers for word in ("--listen", layer)]
+    daemon = stranger(
+        "class make(Plain):\n def buildProtocol(self, addr): return None\n",
+        *("--transport", transport, *listening, "--deny", "127.0.0.2"),
+    ).wait_until_ready()
+    for source in ("127.0.0.2", "127.0.0.1"):
+        for port in daemon.ports("endpoint"):
+            where = ("127.0.0.1", port)
+            with socket.create_connection(where, SECONDS, source_address=(source, 0)) as caller:
+                assert ended(caller)
+    assert daemon.stop() == 0
+    assert re.search(r" refused transport=tcp peer=127.0.0.2:\d+ reason=deny$", daemon.log, re.M)
+    assert (
+        len(re.findall(r" closed transport=tcp peer=127.0.0.1:.*reason=declined", daemon.log)) == 2
+    )
+    assert "peer=127.0.0.2" not in "".join(x for x in daemon.lines if "connected" in x)
+    assert "Traceback" not in daemon.log
 
 
 def test_tcp_unix_and_endpoint_listeners_serve_at_once(serve: Start, tmp_path: Path) -> None:

@@ -194,17 +194,35 @@ class Listeners:
         if not outcome:
             raise StartError(f"{flag} {description!r} does not open at once, which is not served")
         port = outcome[0]
-        admission.by_proxy = self._expect_header(port, description, flag)
+        admission.by_proxy = self._expects_header(port, description, flag)
+        if isinstance(port, tcp.Port):
+            self._put_in_front(port, admission)
         options = self._port_options("tcp", name, by_proxy=admission.by_proxy, each=True)
         observe_port(port, options, burst=self._burst)
         lent = description.startswith("systemd:")
         self._opened(port, "endpoint", getattr(port, "addressFamily", None), name, lent=lent)
 
-    def _expect_header(self, port: Any, description: str, flag: str) -> bool:
-        """Have the connections of an endpoint's *port* begin with a PROXY header, if they are to.
+    def _put_in_front(self, port: Any, admission: AdmissionFactory) -> None:
+        """Put first on an endpoint's *port* what is first elsewhere: the header, and admission.
 
-        :return: whether they do; where the endpoint itself reads one, they do not.
-        :raises StartError: when they cannot.
+        The endpoint may have put something of its own around *admission*, such as TLS.
+        """
+        if port.factory is not admission:
+            admission.inside, by_proxy = True, admission.by_proxy
+            port.factory = AdmissionFactory(
+                port.factory,
+                self._connections,
+                "tcp",
+                by_proxy=by_proxy,
+                frontend=admission.frontend,
+            )
+        if admission.by_proxy:
+            port.factory = ProxyHeaderFactory(port.factory)
+
+    def _expects_header(self, port: Any, description: str, flag: str) -> bool:
+        """Whether the connections of an endpoint's *port* begin with a header that we read.
+
+        :raises StartError: when they cannot, and should.
         """
         if not callable(getattr(port, "stopListening", None)):
             raise StartError(f"{flag} {description!r} opens nothing to be listened on")
@@ -218,8 +236,6 @@ class Listeners:
                 f"{flag} {description!r} opens no port of Twisted's own, whose connections could"
                 " begin with the PROXY header that --proxy-from asks for; leave one of them out"
             )
-        made: Any = port
-        made.factory = ProxyHeaderFactory(made.factory)
         return True
 
     def check(self) -> None:
