@@ -56,5 +56,5 @@ def test_the_word_is_read_before_a_file_of_its_name(
 
 @pytest.mark.parametrize("word", ["unixx", "UNIX", "", None, 7])
 def test_what_is_neither_is_refused_with_what_is_allowed(word: object) -> None:
-    with pytest.raises(ValueError, match="a network such as .*; or unix for Unix sockets$"):
+    with pytest.raises(ValueError, match=r"a network such as .*; or unix for Unix sockets$"):
         proxy_word(word)
