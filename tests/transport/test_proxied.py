@@ -37,7 +37,7 @@ from socketsuite.transport.burst import burst_of
 from socketsuite.transport.observed import observe_port
 from socketsuite.transport.options import PortOptions, ProxyOptions, TLSOptions
 from socketsuite.transport.proxied import ProxyHeaderFactory
-from tests.transport.plain_port import World
+from tests.transport.plain_port import PlainPort
 
 SIGNATURE = bytes.fromhex("0D0A0D0A000D0A515549540A")
 LINE = b"PROXY TCP4 192.0.2.1 198.51.100.2 56324 443\r\n"
@@ -93,7 +93,7 @@ class _Listing:
         return lambda *_: None
 
 
-class Behind(World):
+class Behind(PlainPort):
     """One port of a *kind* (``tcp`` or ``unix``) whose connections begin with a header."""
 
     def __init__(self, burst: bool, kind: str, folder: Path) -> None:
