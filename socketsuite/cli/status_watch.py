@@ -19,7 +19,7 @@ from typing import Any
 from rich.text import Text
 from twisted.internet.defer import Deferred
 
-from socketsuite.cli import status_view, terminal
+from socketsuite.cli import status_connections, status_view, terminal
 from socketsuite.cli.columns import rendered
 from socketsuite.cli.descriptors import InputDescriptor
 from socketsuite.cli.output import Output
@@ -46,8 +46,8 @@ class Watch:
         self._reactor = reactor
         self._output = output
         self._enough = enough
-        self._status: status_view.Status | None = None
-        self._rates: status_view.Rates = {}
+        self._status: status_connections.Status | None = None
+        self._rates: status_connections.Rates = {}
         self._order = 0
         self._backwards = False
         self._top = 0
@@ -77,7 +77,7 @@ class Watch:
             for line in self._frame:
                 self._output.line(rendered(line, colour=True))
 
-    def show(self, status: status_view.Status) -> None:
+    def show(self, status: status_connections.Status) -> None:
         """Show *status*, with rates since the one before."""
         self._rates = status_view.rates_of(self._status, status)
         self._status = status
@@ -117,7 +117,7 @@ class Watch:
                     self._enough.callback(None)
                 return
             if key == b"s":
-                self._order = (self._order + 1) % len(status_view.ORDERS)
+                self._order = (self._order + 1) % len(status_connections.ORDERS)
             elif key == b"r":
                 self._backwards = not self._backwards
             elif key in _ENDS:
@@ -134,9 +134,9 @@ class Watch:
         lines = [rendered(line, colour=True) + _TO_END_OF_LINE for line in self._frame]
         self._output.write((_HOME + "\r\n".join(lines) + _TO_END).encode())
 
-    def _lines(self, status: status_view.Status, width: int, height: int) -> list[Text]:
+    def _lines(self, status: status_connections.Status, width: int, height: int) -> list[Text]:
         """Return at most *height* lines: first of all connections, then the rest."""
-        headings, rows = status_view.connections(
+        headings, rows = status_connections.connections(
             status, self._rates, width, self._order, backwards=self._backwards
         )
         head = [*status_view.head(status, self._rates, width), Text()]

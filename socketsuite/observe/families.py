@@ -65,26 +65,23 @@ def family(
 def histogram(
     name: str,
     text: str,
+    labels: Sequence[str],
     bounds: Sequence[float],
-    samples: Iterable[tuple[str | None, Sequence[int], float]],
+    samples: Iterable[tuple[Sequence[str], Sequence[int], float]],
 ) -> Any:
-    """Return a family of histograms.
+    """Return a family of histograms; *name* is without the suite's.
 
     :param bounds: the upper bounds of the buckets; one without a bound is behind them.
-    :param samples: of each service (``None`` for the process) the count in each bucket alone,
-        and the sum of all that was observed.
+    :param samples: by the values of *labels* the count in each bucket alone, and the sum of all
+        that was observed.
     """
     from prometheus_client.core import HistogramMetricFamily
 
-    samples = list(samples)
-    by_service = any(service is not None for service, _, _ in samples)
-    made: Any = HistogramMetricFamily(
-        f"socketsuite_{name}", text, labels=("service",) if by_service else ()
-    )
+    made: Any = HistogramMetricFamily(f"socketsuite_{name}", text, labels=labels)
     names = [*map(str, bounds), "+Inf"]
-    for service, counts, total in samples:
+    for values, counts, total in samples:
         buckets = list(zip(names, map(float, accumulate(counts)), strict=True))
-        made.add_metric([] if service is None else [service], buckets, total)
+        made.add_metric(list(values), buckets, total)
     return made
 
 

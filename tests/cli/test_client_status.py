@@ -13,7 +13,8 @@ import pytest
 
 from socketsuite.cli.admin_talk import Answers
 from socketsuite.cli.status import find
-from socketsuite.cli.status_view import duration, plain, rates_of, size, whole
+from socketsuite.cli.status_view import plain, rates_of, whole
+from socketsuite.cli.units import duration, size
 from socketsuite.transport.dial.failed import Failed
 from tests.cli.conftest import Client, Serve, Start
 from tests.cli.contract import read
@@ -275,6 +276,26 @@ def test_a_person_gets_units_and_what_is_left_out() -> None:
     text = shown(STATUS)
     for words in ("serving", "up 1m 40s", "2.0 KiB", "1.0 MiB", "tcp [::1]:7", "and 2 more"):
         assert words in text
+
+
+def test_frontends_are_shown_where_a_service_has_several_and_else_not() -> None:
+    for text in (plain(STATUS), shown(STATUS)):
+        assert "frontend" not in text.lower()
+    service = STATUS["services"][0]
+    listeners = [{**service["listeners"][0], "frontend": "irc"}]
+    counts = {"open": 1, "opened": 3, "bytes_in": 2048, "bytes_out": 10}
+    several = {
+        **STATUS,
+        "services": [{**service, "listeners": listeners, "frontends": {"irc": counts}}],
+        "connections": [{**CONNECTION, "frontend": "irc"}],
+    }
+    lines = plain(several).splitlines()
+    assert "frontend echo irc open=1 opened=3 bytes_in=2048 bytes_out=10" in lines
+    assert "listener tcp [::1]:7 frontend=irc" in lines
+    assert lines[-3].split()[:4] == ["ID", "SERVICE", "FRONTEND", "TRANSPORT"]
+    assert lines[-2].split()[:4] == ["7", "echo", "irc", "tcp"]
+    assert "tcp [::1]:7 frontend=irc" in shown(several)
+    assert re.search(r"echo +irc +tcp", shown(several))
 
 
 def test_a_unix_socket_is_called_so_once() -> None:

@@ -28,10 +28,11 @@ from socketsuite.daemon.admin.socket import (
     AdminSocket,
 )
 from socketsuite.daemon.errors import StartError
-from socketsuite.observe.events import Events, Listening, Refused
+from socketsuite.observe.counters import ServiceMetrics
+from socketsuite.observe.events import Closed, Connected, Events, Listening, Refused
 from socketsuite.observe.lag import LoopDelay
-from socketsuite.observe.metrics import ServiceMetrics
 from socketsuite.reasons import CLOSED_BY_OPERATOR
+from socketsuite.service import MAIN
 
 reactor: Any = global_reactor
 _Test = TypeVar("_Test", bound=Callable[..., Any])
@@ -53,7 +54,7 @@ class Peer(SimpleNamespace):
         super().__init__(id=number, opened_at=0.0, peer=f"127.0.0.1:{number}", local="x")
         self.end: Any = None
         self.transport: Any = SimpleNamespace(
-            options=SimpleNamespace(kind="tcp"),
+            options=SimpleNamespace(kind="tcp", frontend=MAIN),
             bytes_in=number,
             bytes_out=2 * number,
             queued=queued,
@@ -119,12 +120,16 @@ def test_a_status_names_the_process_its_services_and_their_connections() -> None
     assert told["process"]["state"] == "serving"
     assert told["process"]["uptime"] == 5.0
     (service,) = told["services"]
-    assert service["listeners"] == [{"transport": "tcp", "address": "127.0.0.1", "port": 7}]
+    assert service["listeners"] == [
+        {"transport": "tcp", "address": "127.0.0.1", "port": 7, "frontend": "main"}
+    ]
+    assert service["frontends"] == {"main": {"open": 2, "opened": 0, "bytes_in": 3, "bytes_out": 6}}
     assert (service["open"], service["bytes_in"], service["queued"]) == (2, 3, 9)
     assert service["refused"] == {"max_connections": 1}
     assert told["connections"][0] == {
         "id": 2,
         "service": "echo",
+        "frontend": "main",
         "transport": "tcp",
         "peer": "127.0.0.1:2",
         "age": 5.0,
@@ -132,6 +137,28 @@ def test_a_status_names_the_process_its_services_and_their_connections() -> None
         "bytes_out": 4,
         "queued": 9,
         "idle": None,
+    }
+
+
+def test_the_figures_of_several_frontends_are_told_apart_and_together() -> None:
+    irc, web = Peer(1), Peer(2)
+    irc.transport.options.frontend, web.transport.options.frontend = "irc", "web"
+    office = Office(irc, web)
+    for name in ("irc", "web"):
+        office.service_metrics.counters(Connected("echo", "tcp", "p", "l", name))
+        office.service_metrics.counters(Refused("echo", "tcp", "p", "deny", None, name))
+        office.service_metrics.counters(Closed("echo", "tcp", "p", 0, 0, 1.0, "lost", None, name))
+    told = office.ask({"command": "status"})
+    (service,) = told["services"]
+    assert (service["open"], service["opened"], service["bytes_out"]) == (2, 2, 6)
+    assert (service["refused"], service["closed"]) == ({"deny": 2}, {"lost": 2})
+    assert service["frontends"] == {
+        "irc": {"open": 1, "opened": 1, "bytes_in": 1, "bytes_out": 2},
+        "web": {"open": 1, "opened": 1, "bytes_in": 2, "bytes_out": 4},
+    }
+    assert {row["peer"]: row["frontend"] for row in told["connections"]} == {
+        "127.0.0.1:1": "irc",
+        "127.0.0.1:2": "web",
     }
 
 

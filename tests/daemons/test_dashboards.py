@@ -21,7 +21,12 @@ ETC = Path(__file__).parents[2] / "etc"
 ALERTS = (ETC / "alerts.yml").read_text()
 DASHBOARD: dict[str, Any] = json.loads((ETC / "grafana.json").read_text())
 # What Grafana puts in before it asks.
-VARIABLES = {"$__rate_interval": "5m", "$instance": ".*", "$service": ".*"}
+VARIABLES = {
+    "$__rate_interval": "5m",
+    "$instance": ".*",
+    "$service": ".*",
+    "$frontend": ".*",
+}
 
 
 def queries() -> Iterator[str]:
@@ -59,15 +64,16 @@ def test_promtool_understands_every_query_of_the_dashboard(tmp_path: Path) -> No
 SERIES = {
     'socketsuite_certificate_expiry_timestamp_seconds{service="a"}': "86400x60",
     'socketsuite_certificate_expiry_timestamp_seconds{service="b"}': "9000000000x60",
-    'socketsuite_connections_open{service="a",transport="tcp"}': "60x60",
-    'socketsuite_connections_open{service="a",transport="tls"}': "35x60",
-    'socketsuite_connections_open{service="b",transport="tcp"}': "95x60",
+    'socketsuite_connections_open{service="a",frontend="irc",transport="tcp"}': "60x60",
+    'socketsuite_connections_open{service="a",frontend="web",transport="tls"}': "35x60",
+    'socketsuite_connections_open{service="b",frontend="main",transport="tcp"}': "95x60",
     'socketsuite_limit_connections{service="a"}': "100x60",
     'socketsuite_limit_connections{service="b"}': "0x60",
-    'socketsuite_send_queue_bytes{service="a"}': "50x60",
-    'socketsuite_send_queue_bytes{service="b"}': "40x60",
+    'socketsuite_send_queue_bytes{service="a",frontend="irc"}': "30x60",
+    'socketsuite_send_queue_bytes{service="a",frontend="web"}': "20x60",
+    'socketsuite_send_queue_bytes{service="b",frontend="main"}': "40x60",
     "socketsuite_limit_total_send_queue_bytes": "100x60",
-    'socketsuite_refusals_total{service="a",reason="no_descriptors"}': "0x60",
+    'socketsuite_refusals_total{service="a",frontend="irc",reason="no_descriptors"}': "0x60",
 }
 FIRED = {
     "CertificateExpires": ("a", "a: the certificate expires in 23h 30m 0s"),

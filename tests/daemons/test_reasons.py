@@ -33,7 +33,7 @@ def ends(daemon: Daemon, said: bytes, source: str = "127.0.0.1") -> None:
 
 def counted(daemon: Daemon, family: str) -> dict[str, float]:
     """Return the counts of a family of metrics by their reason, those above zero."""
-    labels = r'reason="(\w+)",service="acme-rot13"(?:,transport="\w+")?'
+    labels = r'frontend="main",reason="(\w+)",service="acme-rot13"(?:,transport="\w+")?'
     shape = re.compile(rf"socketsuite_{family}_total{{{labels}}}")
     found = ((shape.fullmatch(name), count) for name, count in figures(daemon).items())
     return {match[1]: count for match, count in found if match and count}
@@ -104,6 +104,6 @@ def test_what_ends_before_its_header_is_refused_for_the_reason_of_its_end(serve:
 def test_every_reason_is_a_series_from_the_start(serve: Start) -> None:
     told = figures(serve("acme-rot13", "--metrics-port", "0"))
     for family, labels in (("connections_closed", CLOSED), ("refusals", REFUSED)):
-        shape = re.compile(rf'socketsuite_{family}_total{{reason="(\w+)",.*}}')
+        shape = re.compile(rf'socketsuite_{family}_total{{frontend="main",reason="(\w+)",.*}}')
         found = {match[1]: told[name] for name in told if (match := shape.fullmatch(name))}
         assert found == dict.fromkeys(labels, 0.0)

@@ -94,7 +94,7 @@ def deaf_caller(daemon: Daemon, text: bytes = MORE_THAN_THE_KERNEL_TAKES) -> soc
 
 def metrics_count_its_connections_and_bytes(daemon: Daemon, _: Site) -> None:
     def figure(name: str, **labels: str) -> float:
-        every = sorted({"service": NAME, **labels}.items())
+        every = sorted({"service": NAME, "frontend": "main", **labels}.items())
         told = ",".join(f'{key}="{value}"' for key, value in every)
         return figures(daemon)[f"socketsuite_{name}{{{told}}}"]
 

@@ -9,18 +9,23 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from twisted.internet.task import Clock
 
+from socketsuite.observe.counters import DURATIONS, ServiceMetrics
 from socketsuite.observe.events import Closed, Connected, Draining, Events, Listening, Refused
 from socketsuite.observe.families import LIMITS
 from socketsuite.observe.lag import LoopDelay
-from socketsuite.observe.metrics import DURATIONS, Metrics, ServiceMetrics
+from socketsuite.observe.metrics import Metrics
 from socketsuite.policies.settings import AdmissionSettings, DatagramLimits, LimitSettings
 from socketsuite.reasons import CLOSED, REFUSED
+from socketsuite.service import MAIN
+
+ONLY = ("frontend", MAIN)
 
 
-def transport(kind: str, bytes_in: int = 0, bytes_out: int = 0, queued: int = 0) -> Any:
-    return SimpleNamespace(
-        options=SimpleNamespace(kind=kind), bytes_in=bytes_in, bytes_out=bytes_out, queued=queued
-    )
+def transport(
+    kind: str, bytes_in: int = 0, bytes_out: int = 0, queued: int = 0, frontend: str = MAIN
+) -> Any:
+    options = SimpleNamespace(kind=kind, frontend=frontend)
+    return SimpleNamespace(options=options, bytes_in=bytes_in, bytes_out=bytes_out, queued=queued)
 
 
 def service(*transports: Any, name: str = "echo", **more: Any) -> Any:
@@ -31,7 +36,10 @@ def service(*transports: Any, name: str = "echo", **more: Any) -> Any:
 
 
 def read(*services: Any) -> dict[tuple[str, ...], float]:
-    """Return every sample of the page by its name and its labels, the service's first."""
+    """Return every sample of the page by its name and its labels, the service's first.
+
+    Without that of the only frontend of a service.
+    """
     subjects = [ServiceMetrics(one) for one in services]
     return samples(Metrics(subjects, LoopDelay(Clock())))
 
@@ -41,7 +49,10 @@ def samples(metrics: Metrics) -> dict[tuple[str, ...], float]:
     return {
         (
             sample.name.removeprefix("socketsuite_"),
-            *sorted(sample.labels.values(), key=lambda value: value != "echo"),
+            *sorted(
+                (value for label, value in sample.labels.items() if (label, value) != ONLY),
+                key=lambda value: value != "echo",
+            ),
         ): sample.value
         for family in families
         for sample in family.samples
@@ -60,6 +71,37 @@ def test_bytes_are_those_of_open_and_closed_connections() -> None:
     assert found["connections_open", "echo", "unix"] == 1
     assert found["connections_closed_total", "echo", "lost", "tcp"] == 1
     assert found["connections_closed_total", "echo", "idle_timeout", "tcp"] == 0
+
+
+def test_every_frontend_that_listens_has_figures_of_its_own_from_the_start() -> None:
+    port = SimpleNamespace(datagrams_in=3, datagrams_out=2, bytes_in=30, bytes_out=20)
+    web, one_port = transport("tls", 5, 7, 11, "web"), SimpleNamespace(frontend="dns", **vars(port))
+    one = service(web, transport("tcp", 1, 1, 1, "irc"), datagram_ports=[one_port])
+    metrics = Metrics([ServiceMetrics(one)], LoopDelay(Clock()))
+    for kind, frontend in [("tcp", "irc"), ("tls", "web"), ("udp", "dns")]:
+        one.events.emit(Listening("echo", kind, "127.0.0.1", 7, "IPv4", frontend))
+    names = {("irc", "tcp"), ("web", "tls")}
+    found = samples(metrics)
+    by_reason = {key for key in found if key[0] == "connections_closed_total"}
+    wanted = {(name, kind, reason) for name, kind in names for reason in CLOSED}
+    assert {(key[2], key[4], key[3]) for key in by_reason} == wanted
+    refused = {key[2:] for key in found if key[0] == "refusals_total"}
+    assert refused == {(name, reason) for name in ("irc", "web", "dns") for reason in REFUSED}
+    assert found["connections_open", "echo", "web", "tls"] == 1
+    one.events.emit(Closed("echo", "tls", "p", 100, 200, 1.0, "lost", None, "web"))
+    one.events.emit(Refused("echo", "tcp", "p", "deny", None, "irc"))
+    found = samples(metrics)
+    assert found["received_bytes_total", "echo", "web"] == 105
+    assert found["received_bytes_total", "echo", "irc"] == 1
+    assert found["sent_bytes_total", "echo", "dns"] == 20
+    assert found["received_datagrams_total", "echo", "dns"] == 3
+    assert found["received_datagrams_total", "echo", "web"] == 0
+    assert found["send_queue_bytes", "echo", "web"] == 11
+    assert found["connections_closed_total", "echo", "web", "lost", "tls"] == 1
+    assert found["refusals_total", "echo", "irc", "deny"] == 1
+    assert found["refusals_total", "echo", "web", "deny"] == 0
+    assert found["connection_duration_seconds_count", "echo", "web"] == 1
+    assert found["connection_duration_seconds_count", "echo", "irc"] == 0
 
 
 def test_a_transport_without_connections_is_shown_as_zero() -> None:
@@ -121,6 +163,7 @@ def test_lines_that_the_log_has_dropped_are_counted() -> None:
 def test_a_refusal_counts_by_its_label_and_not_by_its_detail() -> None:
     one = service()
     metrics = Metrics([ServiceMetrics(one)], LoopDelay(Clock()))
+    one.events.emit(Listening("echo", "tcp", "127.0.0.1", 7, "IPv4"))
     before = set(samples(metrics))
     for number in range(100):
         one.events.emit(Refused("echo", "tcp", "p", "bad_proxy_header", f"detail {number}"))
@@ -165,8 +208,8 @@ def test_a_factory_that_raises_costs_its_own_figures_alone() -> None:
     def broken() -> dict[str, float]:
         raise RuntimeError("stranger")
 
-    found = read(service(factory=SimpleNamespace(metrics=broken)))
-    assert found["received_bytes_total", "echo"] == 0
+    found = read(service(transport("tcp", 5), factory=SimpleNamespace(metrics=broken)))
+    assert found["received_bytes_total", "echo"] == 5
 
 
 def test_the_delay_of_the_loop_is_a_histogram() -> None:

@@ -141,14 +141,16 @@ def an_operator_sees_them(
     for one, where in works:
         service, kind = instance(one, where.kind), where.transport_name
         labels = f'service="{service}",transport="{kind}"'
-        opened = seen[f"socketsuite_connections_opened_total{{{labels}}}"]
+        opened = seen[f'socketsuite_connections_opened_total{{frontend="main",{labels}}}']
         assert opened > 0, (one.name, where)
         closed = rf" {service} closed transport={kind} .* reason=(\S+)"
         told = [found[1] for found in each_line(daemon, closed, int(opened))]
         allowed = {*one.reasons, *(UNTIDY if kind == "tls" else ())}
         assert set(told) <= allowed, (one.name, where, told)
         counted = sum(
-            seen[f'socketsuite_connections_closed_total{{reason="{reason}",{labels}}}']
+            seen[
+                f'socketsuite_connections_closed_total{{frontend="main",reason="{reason}",{labels}}}'
+            ]
             for reason in set(told)
         )
         assert counted >= opened

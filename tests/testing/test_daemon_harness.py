@@ -57,8 +57,8 @@ def test_what_it_tells_an_operator_and_what_the_kernel_tells_of_it(tmp_path: Pat
             read_line(caller)
             (listed,) = daemon.ask()["connections"]
             assert (listed["bytes_in"], listed["bytes_out"]) == (6, 6)
-            open_now = 'socketsuite_connections_open{service="acme-rot13",transport="tcp"}'
-            assert daemon.metrics()[open_now] == 1
+            labels = 'frontend="main",service="acme-rot13",transport="tcp"'
+            assert daemon.metrics()[f"socketsuite_connections_open{{{labels}}}"] == 1
             assert daemon.page("/health")[0] == 200
             until(daemon.descriptors, lambda now: now > before)
             assert daemon.ask("close", id=listed["id"]) == {"closed": listed["id"]}

@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from socketsuite import __version__
+from socketsuite.observe.counters import ServiceMetrics
 from socketsuite.observe.lag import LoopDelay
-from socketsuite.observe.metrics import ServiceMetrics
 from socketsuite.reasons import CLOSED_BY_OPERATOR
 
 # Of Linux's struct tcp_info: milliseconds since data was last sent and received.
@@ -97,24 +97,42 @@ def _open(service_metrics: ServiceMetrics) -> list[Any]:
 
 def _service(service_metrics: ServiceMetrics) -> dict[str, Any]:
     counters, snapshot = service_metrics.counters, service_metrics.read()
-    closed: Counter[str] = Counter()
-    for (_, reason), count in counters.closed.items():
-        closed[reason] += count
+    total = snapshot.total
+    opened, refused, closed = Counter[str](), Counter[str](), Counter[str]()
+    for counts in counters.frontends.values():
+        opened.update(counts.opened)
+        refused.update(counts.refused)
+        for (_, reason), count in counts.closed.items():
+            closed[reason] += count
     return {
         "name": service_metrics.name,
         "listeners": [
-            {"transport": one.transport, "address": one.address, "port": one.port}
+            {
+                "transport": one.transport,
+                "address": one.address,
+                "port": one.port,
+                "frontend": one.frontend,
+            }
             for one in counters.listening
         ],
-        "open": sum(snapshot.open.values()),
-        "opened": sum(counters.opened.values()),
+        "open": sum(total.open.values()),
+        "opened": sum(opened.values()),
         "closed": {reason: count for reason, count in closed.items() if count},
-        "refused": {reason: count for reason, count in counters.refused.items() if count},
-        "bytes_in": snapshot.bytes_in,
-        "bytes_out": snapshot.bytes_out,
-        "queued": snapshot.queued,
-        "datagrams_in": snapshot.datagrams_in,
-        "datagrams_out": snapshot.datagrams_out,
+        "refused": {reason: count for reason, count in refused.items() if count},
+        "bytes_in": total.bytes_in,
+        "bytes_out": total.bytes_out,
+        "queued": total.queued,
+        "datagrams_in": total.datagrams_in,
+        "datagrams_out": total.datagrams_out,
+        "frontends": {
+            name: {
+                "open": sum(traffic.open.values()),
+                "opened": sum(counters.of(name).opened.values()),
+                "bytes_in": traffic.bytes_in,
+                "bytes_out": traffic.bytes_out,
+            }
+            for name, traffic in snapshot.frontends.items()
+        },
         "figures": service_metrics.own_figures(),
     }
 
@@ -126,6 +144,7 @@ def _connection(each: Any, service: str, now: float) -> dict[str, Any]:
     return {
         "id": each.id,
         "service": service,
+        "frontend": transport.options.frontend,
         "transport": transport.options.kind,
         "peer": each.peer,
         "age": age,

@@ -101,8 +101,9 @@ def _add_admin(
     from socketsuite.daemon.admin.http_page import MetricsPage
     from socketsuite.daemon.admin.report import Report
     from socketsuite.daemon.admin.socket import AdminSocket
+    from socketsuite.observe.counters import ServiceMetrics
     from socketsuite.observe.lag import LoopDelay
-    from socketsuite.observe.metrics import Metrics, ServiceMetrics
+    from socketsuite.observe.metrics import Metrics
 
     delay = LoopDelay(reactor)
     reactor.callWhenRunning(delay.start)
