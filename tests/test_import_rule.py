@@ -23,14 +23,18 @@ ROOMS: dict[str, set[str]] = {
     "reasons": set(),
     "service": set(),
     "addresses": set(),
+    "figures": set(),
+    "contract": {"figures"},
     "transport": {"wire", "reasons", "addresses"},
     "testing": set(),
-    "observe": {"service", "settings", "wire", "reasons", "addresses"},
+    "observe": {"service", "settings", "wire", "reasons", "addresses", "figures"},
     "policies": {"observe", "transport", "service", "settings", "reasons", "addresses"},
-    "services": {"wire", "service", "settings"},
+    "services": {"wire", "service", "settings", "contract", "figures"},
     "cli": {"wire", "service", "settings", "transport", "addresses"},
     "daemon": {
         "service",
+        "contract",
+        "figures",
         "policies",
         "observe",
         "transport",
@@ -38,7 +42,7 @@ ROOMS: dict[str, set[str]] = {
         "reasons",
         "addresses",
     },
-    "plugin": {"daemon", "service"},
+    "plugin": {"daemon", "service", "contract", "figures"},
 }
 # The daemon's own boxes, from the ground up: each may import those before it.
 BOXES = ["errors", "listen", "config", "serve", "admin", "process"]
@@ -47,6 +51,8 @@ STANDARD_LIBRARY_ONLY: dict[str, set[str]] = {
     "settings": set(),
     "wire": set(),
     "reasons": set(),
+    "figures": set(),
+    "contract": {"twisted"},  # its interfaces
     "testing": {"cryptography"},  # for its certificates
 }
 # Where a process begins, and so where a reactor is chosen.

@@ -54,6 +54,7 @@ def plain(status: Status) -> str:
         head += _frontends(service) if several else []
         head += [f"listener {_listener(one)}" for one in service["listeners"]]
         head += _reasons(service)
+        head += _failing(service)
     return "\n".join([*head, *plain_rows(status)])
 
 
@@ -77,6 +78,16 @@ def _reasons(service: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def _failing(service: Mapping[str, Any]) -> list[str]:
+    """Return what the health checks of *service* find wrong."""
+    checks = service.get("checks", {})
+    return [
+        f"failing {safe(service['name'])} {safe(name)}: {safe(text)}"
+        for name, text in checks.items()
+        if text != "ok"
+    ]
+
+
 def head(status: Status, rates: Rates, width: int) -> list[Text]:
     """Return the process and its services, as lines of at most *width* cells."""
     rows = [row for one in status["services"] for row in _service_rows(one, rates)]
@@ -84,9 +95,10 @@ def head(status: Status, rates: Rates, width: int) -> list[Text]:
     summary = _summary(status["process"])
     summary.truncate(width, overflow="ellipsis")
     reasons = [Text(line, style="dim") for one in status["services"] for line in _reasons(one)]
-    for line in reasons:
+    failing = [Text(line, style="red") for one in status["services"] for line in _failing(one)]
+    for line in (*failing, *reasons):
         line.truncate(width, overflow="ellipsis")
-    return [summary, Text(), headings, *lines, *reasons]
+    return [summary, Text(), headings, *lines, *failing, *reasons]
 
 
 def whole(status: Status, width: int) -> list[Text]:

@@ -6,21 +6,17 @@ how the figures are shown, nor how they travel.
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from twisted.logger import Logger
-
 from socketsuite.observe.events import Closed, Connected, Draining, Event, Listening, Refused
+from socketsuite.observe.own_figures import Hooks, NoHooks
 from socketsuite.reasons import CLOSED, REFUSED
 from socketsuite.service import MAIN
 
-_MOST_OWN_FIGURES = 64
-_FIGURE_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_]{0,99}")
 _DATAGRAM_COUNTS = ("datagrams_in", "datagrams_out", "bytes_in", "bytes_out")
 # Upper bounds in seconds; one more bucket, without a bound, is behind them.
 DURATIONS = (0.01, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 3600.0, 21600.0, 86400.0)
@@ -133,16 +129,15 @@ class ServiceMetrics:
     """One service as the figures see it.
 
     :param service: has ``name``, ``events``, ``connections`` (with ``open``, by transport) and,
-        where it has any, ``datagram_ports``, with what they count, and ``factory``.
+        where it has any, ``datagram_ports``, with what they count.
+    :param hooks: asks the service for what it says of itself.
     """
 
-    _log = Logger()
-
-    def __init__(self, service: Any) -> None:
+    def __init__(self, service: Any, hooks: Hooks | None = None) -> None:
         self.service = service
         self.name: str = service.name
         self.counters = Counters(self.name)
-        self._complained = False
+        self.hooks: Hooks = hooks or NoHooks()
         # Of the UDP ports; when they have been closed, what they had counted still counts.
         self._datagrams: dict[str, dict[str, int]] = {}
         service.events.subscribe(self.counters)
@@ -168,22 +163,6 @@ class ServiceMetrics:
             for name, count in counts.items():
                 setattr(traffic, name, getattr(traffic, name) + count)
         return Snapshot(found)
-
-    def own_figures(self) -> dict[str, float]:
-        """Return what the service's factory says of itself by ``metrics()``, if it does."""
-        offered = getattr(self.service.factory, "metrics", None)
-        if offered is None:
-            return {}
-        try:
-            said: Mapping[str, float] = offered()
-            figures = {str(name): float(value) for name, value in said.items()}
-        except Exception:  # noqa: BLE001 - a stranger's code: it costs its own figures alone
-            if not self._complained:
-                self._complained = True
-                self._log.failure("{service}: metrics() raised", service=self.name)
-            return {}
-        named = [(name, value) for name, value in figures.items() if _FIGURE_NAME.fullmatch(name)]
-        return dict(named[:_MOST_OWN_FIGURES])
 
 
 def _counted(ports: Sequence[Any]) -> dict[str, dict[str, int]]:

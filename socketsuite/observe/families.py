@@ -97,15 +97,3 @@ def limit_families(
         yield family("gauge", f"limit_{name}", text, ("service",), samples)
     text = "Bytes that all peers of the process together may leave unread" + _OFF
     yield family("gauge", "limit_total_send_queue_bytes", text, (), [((), total_send_queue)])
-
-
-def own_families(services: Mapping[str, Mapping[str, float]]) -> Iterator[Any]:
-    """Yield what services say of themselves, by service and name."""
-    by_name: dict[str, list[tuple[tuple[str, ...], float]]] = {}
-    for service, figures in services.items():
-        for name, value in figures.items():
-            by_name.setdefault(name, []).append(((service,), value))
-    for name, samples in by_name.items():
-        kind = "counter" if name.endswith("_total") else "gauge"
-        bare = name.removesuffix("_total")
-        yield family(kind, f"service_{bare}", "The service's own", ("service",), samples)

@@ -12,8 +12,9 @@ from typing import Any
 
 from socketsuite import __version__
 from socketsuite.observe.counters import DURATIONS, ServiceMetrics, Snapshot
-from socketsuite.observe.families import family, histogram, limit_families, own_families
+from socketsuite.observe.families import family, histogram, limit_families
 from socketsuite.observe.lag import BOUNDS, LoopDelay
+from socketsuite.observe.own_figures import own_families
 from twisted import __version__ as twisted_version
 
 _VERSIONS = {"0.0.1", "0.0.4", "1.0.0"}
@@ -77,7 +78,18 @@ class Metrics:
             {one.name: getattr(one.service, "limits", {}) for one in self._subjects},
             self._total_send_queue,
         )
-        yield from own_families({one.name: one.own_figures() for one in self._subjects})
+        yield from own_families({one.name: one.hooks.figures() for one in self._subjects})
+        yield family(
+            "gauge",
+            "health_check",
+            "Whether a check of the service's own is good",
+            ("service", "check"),
+            [
+                ((one.name, check), int(wrong is None))
+                for one in self._subjects
+                for check, wrong in one.hooks.checks().items()
+            ],
+        )
         yield histogram(
             "connection_duration_seconds",
             "How long connections lasted that have ended",

@@ -60,6 +60,8 @@ _in_plaintext: Any = Binding.ffi.buffer(_plaintext)
 class Unconnected(Protocol):
     """Stands where the protocol will be, until the handshake is complete."""
 
+    stands_in = True
+
     def drain(self) -> None:
         """Nobody has been served yet: there is nothing to finish."""
         transport: Any = self.transport

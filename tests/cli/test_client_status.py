@@ -298,6 +298,27 @@ def test_frontends_are_shown_where_a_service_has_several_and_else_not() -> None:
     assert re.search(r"echo +irc +tcp", shown(several))
 
 
+def test_what_services_say_of_themselves_is_shown_and_commands_no_terminal() -> None:
+    checks = {"disk": "full\x1b[2J", "net": "ok"}
+    status = {
+        **STATUS,
+        "services": [{**STATUS["services"][0], "checks": checks}],
+        "connections": [
+            {**CONNECTION, "own": {"nick": "bob\x1b[2J", "ro\x1bom": 3}},
+            {**CONNECTION, "id": 8, "own": {}},
+        ],
+    }
+    lines = plain(status).splitlines()
+    assert [line for line in lines if "failing" in line] == ["failing echo disk: full^[[2J"]
+    assert lines[-4].split()[-2:] == ["NICK", "RO^[OM"]
+    assert lines[-3].split()[-2:] == ["bob^[[2J", "3"]
+    assert lines[-2].split()[-2:] == ["-", "-"]
+    for text in (plain(status), shown(status)):
+        assert "failing echo disk: full" in text
+        assert "NICK" in text
+        assert "\x1b" not in text
+
+
 def test_a_unix_socket_is_called_so_once() -> None:
     listener = {"transport": "unix", "address": "unix:/run/x.sock", "port": None}
     status = {**STATUS, "services": [{**STATUS["services"][0], "listeners": [listener]}]}

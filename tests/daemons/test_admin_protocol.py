@@ -51,13 +51,15 @@ class Peer(SimpleNamespace):
     """A connection of the service, as the registry holds it."""
 
     def __init__(self, number: int, queued: int = 0) -> None:
-        super().__init__(id=number, opened_at=0.0, peer=f"127.0.0.1:{number}", local="x")
+        peer = f"127.0.0.1:{number}"
+        super().__init__(id=number, opened_at=0.0, peer=peer, local="x", admitted=True)
         self.end: Any = None
         self.transport: Any = SimpleNamespace(
             options=SimpleNamespace(kind="tcp", frontend=MAIN),
             bytes_in=number,
             bytes_out=2 * number,
             queued=queued,
+            protocol=None,
             close=lambda reason: setattr(self, "end", reason),
         )
 
@@ -137,6 +139,7 @@ def test_a_status_names_the_process_its_services_and_their_connections() -> None
         "bytes_out": 4,
         "queued": 9,
         "idle": None,
+        "own": {},
     }
 
 

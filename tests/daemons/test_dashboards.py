@@ -73,6 +73,8 @@ SERIES = {
     'socketsuite_send_queue_bytes{service="a",frontend="web"}': "20x60",
     'socketsuite_send_queue_bytes{service="b",frontend="main"}': "40x60",
     "socketsuite_limit_total_send_queue_bytes": "100x60",
+    'socketsuite_health_check{service="a",check="disk"}': "0x60",
+    'socketsuite_health_check{service="b",check="disk"}': "1x60",
     'socketsuite_refusals_total{service="a",frontend="irc",reason="no_descriptors"}': "0x60",
 }
 FIRED = {
@@ -80,6 +82,7 @@ FIRED = {
     "CertificateExpired": None,
     "NearlyFull": ("a", "a: nine tenths of --max-connections are open"),
     "PeersDoNotRead": (None, ": 90B wait for peers that do not read"),
+    "HealthCheckFails": ("a", "a: the check disk fails"),
     "NoDescriptors": None,
     "ManyRefused": None,
 }
@@ -93,6 +96,8 @@ def test_the_alerts_fire_for_what_is_wrong_and_for_nothing_else(tmp_path: Path) 
         if fired is not None:
             service, summary = fired
             labels = {"severity": "warning", **({"service": service} if service else {})}
+            if alert == "HealthCheckFails":
+                labels |= {"severity": "critical", "check": "disk"}
             annotations = {"summary": summary}
             for text in re.findall(r'description: "(.*)"', described[alert]):
                 annotations["description"] = text
@@ -107,14 +112,21 @@ def test_the_alerts_fire_for_what_is_wrong_and_for_nothing_else(tmp_path: Path) 
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+CHECKED = """
+class make(Plain):
+    def health(self):
+        return {"disk": True}
+"""
+
+
 @pytest.fixture
-def shown(serve: Start, tmp_path: Path) -> str:
+def shown(stranger: Start, tmp_path: Path) -> str:
     """The page of a daemon that has served, with all that it can show."""
     leaf = trustme.CA().issue_cert("localhost")
     leaf.private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "cert.pem"))
     options = ("--tls-cert", str(tmp_path / "cert.pem"), "--metrics-port", "0")
-    _, text = page(serve("acme-rot13", *options), "/metrics")
-    return text
+    daemon = stranger(CHECKED, "--port", "0", *options).wait_until_ready()
+    return page(daemon, "/metrics")[1]
 
 
 # By Prometheus, not by the daemon.

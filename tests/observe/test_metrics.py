@@ -9,11 +9,13 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from twisted.internet.task import Clock
 
+from socketsuite.figures import Counter, Gauge, Histogram
 from socketsuite.observe.counters import DURATIONS, ServiceMetrics
 from socketsuite.observe.events import Closed, Connected, Draining, Events, Listening, Refused
 from socketsuite.observe.families import LIMITS
 from socketsuite.observe.lag import LoopDelay
 from socketsuite.observe.metrics import Metrics
+from socketsuite.observe.own_figures import NoHooks, read_figures
 from socketsuite.policies.settings import AdmissionSettings, DatagramLimits, LimitSettings
 from socketsuite.reasons import CLOSED, REFUSED
 from socketsuite.service import MAIN
@@ -193,23 +195,35 @@ def test_datagrams_still_count_when_their_port_is_closed() -> None:
         assert found["sent_bytes_total", "echo"] == 20
 
 
-def test_a_factory_offers_figures_of_its_own() -> None:
-    figures = {"rooms": 2, "lines_total": 7, "no good!": 1}
-    a = service(name="a", factory=SimpleNamespace(metrics=lambda: figures))
-    b = service(name="b", factory=SimpleNamespace(metrics=lambda: {"rooms": 3}))
-    found = read(a, b)
-    assert found["service_rooms", "a"] == 2
-    assert found["service_rooms", "b"] == 3
-    assert found["service_lines_total", "a"] == 7
-    assert not [key for key in found if "no good" in key[0]]
+class Hooks(NoHooks):
+    def __init__(self, said: Any, checks: dict[str, str | None]) -> None:
+        self._figures, self._checks = read_figures(said).figures, checks
+
+    def figures(self) -> Any:
+        return self._figures
+
+    def checks(self) -> dict[str, str | None]:
+        return self._checks
 
 
-def test_a_factory_that_raises_costs_its_own_figures_alone() -> None:
-    def broken() -> dict[str, float]:
-        raise RuntimeError("stranger")
-
-    found = read(service(transport("tcp", 5), factory=SimpleNamespace(metrics=broken)))
-    assert found["received_bytes_total", "echo"] == 5
+def test_what_services_say_of_themselves_stands_beside_what_is_counted_of_them() -> None:
+    histogram = Histogram("seconds", "Waited", [1.0, 5.0])
+    histogram.observe(3.0)
+    rooms = Gauge("members", "In rooms", {"lobby": 3, "dev": 1}, ["room"])
+    a = Hooks([Counter("lines_total", "Relayed", 7), rooms, histogram], {"disk": "full", "b": None})
+    b = Hooks({"lines_total": 2, "members": 9}, {})
+    subjects = [
+        ServiceMetrics(service(name=name), hooks) for name, hooks in [("echo", a), ("b", b)]
+    ]
+    found = samples(Metrics(subjects, LoopDelay(Clock())))
+    assert found["service_lines_total", "echo"] == 7
+    assert found["service_lines_total", "b"] == 2
+    assert found["service_members", "echo", "lobby"] == 3
+    assert found["service_seconds_bucket", "echo", "5.0"] == 1
+    assert found["service_seconds_sum", "echo"] == 3.0
+    assert (found["health_check", "echo", "disk"], found["health_check", "echo", "b"]) == (0, 1)
+    # Two figures of one name that are not alike cannot both stand on a page.
+    assert not [key for key in found if key[:2] == ("service_members", "b")]
 
 
 def test_the_delay_of_the_loop_is_a_histogram() -> None:

@@ -12,12 +12,13 @@ import socket
 import struct
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from socketsuite import __version__
 from socketsuite.observe.counters import ServiceMetrics
 from socketsuite.observe.lag import LoopDelay
+from socketsuite.observe.own_figures import flat
 from socketsuite.reasons import CLOSED_BY_OPERATOR
 
 # Of Linux's struct tcp_info: milliseconds since data was last sent and received.
@@ -49,8 +50,15 @@ class Report:
     def health(self) -> dict[str, Any]:
         """Return what ``/health`` says."""
         services = {one.name: len(one.service.connections.open) for one in self.services}
-        status = "draining" if self.process.draining else "ok"
-        return {"status": status, "uptime": self._uptime, "connections": services}
+        checks = {one.name: one.hooks.checks() for one in self.services}
+        wrong = any(text for found in checks.values() for text in found.values())
+        status = "draining" if self.process.draining else "failing" if wrong else "ok"
+        return {
+            "status": status,
+            "uptime": self._uptime,
+            "connections": services,
+            "checks": {name: _verdicts(found) for name, found in checks.items() if found},
+        }
 
     @property
     def _uptime(self) -> float:
@@ -65,6 +73,7 @@ class Report:
             for each in _open(one)
         ]
         listed = heapq.nlargest(limit, every, key=lambda row: row[:2])
+        own = self._own_columns(listed)
         now = self._seconds()
         return {
             "process": {
@@ -77,9 +86,23 @@ class Report:
                 "loop_delay": {name: round(value, 6) for name, value in delay.items()},
             },
             "services": [_service(one) for one in self.services],
-            "connections": [_connection(each, name, now) for _, _, each, name in listed],
+            "connections": [
+                _connection(each, name, now, own.get(each.id, {})) for _, _, each, name in listed
+            ],
             "total": len(every),
         }
+
+    def _own_columns(self, listed: Sequence[tuple[int, int, Any, str]]) -> dict[int, Any]:
+        """Return what services say of the connections that are listed, by their ids."""
+        found: dict[int, Any] = {}
+        for one in self.services:
+            protocols = {
+                each.id: each.transport.protocol
+                for _, _, each, name in listed
+                if name == one.name and each.admitted
+            }
+            found.update(one.hooks.columns(protocols))
+        return found
 
     def close(self, number: int) -> bool:
         """Close the connection with that id; return whether there is one."""
@@ -133,11 +156,16 @@ def _service(service_metrics: ServiceMetrics) -> dict[str, Any]:
             }
             for name, traffic in snapshot.frontends.items()
         },
-        "figures": service_metrics.own_figures(),
+        "figures": flat(service_metrics.hooks.figures()),
+        "checks": _verdicts(service_metrics.hooks.checks()),
     }
 
 
-def _connection(each: Any, service: str, now: float) -> dict[str, Any]:
+def _verdicts(checks: Mapping[str, str | None]) -> dict[str, str]:
+    return {name: "ok" if text is None else text for name, text in checks.items()}
+
+
+def _connection(each: Any, service: str, now: float, own: Mapping[str, Any]) -> dict[str, Any]:
     transport = each.transport
     age = round(now - each.opened_at, 3)
     idle = idle_seconds(transport)
@@ -152,6 +180,7 @@ def _connection(each: Any, service: str, now: float) -> dict[str, Any]:
         "bytes_out": transport.bytes_out,
         "queued": transport.queued,
         "idle": None if idle is None else min(idle, age),
+        "own": own,
     }
 
 

@@ -99,6 +99,7 @@ def _add_admin(
         return
     # Only now: twisted.web and the metrics cost a daemon without them nothing.
     from socketsuite.daemon.admin.http_page import MetricsPage
+    from socketsuite.daemon.admin.own import OwnHooks
     from socketsuite.daemon.admin.report import Report
     from socketsuite.daemon.admin.socket import AdminSocket
     from socketsuite.observe.counters import ServiceMetrics
@@ -107,7 +108,7 @@ def _add_admin(
 
     delay = LoopDelay(reactor)
     reactor.callWhenRunning(delay.start)
-    services = [ServiceMetrics(one) for one in process.daemons]
+    services = [ServiceMetrics(one, OwnHooks(one)) for one in process.daemons]
     report = Report(process, services, delay, reactor)
     if admin is not None:
         AdminSocket(admin, report, reactor).setServiceParent(process)

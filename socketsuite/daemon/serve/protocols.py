@@ -46,6 +46,15 @@ def is_busy(protocol: Any) -> bool | None:
     return None
 
 
+def innermost(protocol: Any) -> Any:
+    """Return the service's own protocol, whatever wraps it.
+
+    ``None`` while one of ours stands in for it, until a handshake is done or a header has come.
+    """
+    found = _layers(protocol)[-1]
+    return None if getattr(found, "stands_in", False) is True else found
+
+
 def _layers(protocol: Any) -> list[Any]:
     """Return *protocol* and what it wraps, the outermost first."""
     layers = [protocol]

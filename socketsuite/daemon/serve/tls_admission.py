@@ -143,6 +143,7 @@ class _HandshakeFirstFactory(Factory):
 class _HandshakeFirst(Protocol):
     """Stands in for the service's protocol until the handshake is done."""
 
+    stands_in = True
     _deadline: IDelayedCall | None = None
 
     def __init__(self, factory: _HandshakeFirstFactory, address: Any) -> None:
