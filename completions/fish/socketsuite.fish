@@ -1,5 +1,6 @@
 # Completion of socketsuite for fish.  Written by `make docs`; change the declarations.
 complete -c socketsuite -n __fish_use_subcommand -f -a accumulate -d 'Send integers to an accumulator, show the sums it pushes, one per line'
+complete -c socketsuite -n __fish_use_subcommand -f -a admin -d 'Run a service\'s own command; without one, list those there are'
 complete -c socketsuite -n __fish_use_subcommand -f -a connect -d 'Join your terminal, or a pipe, to a server'
 complete -c socketsuite -n __fish_use_subcommand -f -a ports -d 'Show the suite\'s listeners and connections'
 complete -c socketsuite -n __fish_use_subcommand -f -a probe -d 'Tell which ports are open, one line for each, in the order given'
@@ -20,6 +21,10 @@ complete -c socketsuite -n '__fish_seen_subcommand_from accumulate' -l key -r -F
 complete -c socketsuite -n '__fish_seen_subcommand_from accumulate' -l timeout -x -d 'How long connecting may take.  [default: 10.0]'
 complete -c socketsuite -n '__fish_seen_subcommand_from accumulate' -l json -d 'JSON, one object a line (docs/clients.md).'
 complete -c socketsuite -n '__fish_seen_subcommand_from accumulate' -s h -l help -d 'Show this message and exit.'
+complete -c socketsuite -n '__fish_seen_subcommand_from admin' -l admin -r -F -d 'The daemon\'s admin socket; may be repeated. Else SOCKETSUITE_ADMIN, else /run/socketsuite*/*admin.sock.'
+complete -c socketsuite -n '__fish_seen_subcommand_from admin' -l timeout -x -d 'How long connecting, and an answer, may take.  [default: 35.0]'
+complete -c socketsuite -n '__fish_seen_subcommand_from admin' -l json -d 'JSON, one object a line (docs/clients.md).'
+complete -c socketsuite -n '__fish_seen_subcommand_from admin' -s h -l help -d 'Show this message and exit.'
 complete -c socketsuite -n '__fish_seen_subcommand_from connect' -l exit-word -x -d 'A typed line equal to it ends the client.'
 complete -c socketsuite -n '__fish_seen_subcommand_from connect' -s v -l verbose -d 'Tell address, TLS version, cipher and certificate, on standard error.'
 complete -c socketsuite -n '__fish_seen_subcommand_from connect' -l unix -r -F -d 'A Unix socket instead of HOST PORT.'

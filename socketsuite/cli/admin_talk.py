@@ -49,6 +49,10 @@ class Answers:
             raise ValueError("too long")
 
 
+def _refused(answer: Mapping[str, Any]) -> Exception:
+    return Failed(f"The daemon refuses: {answer['error']}", "daemon-refused")
+
+
 async def talk(
     reactor: Any,
     target: Target,
@@ -56,10 +60,12 @@ async def talk(
     tell: Show,
     *,
     until: Deferred[None] | None = None,
+    refused: Callable[[Mapping[str, Any]], Exception] = _refused,
 ) -> bool:
     """Send *request*, hand every answer to *tell*; return whether the daemon ended it.
 
     :param until: what ends it; ``None`` for the first answer.
+    :param refused: makes of an answer that is an error what is raised.
     :raises Failed: and whatever *tell* raises.
     """
     over: Deferred[Any] = Deferred()
@@ -72,7 +78,7 @@ async def talk(
         if over.called:
             return
         if "error" in answer:
-            raise Failed(f"The daemon refuses: {answer['error']}", "daemon-refused")
+            raise refused(answer)
         tell(answer)
         if deadline.active():
             deadline.cancel()

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 # The name and what --help says of it; the command is NAME in socketsuite.cli.NAME.
 _COMMANDS = {
     "accumulate": "Send integers to an accumulator, show the sums it pushes.",
+    "admin": "Run a service's own command, or list them.",
     "connect": "Join your terminal, or a pipe, to a server.",
     "ports": "Show the suite's listeners and connections.",
     "probe": "Tell which ports are open.",

@@ -7,8 +7,12 @@ One JSON object a line, each way; lines of up to 64 KiB::
     {"command": "watch", "interval": 1}     such an object each so many seconds (0.1 to 60)
     {"command": "close", "id": 7}           {"closed": 7}
     {"command": "drain"}                    {"draining": true}
+    {"command": "commands"}                 {"commands": [{"service", "name", "usage", "help"}]}
+    {"command": "run", "service": "chat",   {"result": …}, whatever of JSON that is; a service's
+     "name": "kick", "arguments": ["bob"]}  own command, one at a time
 
-Anything else is answered by ``{"error": "…"}``.  Whoever may open the socket (mode 0600: who
+Anything else is answered by ``{"error": "…"}``, with ``"cause": "usage"`` where a service's command
+was said wrongly.  Whoever may open the socket (mode 0600: who
 runs the daemon, and root) may do all of it.  At most eight do at a time, and one that does
 not read is dropped.  This module must not know how a status is shown.
 """
@@ -26,6 +30,7 @@ from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
 
 from socketsuite.addresses import path_text
+from socketsuite.daemon.admin.commands import Commands, Run
 from socketsuite.daemon.admin.report import Report
 from socketsuite.daemon.errors import StartError
 from socketsuite.daemon.listen.settings import ListenSettings
@@ -61,6 +66,8 @@ class AdminProtocol(LineOnlyReceiver):
     def __init__(self, report: Report, reactor: Any) -> None:
         self._report = report
         self._reactor = reactor
+        self._commands = Commands(report.services, reactor)
+        self._run: Run | None = None
         self._call: Any = None
         self._unread_since: float | None = None
 
@@ -82,8 +89,11 @@ class AdminProtocol(LineOnlyReceiver):
         self.transport.loseConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Stop telling."""
+        """Stop telling, and what is under way."""
         self._stop_watching()
+        run, self._run = self._run, None
+        if run is not None:
+            run.cancel()
 
     def _obey(self, request: dict[str, Any]) -> dict[str, Any] | None:
         command = request.get("command")
@@ -107,7 +117,18 @@ class AdminProtocol(LineOnlyReceiver):
                 # After the answer: with nothing open, it is over at once.
                 self._reactor.callLater(0, self._drain)
             return {"draining": True}
-        return {"error": f"unknown command {command!r:.100}; known: status, watch, close, drain"}
+        if command == "commands":
+            return {"commands": self._commands.listed()}
+        if command == "run":
+            return self._begin(request)
+        known = "status, watch, close, drain, commands, run"
+        return {"error": f"unknown command {command!r:.100}; known: {known}"}
+
+    def _begin(self, request: dict[str, Any]) -> dict[str, Any] | None:
+        if self._run is not None and not self._run.over:
+            return {"error": "a command is under way; one at a time"}
+        self._run = self._commands.run(request, self._send)
+        return None
 
     def _drain(self) -> None:
         if not self._report.process.draining:
