@@ -89,7 +89,7 @@ class Histogram:
         self.buckets = tuple(float(bound) for bound in buckets)
         if not 1 <= len(self.buckets) <= _MOST_BUCKETS:
             raise ValueError(f"{name}: a histogram has from 1 to {_MOST_BUCKETS} buckets")
-        # Told from each other by what is shown of them, and none of them endless.
+        # OwnEvent from each other by what is shown of them, and none of them endless.
         rising = all(low < high for low, high in pairwise(self.buckets))
         if not rising or not abs(self.buckets[0]) < float("inf") > self.buckets[-1]:
             raise ValueError(f"{name}: the bounds of the buckets are finite, and rise")

@@ -78,7 +78,8 @@ class ServiceSpecification:
     :param target: where the factory is, ``package.module:Name``: a class (or any callable)
         that returns an ``IProtocolFactory``.  Fields it declares with
         :func:`socketsuite.settings.setting` become its settings; a parameter named
-        ``reactor`` receives the reactor.  A factory that has ``buildDatagramProtocol()``
+        ``reactor`` receives the reactor, one named ``emit`` what logs the service's own events
+        (:class:`socketsuite.contract.LogEvents`).  A factory that has ``buildDatagramProtocol()``
         is also served over UDP, on the same port number.
     :param port: the default port, 0–65535; 0 lets the kernel choose.
     :param description: one line for ``twistd --help``.

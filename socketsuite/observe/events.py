@@ -6,7 +6,7 @@ An event carries facts, not words.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from socketsuite.service import MAIN
@@ -108,7 +108,20 @@ class Notice:
     level: str = "info"
 
 
-Event = Listening | Connected | Closed | Refused | Received | Draining | Stopped | Notice
+@dataclass(frozen=True, slots=True)
+class OwnEvent:
+    """Something that the service itself tells of: the name of its event, and the fields of that.
+
+    Both are fit to be logged.
+    """
+
+    service: str
+    name: str
+    values: Mapping[str, str | int | float | bool | None]
+    level: str = "info"
+
+
+Event = Listening | Connected | Closed | Refused | Received | Draining | Stopped | Notice | OwnEvent
 Subscriber = Callable[[Event], None]
 
 

@@ -16,7 +16,7 @@ from typing import Any, cast
 
 from twisted.logger import LogLevel, formatEvent
 
-from socketsuite.observe.events import Notice, Received
+from socketsuite.observe.events import Notice, OwnEvent, Received
 from socketsuite.observe.text_log import NOISE, logger_name
 
 _PAYLOAD_SHOWN = 256
@@ -71,6 +71,9 @@ def told_of(event: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _fact(fact: Any, event: Mapping[str, Any], text: str) -> dict[str, Any]:
+    if isinstance(fact, OwnEvent):
+        own = {name: value for name, value in fact.values.items() if value is not None}
+        return {"service": fact.service, "event": fact.name, "message": text, **own}
     told: dict[str, Any] = {
         "service": fact.service,
         "event": type(fact).__name__.lower(),

@@ -6,6 +6,7 @@ unless an event of that kind is emitted, which takes ``--log-data``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import cache
@@ -13,11 +14,12 @@ from typing import Any, Literal
 
 from twisted.logger import Logger, LogLevel
 
-from socketsuite.observe.events import Event, Notice, Received, Refused
+from socketsuite.observe.events import Event, Notice, OwnEvent, Received, Refused
 from socketsuite.service import MAIN
 from socketsuite.settings import setting
 
 _PAYLOAD_SHOWN = 256
+_NEEDS_QUOTES = re.compile(r'[\s"=]')
 
 
 @dataclass(eq=False)
@@ -49,6 +51,9 @@ class EventLog:
             self._log.emit(
                 LogLevel.lookupByName(event.level), "{text}", text=event.text, event=event
             )
+        elif isinstance(event, OwnEvent):
+            level = LogLevel.lookupByName(event.level)
+            self._log.emit(level, "{text}", text=told_line(event), event=event)
         elif isinstance(event, Received):
             text = _received_line(event, self._payload)
             self._log.info("{text}", text=text, event=event, payload=self._payload)
@@ -96,6 +101,22 @@ def _value_text(value: object) -> str:
         return f"{value:.3f}"
     text = str(value)
     return f'"{text}"' if " " in text else text
+
+
+def told_line(event: OwnEvent) -> str:
+    """Return the line of a service's own event: a value cannot look like another field."""
+    told = (f" {name}={_own(value)}" for name, value in event.values.items() if value is not None)
+    return event.name + "".join(told)
+
+
+def _own(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if not isinstance(value, str):
+        return _value_text(value)
+    if value and not _NEEDS_QUOTES.search(value):
+        return value
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _received_line(event: Received, payload: bool) -> str:

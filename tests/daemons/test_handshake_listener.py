@@ -21,7 +21,7 @@ from zope.interface import implementer
 
 
 @implementer(IHandshakeListener)
-class Told(Protocol):
+class OwnEvent(Protocol):
     told = b""
     paused = False
 
@@ -46,7 +46,7 @@ class Told(Protocol):
 
 
 def factory(reactor):
-    made = Factory.forProtocol(Told)
+    made = Factory.forProtocol(OwnEvent)
     made.reactor = reactor
     return made
 """

@@ -183,6 +183,7 @@ def test_a_factory_that_refuses_attributes_is_served(stranger: Start, kind: str)
 CLASS = "@dataclass(eq=False)\nclass make(Plain):\n    "
 WRONG = {
     "reactor": (f"{CLASS}reactor: str = setting('')", "'reactor' is what a factory is handed"),
+    "emit": (f"{CLASS}emit: str = setting('')", "'emit' is what a factory is handed"),
     "backlog": (f"{CLASS}backlog: int = setting(1)", "'backlog' is a setting of every daemon"),
     "admin": (f"{CLASS}admin: str = setting('')", "'admin' is a setting of every daemon, under"),
     "no_reuse_port": (

@@ -138,7 +138,7 @@ def _events(end: End) -> tuple[str, ...]:
     """Return the callbacks; the end of a half once."""
     events: list[str] = []
     for event in end.events:
-        # Told again to whoever asks or reads again, if there is still time.
+        # OwnEvent again to whoever asks or reads again, if there is still time.
         if event not in events:
             events.append(event)
     return tuple(events)

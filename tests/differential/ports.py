@@ -68,12 +68,12 @@ def open_port(stage: Stage, factory: Factory, path: str) -> tuple[Any, Any]:
 def _tell_of_transports(stage: Stage, port: Any) -> None:
     """Let the stage know of each transport at once, before its handshake."""
 
-    class Told(port.transport):
+    class OwnEvent(port.transport):
         def __init__(self, skt: Any, protocol: Any, *arguments: Any) -> None:
             super().__init__(skt, protocol, *arguments)
             stage.raws[stage.order[len(stage.raws)]] = self
 
-    port.transport = Told
+    port.transport = OwnEvent
 
 
 class _Observer:

@@ -61,14 +61,14 @@ from twisted.internet.protocol import Factory, Protocol
 from zope.interface import implementer
 
 
-class Told(Protocol):
+class OwnEvent(Protocol):
     def dataReceived(self, data):
         self.transport.write((self.transport.negotiatedProtocol or b"none") + b"\\n")
 
 
 @implementer(IProtocolNegotiationFactory)
 class Negotiating(Factory):
-    protocol = Told
+    protocol = OwnEvent
 
     def acceptableProtocols(self):
         return [b"acme/2", b"acme/1"]

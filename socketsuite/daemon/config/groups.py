@@ -32,6 +32,7 @@ _DAEMON_GROUPS = (ListenSettings, TLSSettings, AdmissionSettings, LimitSettings,
 _RESERVED = {
     "reactor": "what a factory is handed",
     "daemon": "what a factory is handed",
+    "emit": "what a factory is handed",
     "service": "what a table of the suite's file says of itself",
     "config": "the flag --config",
     "check_config": "the flag --check-config",

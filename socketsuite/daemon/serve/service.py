@@ -32,6 +32,7 @@ from socketsuite.daemon.serve.reload import needs_restart, take_over, take_over_
 from socketsuite.daemon.serve.tls_contexts import TLSContexts
 from socketsuite.observe.events import Events, Notice
 from socketsuite.observe.log import EventLog
+from socketsuite.observe.own_events import OwnEvents
 from socketsuite.policies.admission import AdmissionPolicy
 from socketsuite.policies.connections import Connections
 from socketsuite.policies.idle_timeouts import IdleTimeouts
@@ -88,7 +89,8 @@ class ServiceDaemon(Service):
         self._handle = DaemonHandle(
             configuration, self.listeners, self.tls, lambda: self._drain.begun
         )
-        offered = {"reactor": reactor, "daemon": self._handle}
+        emit = OwnEvents(configuration.name, self.events)
+        offered = {"reactor": reactor, "daemon": self._handle, "emit": emit}
         self.factories = Factories(configuration, reactor, offered)
         self.started: defer.Deferred[None] = defer.succeed(None)
         self._bound: list[BoundSocket] = []
