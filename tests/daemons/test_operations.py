@@ -195,6 +195,12 @@ def kill_ends_a_daemon_in_the_background(night: Night, command: str) -> None:
     assert "stopped aborted=0" in (folder / "twistd.log").read_text()
 
 
+def admin_lists_the_commands_of_services(night: Night, command: str) -> None:
+    done = night.shell(command, SOCKETSUITE_ADMIN=str(night.admin))
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr == "No service has commands of its own.\n"
+
+
 COMMANDS: dict[str, Callable[[Night, str], None]] = {
     "socketsuite probe localhost 9000": probe_tells_whether_the_port_is_open,
     "socketsuite ports": ports_shows_our_own,
@@ -202,6 +208,7 @@ COMMANDS: dict[str, Callable[[Night, str], None]] = {
         status_shows_listeners_and_connections
     ),
     "twistd socketsuite-chat --check-config": the_settings_are_checked_and_nothing_is_opened,
+    "socketsuite admin": admin_lists_the_commands_of_services,
     "socketsuite ports --all": ports_shows_who_else_has_a_port,
     "systemctl reload": systemctl_has_the_verb_and_the_units_obey_it,
     "kill $(cat twistd.pid)": kill_ends_a_daemon_in_the_background,
@@ -266,13 +273,20 @@ def test_health_is_200_while_serving_and_503_from_the_drain_that_was_asked_for(
     assert daemon.wait() == 0
 
 
-def test_the_figures_that_the_text_names_are_on_the_page(serve: Start, tmp_path: Path) -> None:
+CHECKED = """
+class make(Plain):
+    def health(self):
+        return {"disk": True}
+"""
+
+
+def test_the_figures_that_the_text_names_are_on_the_page(stranger: Start, tmp_path: Path) -> None:
     names = set(re.findall(r"`(socketsuite_\w+)`", TEXT))
     assert names
     leaf = trustme.CA().issue_cert("localhost")
     leaf.private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "cert.pem"))
     options = ("--tls-cert", str(tmp_path / "cert.pem"), "--metrics-port", "0")
-    daemon = serve("acme-rot13", "--deny", "127.0.0.1", *options)
+    daemon = stranger(CHECKED, "--port", "0", "--deny", "127.0.0.1", *options).wait_until_ready()
     with daemon.connect(port=daemon.port("tls")) as refused:
         assert refused.recv(1) == b""
     shown = {name.partition("{")[0] for name in figures(daemon)}
