@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.peers import program
+from tests.support.peers import program
 from tools.commands import clients, daemons
 from tools.completions import completions
 

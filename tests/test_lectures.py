@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.peers import program
-from tests.transcripts import Stage, blocks, matches, programs
+from tests.support.peers import program
+from tests.support.transcripts import Stage, blocks, matches, programs
 
 PAGE = (Path(__file__).parents[1] / "docs" / "lectures.md").read_text()
 SECTIONS = {part.split(" ", 1)[0]: part for part in re.split(r"^## (?=S\d)", PAGE, flags=re.M)[1:]}

@@ -10,7 +10,7 @@ import pytest
 
 from socketsuite.daemon.config.groups import groups_of
 from socketsuite.service import installed_services
-from tests.peers import program
+from tests.support.peers import program
 from tools.commands import Command, daemons
 from tools.manual import manual, page, roff
 

@@ -22,9 +22,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.daemons.audience import LINE, LISTENERS, Hall, percentile
 from tests.daemons.crowd import MOST_DESCRIPTORS, as_many_descriptors_as_allowed, until_gone
-from tests.daemons.outside import MEGABYTE, memory
+from tests.support.audience import LINE, LISTENERS, Hall, percentile
+from tests.support.outside import MEGABYTE, memory
 
 SEND_QUEUE = 4 * MEGABYTE
 MOST_MEMORY = SEND_QUEUE + 16 * MEGABYTE

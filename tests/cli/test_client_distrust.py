@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.authorities import CLIENT, Identity, authority, certify, pem
 from tests.cli.conftest import Client, Serve
 from tests.cli.servers import goodbye
+from tests.support.authorities import CLIENT, Identity, authority, certify, pem
 
 ROOT = authority("Our Root")
 SERVERS: dict[str, tuple[Identity, str]] = {

@@ -13,8 +13,8 @@ from twisted.internet.tcp import Server
 from zope.interface import implementer
 
 from socketsuite.daemon.serve.tls_admission import wrap
-from tests.transport.hand_turned import HandTurned
-from tests.transport.served_port import TLSCaller, server_context
+from tests.support.hand_turned import HandTurned
+from tests.support.served_port import TLSCaller, server_context
 
 
 @implementer(IPushProducer)

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from socketsuite.testing import Daemon
-from tests.daemons.outside import SECONDS
 from tests.daemons.strangers import install
-from tests.peers import program
+from tests.support.outside import SECONDS
+from tests.support.peers import program
 
 Start = Callable[..., Daemon]
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 import pytest
 
 from socketsuite.testing import Daemon
-from tests.peers import program
+from tests.support.peers import program
 
 IN_OWN_NETWORK = ("unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh")
 """What a daemon is run by, so that it has such a network."""

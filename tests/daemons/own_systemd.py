@@ -23,10 +23,10 @@ from typing import TypeVar
 import psutil
 import pytest
 
-from tests.daemons.admin import until
-from tests.daemons.outside import SECONDS
 from tests.daemons.own_network import beside
-from tests.peers import program
+from tests.support.admin import until
+from tests.support.outside import SECONDS
+from tests.support.peers import program
 
 PROJECT = Path(__file__).parents[2]
 ETC = PROJECT / "etc"

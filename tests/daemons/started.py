@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from socketsuite.testing import read_exactly
-from tests.daemons.admin import until
-from tests.daemons.outside import SECONDS
+from tests.support.admin import until
+from tests.support.outside import SECONDS
 
 BIN = Path(sys.executable).parent
 

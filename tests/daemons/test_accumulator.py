@@ -11,8 +11,8 @@ import pytest
 
 from socketsuite.testing import Daemon, read_all, read_exactly
 from tests.daemons.conftest import Start
-from tests.daemons.outside import NODE, SECONDS, at_work
-from tests.peers import program
+from tests.support.outside import NODE, SECONDS, at_work
+from tests.support.peers import program
 
 HIGHEST = (1 << 31) - 1
 LOWEST = -(1 << 31)

@@ -14,7 +14,7 @@ import pytest
 
 from socketsuite.testing import Daemon, read_all, read_exactly, read_line
 from tests.daemons.conftest import Start
-from tests.daemons.outside import reset
+from tests.support.outside import reset
 
 
 def answered(daemon: Daemon, source: str = "127.0.0.1", header: bytes = b"") -> bool:

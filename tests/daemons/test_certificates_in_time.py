@@ -19,9 +19,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from socketsuite.testing import Daemon
-from tests.authorities import Identity, authority, certify, pem
 from tests.daemons.conftest import Start
 from tests.daemons.handshakes import Caller
+from tests.support.authorities import Identity, authority, certify, pem
 
 ROOT = authority("Our Root")
 BRANCH = authority("Our Branch", ROOT)

@@ -14,8 +14,8 @@ import pytest
 
 from socketsuite.testing import Daemon, read_all, read_line
 from tests.daemons.conftest import Start
-from tests.daemons.outside import MEGABYTE, SECONDS, at_work, memory, reset
-from tests.peers import program
+from tests.support.outside import MEGABYTE, SECONDS, at_work, memory, reset
+from tests.support.peers import program
 
 BANNER = "You are in"
 

@@ -23,10 +23,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from socketsuite.testing import Daemon
-from tests.authorities import SERVER, Identity, authority, certify, pem
 from tests.daemons.crowd import descriptors
 from tests.daemons.handshakes import Caller
-from tests.peers import program
+from tests.support.authorities import SERVER, Identity, authority, certify, pem
+from tests.support.peers import program
 
 ROOT = authority("Our Root")
 BRANCH = authority("Our Branch", ROOT)

@@ -18,10 +18,10 @@ from pathlib import Path
 import pytest
 
 from socketsuite.testing import Daemon, read_all, read_exactly, read_line
-from tests.daemons.admin import asked, until
 from tests.daemons.conftest import Start
-from tests.daemons.outside import SECONDS
-from tests.peers import program
+from tests.support.admin import asked, until
+from tests.support.outside import SECONDS
+from tests.support.peers import program
 
 HOUR = 3600
 each_step = pytest.mark.parametrize("seconds", [HOUR, -HOUR], ids=["forward", "back"])

@@ -13,9 +13,9 @@ import pytest
 import trustme
 
 from socketsuite.reasons import CLOSED, REFUSED
-from tests.daemons.admin import page
 from tests.daemons.conftest import Start
-from tests.peers import program
+from tests.support.admin import page
+from tests.support.peers import program
 
 ETC = Path(__file__).parents[2] / "etc"
 ALERTS = (ETC / "alerts.yml").read_text()

@@ -11,7 +11,7 @@ import pytest
 
 from socketsuite.testing import Daemon, read_all, read_exactly, read_line
 from tests.daemons.conftest import Start
-from tests.daemons.outside import (
+from tests.support.outside import (
     MEGABYTE,
     NODE,
     at_work,
@@ -20,7 +20,7 @@ from tests.daemons.outside import (
     piped,
     reset,
 )
-from tests.peers import program
+from tests.support.peers import program
 
 
 @pytest.fixture(scope="module")

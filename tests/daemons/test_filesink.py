@@ -14,8 +14,8 @@ import pytest
 
 from socketsuite.testing import Daemon, read_all
 from tests.daemons.conftest import Start
-from tests.daemons.outside import MEGABYTE, NODE, SECONDS, memory, piped, reset
-from tests.peers import program
+from tests.support.outside import MEGABYTE, NODE, SECONDS, memory, piped, reset
+from tests.support.peers import program
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import socket
 from pathlib import Path
 
 from tests.daemons.conftest import Start
-from tests.daemons.stranger import package
+from tests.support.stranger import package
 
 SERVICE = """
 from twisted.internet.protocol import DatagramProtocol, Factory, Protocol, ServerFactory

@@ -10,8 +10,8 @@ import pytest
 
 from socketsuite.testing import Daemon, read_all, read_line
 from tests.daemons.conftest import Start
-from tests.daemons.outside import SECONDS, at_work
-from tests.daemons.stranger import package
+from tests.support.outside import SECONDS, at_work
+from tests.support.stranger import package
 
 # Each line tells what is to be done with it: ``late 0.4 TEXT``, ``now TEXT``, ``never``,
 # ``drops 0.2 TEXT`` in as many pieces as it has words, ``push COUNT`` pieces by a producer.

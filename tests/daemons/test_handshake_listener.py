@@ -12,7 +12,7 @@ import trustme
 from socketsuite.testing import Daemon, read_line
 from tests.daemons.conftest import Start
 from tests.daemons.handshakes import Caller
-from tests.daemons.stranger import package
+from tests.support.stranger import package
 
 SERVICE = """
 from twisted.internet.interfaces import IHandshakeListener

@@ -15,7 +15,7 @@ import trustme
 
 from socketsuite.testing import Daemon, read_all, read_exactly, read_line
 from tests.daemons.conftest import Start
-from tests.daemons.outside import reset
+from tests.support.outside import reset
 
 CONNECTIONS = 200
 

@@ -18,11 +18,11 @@ from pathlib import Path
 import pytest
 
 from socketsuite.testing import Daemon, read_all
-from tests.authorities import authority, certify, pem
 from tests.daemons.crowd import descriptors
 from tests.daemons.handshakes import Caller
-from tests.daemons.outside import SECONDS, reset
-from tests.peers import program
+from tests.support.authorities import authority, certify, pem
+from tests.support.outside import SECONDS, reset
+from tests.support.peers import program
 
 ROOT = authority("Our Root")
 TLS_1_2, TLS_1_3 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3

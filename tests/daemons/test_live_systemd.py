@@ -15,9 +15,9 @@ import pytest
 import trustme
 
 from socketsuite.testing import read_all, read_line
-from tests.daemons.admin import until
-from tests.daemons.outside import SECONDS
 from tests.daemons.own_systemd import ETC, OwnSystemd
+from tests.support.admin import until
+from tests.support.outside import SECONDS
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can have a systemd of its own")
 

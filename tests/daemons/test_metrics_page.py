@@ -16,10 +16,10 @@ from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
 from socketsuite.testing import Daemon
-from tests.daemons.admin import figures, page
 from tests.daemons.conftest import Start
-from tests.daemons.outside import SECONDS
-from tests.peers import program
+from tests.support.admin import figures, page
+from tests.support.outside import SECONDS
+from tests.support.peers import program
 
 
 @pytest.fixture(scope="module")

@@ -32,11 +32,11 @@ from socketsuite.observe.events import Refused
 from socketsuite.observe.journal import journal_form
 from socketsuite.reasons import CLOSED, REFUSED
 from socketsuite.testing import Daemon, read_line
-from tests.daemons.admin import asked, figures, page, until
 from tests.daemons.conftest import Start
-from tests.daemons.outside import SECONDS
 from tests.daemons.started import BIN, in_background, is_alive
-from tests.peers import program
+from tests.support.admin import asked, figures, page, until
+from tests.support.outside import SECONDS
+from tests.support.peers import program
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "operations.md").read_text()

@@ -13,8 +13,8 @@ import pytest
 
 from socketsuite.testing import Certificate, read_exactly, read_line
 from tests.daemons.conftest import Start
-from tests.daemons.outside import SECONDS, piped
-from tests.peers import program
+from tests.support.outside import SECONDS, piped
+from tests.support.peers import program
 
 TCP_ONLY = ("socketsuite-echo", "--no-udp")
 

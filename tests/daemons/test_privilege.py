@@ -23,11 +23,11 @@ import pytest
 import trustme
 
 from socketsuite.testing import Daemon, read_all, read_line
-from tests.daemons.admin import asked, page, until
 from tests.daemons.conftest import Start
-from tests.daemons.outside import SECONDS
 from tests.daemons.own_network import IN_OWN_NETWORK, beside, skip_without_networks
-from tests.peers import program
+from tests.support.admin import asked, page, until
+from tests.support.outside import SECONDS
+from tests.support.peers import program
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give its privilege away")
 

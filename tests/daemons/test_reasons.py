@@ -9,8 +9,8 @@ from pathlib import Path
 
 from socketsuite.reasons import CLOSED, REFUSED
 from socketsuite.testing import Daemon, read_all, read_line
-from tests.daemons.admin import asked, figures, until
 from tests.daemons.conftest import Start
+from tests.support.admin import asked, figures, until
 
 CLIENT = "192.0.2.7"
 DENIED = "192.0.2.8"

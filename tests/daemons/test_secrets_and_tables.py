@@ -11,7 +11,7 @@ from typing import Any
 
 from socketsuite.testing import Daemon, read_line
 from tests.daemons.conftest import Start
-from tests.daemons.outside import SECONDS
+from tests.support.outside import SECONDS
 
 SERVICE = """
 from socketsuite.settings import settings_table

@@ -15,8 +15,8 @@ import pytest
 
 from socketsuite.testing import Daemon, read_all, read_exactly
 from tests.daemons.conftest import Start
-from tests.daemons.outside import MEGABYTE, SECONDS, at_work, memory, piped
-from tests.peers import program
+from tests.support.outside import MEGABYTE, SECONDS, at_work, memory, piped
+from tests.support.peers import program
 
 HOSTS = ["127.0.0.1", "::1"]
 LINE = 74

@@ -17,8 +17,6 @@ import pytest
 import trustme
 
 from socketsuite.testing import Daemon, read_all
-from tests.daemons.admin import asked, until
-from tests.daemons.audience import Hall, percentile
 from tests.daemons.conftest import Start
 from tests.daemons.crowd import (
     BACKLOG,
@@ -29,7 +27,9 @@ from tests.daemons.crowd import (
     until_ended,
     until_gone,
 )
-from tests.daemons.outside import MEGABYTE, memory
+from tests.support.admin import asked, until
+from tests.support.audience import Hall, percentile
+from tests.support.outside import MEGABYTE, memory
 
 IDLE = min(10_000, MOST_DESCRIPTORS - 200)
 SEND_QUEUE = 4 * MEGABYTE

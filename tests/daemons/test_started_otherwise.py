@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 import trustme
 
-from tests.daemons.admin import until
-from tests.daemons.outside import SECONDS
 from tests.daemons.started import BIN, in_background, is_alive, is_echoed, running
+from tests.support.admin import until
+from tests.support.outside import SECONDS
 
 TWIST = (BIN / "twist",)
 MODULE = (sys.executable, "-m", "twisted")

@@ -8,7 +8,7 @@ import pytest
 
 from socketsuite.testing import Daemon, read_exactly
 from tests.daemons.conftest import Start
-from tests.daemons.outside import SECONDS
+from tests.support.outside import SECONDS
 
 CHECK = "--check-config"
 

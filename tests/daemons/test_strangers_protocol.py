@@ -25,9 +25,9 @@ import trustme
 
 from socketsuite.testing import Daemon, read_all, read_line
 from tests.daemons.activation import activated
-from tests.daemons.admin import asked, figures, page, until
 from tests.daemons.conftest import Start
-from tests.daemons.outside import SECONDS
+from tests.support.admin import asked, figures, page, until
+from tests.support.outside import SECONDS
 
 NAME = "acme-rot13"
 # What a proxy would say: the client is 192.0.2.7:5000, and called 198.51.100.1:443.

@@ -14,7 +14,7 @@ import trustme
 
 from socketsuite.testing import Daemon, read_all, read_exactly, read_line
 from tests.daemons.conftest import Start
-from tests.daemons.outside import (
+from tests.support.outside import (
     MEGABYTE,
     at_work,
     comes_back_to_a_late_reader,
@@ -22,7 +22,7 @@ from tests.daemons.outside import (
     piped,
     reset,
 )
-from tests.peers import program
+from tests.support.peers import program
 
 
 @dataclass(frozen=True)

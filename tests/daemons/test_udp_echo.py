@@ -12,8 +12,8 @@ import pytest
 
 from socketsuite.testing import Daemon, read_exactly, read_line
 from tests.daemons.conftest import Start
-from tests.daemons.outside import NODE, SECONDS, at_work
-from tests.peers import program
+from tests.support.outside import NODE, SECONDS, at_work
+from tests.support.peers import program
 
 LARGEST = 65_507
 HOSTS = ["127.0.0.1", "::1"]

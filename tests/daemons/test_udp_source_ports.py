@@ -17,7 +17,7 @@ from socketsuite.daemon.config.configuration import configure
 from socketsuite.plugin import ServicePlugin
 from socketsuite.testing import Daemon
 from tests.daemons.conftest import Start
-from tests.daemons.outside import SECONDS
+from tests.support.outside import SECONDS
 
 HOSTS = ["127.0.0.1", "::1"]
 only_root = pytest.mark.skipif(

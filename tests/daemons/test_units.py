@@ -15,7 +15,7 @@ from twisted.scripts._twistd_unix import ServerOptions
 
 from socketsuite.testing import read_line
 from tests.daemons.conftest import Start
-from tests.peers import program
+from tests.support.peers import program
 
 ETC = Path(__file__).parents[2] / "etc"
 UNITS = sorted(ETC.glob("*.service"))

@@ -26,8 +26,8 @@ import pytest
 from socketsuite.testing import Daemon, read_line
 from socketsuite.testing.daemon import TWISTD
 from tests.daemons.conftest import Start
-from tests.daemons.outside import SECONDS
-from tests.peers import program
+from tests.support.outside import SECONDS
+from tests.support.peers import program
 
 ETC = Path(__file__).parents[2] / "etc"
 SERVICES = sorted(ETC.glob("*.service"))

@@ -18,10 +18,10 @@ from pathlib import Path
 import pytest
 
 from socketsuite.testing import Daemon
-from tests.daemons.admin import asked, until
 from tests.daemons.conftest import Start
-from tests.daemons.outside import SECONDS
 from tests.daemons.started import BIN, caller_at, in_background, is_alive, is_echoed, running
+from tests.support.admin import asked, until
+from tests.support.outside import SECONDS
 
 ECHO = (BIN / "twistd", "-n", "socketsuite-echo", "--unix", "door")
 # Longer in the log than on the wire.

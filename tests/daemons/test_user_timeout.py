@@ -16,7 +16,7 @@ from socketsuite.testing import Daemon, read_line
 from tests.daemons.conftest import Start
 from tests.daemons.lent import has_peer, lent_socket
 from tests.daemons.own_network import IN_OWN_NETWORK, beside, skip_without_networks
-from tests.peers import program
+from tests.support.peers import program
 
 
 @pytest.fixture(autouse=True)

@@ -15,8 +15,8 @@ import pytest
 
 from socketsuite.testing import read_line
 from tests.daemons.conftest import Start
-from tests.daemons.outside import NODE, SECONDS, at_work
-from tests.peers import program
+from tests.support.outside import NODE, SECONDS, at_work
+from tests.support.peers import program
 
 
 @pytest.fixture

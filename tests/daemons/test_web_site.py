@@ -19,8 +19,8 @@ import trustme
 
 from socketsuite.testing import Daemon, read_all, read_exactly
 from tests.daemons.conftest import Start
-from tests.daemons.outside import SECONDS, piped
-from tests.daemons.stranger import package
+from tests.support.outside import SECONDS, piped
+from tests.support.stranger import package
 
 FILE_BYTES = 3_000_000
 BODY_BYTES = 5 << 20

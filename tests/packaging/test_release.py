@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.peers import program
+from tests.support.peers import program
 
 ROOT = Path(__file__).parents[2]
 

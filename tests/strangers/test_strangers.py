@@ -17,11 +17,11 @@ from typing import Any
 import pytest
 
 from socketsuite.testing import Daemon
-from tests.daemons.admin import asked, figures, until
-from tests.daemons.stranger import package
-from tests.peers import program
 from tests.strangers.matrix import FAMILIES, ROOT, written
 from tests.strangers.subject import TRANSPORTS, Fault, Listener, Stranger
+from tests.support.admin import asked, figures, until
+from tests.support.peers import program
+from tests.support.stranger import package
 
 CASES = [
     pytest.param(family, transport, marks=pytest.mark.xdist_group(f"{family} on {transport}"))

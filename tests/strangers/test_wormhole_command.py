@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from socketsuite.testing import Daemon
-from tests.daemons.stranger import package
 from tests.strangers import wormhole
 from tests.strangers.subject import TRANSPORTS
+from tests.support.stranger import package
 
 MINUTE = 60.0
 CODE = "1-guitarist-revenge"

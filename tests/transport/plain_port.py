@@ -10,7 +10,7 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.python import log
 
 from socketsuite.transport.burst import accelerate
-from tests.transport.hand_turned import HandTurned
+from tests.support.hand_turned import HandTurned
 
 
 class PlainPort(HandTurned):

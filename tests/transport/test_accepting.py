@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from twisted.internet.protocol import Protocol
 
-from tests.transport.served_port import served_port
+from tests.support.served_port import served_port
 
 
 @pytest.mark.parametrize("kind", ["tcp", "tls"])

@@ -12,7 +12,7 @@ import pytest
 from twisted.internet.protocol import DatagramProtocol, Protocol
 
 from socketsuite.transport.burst import accelerate, burst_of
-from tests.transport.hand_turned import PATIENCE
+from tests.support.hand_turned import PATIENCE
 from tests.transport.plain_port import PlainPort, plain_port
 
 __all__ = ["plain_port"]

@@ -17,7 +17,7 @@ from twisted.internet.protocol import Protocol
 from twisted.python import log
 
 from socketsuite.transport.burst import burst_of
-from tests.transport.served_port import KINDS, ServedPort, served_port
+from tests.support.served_port import KINDS, ServedPort, served_port
 
 every_kind = pytest.mark.parametrize("kind", KINDS)
 

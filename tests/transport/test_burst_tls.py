@@ -20,7 +20,7 @@ from socketsuite.transport import tls
 from socketsuite.transport.burst import accelerate, burst_of
 from socketsuite.transport.options import PortOptions, TLSOptions
 from socketsuite.transport.tls import BurstTLSServer
-from tests.transport.hand_turned import HandTurned
+from tests.support.hand_turned import HandTurned
 
 PATIENCE = 10.0
 

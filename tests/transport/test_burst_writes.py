@@ -20,7 +20,7 @@ from twisted.internet.protocol import Factory, Protocol
 from socketsuite.transport.burst import accelerate, burst_of
 from socketsuite.transport.options import PortOptions, TLSOptions
 from socketsuite.transport.tls import BurstTLSServer
-from tests.transport.hand_turned import HandTurned
+from tests.support.hand_turned import HandTurned
 
 # Around the small read, the buffer of a transport and what one send takes.
 SIZES = st.sampled_from([0, 1, 2, 479, 480, 5000, 1 << 16, (1 << 16) + 1, 200_000])

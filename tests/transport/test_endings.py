@@ -14,8 +14,8 @@ from zope.interface import implementer
 from socketsuite.reasons import CLOSED_BY_OPERATOR, IDLE_TIMEOUT, SEND_QUEUE_FULL
 from socketsuite.transport.observed import observe_port
 from socketsuite.transport.options import PortOptions, TLSOptions
-from tests.transport.hand_turned import HandTurned
-from tests.transport.served_port import TLSCaller, server_context
+from tests.support.hand_turned import HandTurned
+from tests.support.served_port import TLSCaller, server_context
 
 
 class Observer:

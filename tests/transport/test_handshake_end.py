@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IHandshakeListener
 from twisted.internet.protocol import Protocol
 from zope.interface import implementer
 
-from tests.transport.served_port import ServedPort, TLSCaller, served_port
+from tests.support.served_port import ServedPort, TLSCaller, served_port
 
 
 class Recorder(Protocol):

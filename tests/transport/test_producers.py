@@ -13,7 +13,7 @@ from twisted.internet.protocol import Protocol
 from zope.interface import implementer
 
 from socketsuite.transport import burst
-from tests.transport.served_port import KINDS, ServedPort, served_port
+from tests.support.served_port import KINDS, ServedPort, served_port
 
 every_kind = pytest.mark.parametrize("kind", KINDS)
 PIECE = b"p" * 200_000

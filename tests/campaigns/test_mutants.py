@@ -9,7 +9,7 @@ import pytest
 from tests.campaigns.mutants import mutants
 from tests.campaigns.mutation import explained, key, mirror, modules
 
-PACKAGE = Path(__file__).parents[1] / "socketsuite"
+PACKAGE = Path(__file__).parents[2] / "socketsuite"
 SOURCE = """\
 LIMIT = 3
 

@@ -19,7 +19,7 @@ from socketsuite.daemon.serve.reload import needs_restart, own_changes, tell_fac
 from socketsuite.plugin import ServicePlugin
 from socketsuite.settings import SettingsError, setting, settings_of
 from socketsuite.settings import settings_table as table
-from tests.sample_settings import decide, refusal
+from tests.support.sample_settings import decide, refusal
 
 
 class Scheme(enum.Enum):
@@ -261,7 +261,7 @@ def test_a_reload_changes_the_object_of_the_table_and_tells_the_flat_name() -> N
 def test_what_the_document_shows_is_a_service_that_takes_its_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pages = [page.read_text() for page in (Path(__file__).parents[1] / "docs").glob("*.md")]
+    pages = [page.read_text() for page in (Path(__file__).parents[2] / "docs").glob("*.md")]
     (page,) = [page for page in pages if "## Secrets and nested tables\n" in page]
     section = page.partition("## Secrets and nested tables\n")[2].partition("\n## ")[0]
     code, text = re.findall(r"```(?:python|toml)\n(.*?)```", section, re.S)

@@ -12,7 +12,7 @@ from socketsuite.daemon.config.reference import main, reference
 from socketsuite.plugin import ServicePlugin
 from socketsuite.settings import setting
 
-COMMITTED = Path(__file__).parents[1] / "docs" / "settings.md"
+COMMITTED = Path(__file__).parents[2] / "docs" / "settings.md"
 
 
 @dataclass(eq=False)

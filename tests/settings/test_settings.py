@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from socketsuite.settings import environment_prefix, setting, settings_of
-from tests.sample_settings import SETTINGS, decide, refusal
+from tests.support.sample_settings import SETTINGS, decide, refusal
 
 # ── the declaration ─────────────────────────────────────────────────────────────────────
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from socketsuite.settings import Setting, SettingsError, shown
-from tests.sample_settings import SETTINGS, Needy, decide, refusal
+from tests.support.sample_settings import SETTINGS, Needy, decide, refusal
 
 NAMES = st.sampled_from(sorted(SETTINGS))
 

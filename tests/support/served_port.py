@@ -16,7 +16,7 @@ from twisted.internet.protocol import Factory, Protocol
 from socketsuite.transport.burst import Burst, accelerate, burst_of
 from socketsuite.transport.options import PortOptions, TLSOptions
 from socketsuite.transport.tls import BurstTLSServer
-from tests.transport.hand_turned import HandTurned
+from tests.support.hand_turned import HandTurned
 
 KINDS = ("tcp", "unix", "tls")
 _AUTHORITY = trustme.CA(key_type=trustme.KeyType.ECDSA)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from socketsuite.settings import SettingsError, resolve, settings_of
-from tests.sample_settings import SETTINGS, Every, decide, refusal
+from tests.support.sample_settings import SETTINGS, Every, decide, refusal
 
 SECRET = "hunter2"
 

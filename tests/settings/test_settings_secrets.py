@@ -25,7 +25,7 @@ from socketsuite.settings import (
     settings_of,
     with_files,
 )
-from tests.sample_settings import decide, refusal
+from tests.support.sample_settings import decide, refusal
 from tools.commands import Command
 from tools.completions import bash, fish, zsh
 from tools.manual import daemon_page

@@ -20,7 +20,7 @@ from socketsuite.settings import (
     setting,
     settings_of,
 )
-from tests.sample_settings import decide
+from tests.support.sample_settings import decide
 
 UNITS = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
 AMOUNTS = st.dictionaries(st.sampled_from(sorted(UNITS)), st.integers(0, 10**6), min_size=1)

@@ -7,7 +7,7 @@ from typing import Any
 
 from socketsuite.testing import Daemon, operator
 from socketsuite.testing import until as until
-from tests.daemons.outside import SECONDS
+from tests.support.outside import SECONDS
 
 
 def asked(path: Path, command: str = "status", **more: Any) -> dict[str, Any]:
