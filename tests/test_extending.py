@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.peers import program
-from tests.transcripts import Stage, programs
+from tests.support.peers import program
+from tests.support.transcripts import Stage, programs
 
 PAGE = (Path(__file__).parents[1] / "docs" / "extending.md").read_text()
 STEPS = dict(re.findall(r"^### ([^\n]+)\n(.*?)(?=^##)", PAGE, re.S | re.M))

@@ -19,7 +19,7 @@ import trustme
 from socketsuite.testing import Daemon, read_line, until
 from tests.daemons.conftest import Start
 from tests.daemons.strangers import install
-from tests.peers import program
+from tests.support.peers import program
 
 TEXT = (Path(__file__).parents[2] / "docs/extending.md").read_text()
 SECTION = TEXT.partition("\n## What a service may tell\n")[2]
