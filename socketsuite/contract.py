@@ -1,4 +1,4 @@
-"""What a service's object may have beside what a factory has, each part of it for itself.
+"""The contract between a service and the daemon around it: a ``Protocol`` for each part of it.
 
 The daemon looks for these methods by their names, also through Twisted's wrapping factories;
 nobody needs to inherit from the classes here, which are for type checkers and readers.  A method
@@ -8,13 +8,117 @@ log.  This module must not know of any daemon.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 
 from socketsuite.figures import Figure
 
 Level = Literal["debug", "info", "warn", "error"]
+
+
+class HasCheckStart(Protocol):
+    """A service that knows what would keep it from starting."""
+
+    def check_start(self) -> None:
+        """Raise what a start would, for ``--check-config``; change nothing.
+
+        :raises OSError: for what the machine refuses.
+        :raises socketsuite.settings.SettingsError: for what a user said wrongly.
+        """
+        ...
+
+
+class HasStart(Protocol):
+    """A service that takes its time to start."""
+
+    def start_service(self) -> Awaitable[Any] | Deferred[Any] | None:
+        """Begin; the sockets are bound, and nothing is accepted before this is done.
+
+        A coroutine or a Deferred has ``--start-timeout`` seconds, and is cancelled then.  To
+        raise ``OSError`` or ``SettingsError`` is one line for the user, anything else one that
+        names it; exit status 1.
+        """
+        ...
+
+
+class HasDrain(Protocol):
+    """A service that wants to know when it drains.
+
+    A protocol has a method for that, too: ``drain()`` asks it once to finish and close.
+    """
+
+    def drain_service(self) -> Awaitable[Any] | Deferred[Any] | None:
+        """Nobody is accepted any more; what is returned is awaited for ``--drain-timeout``."""
+        ...
+
+
+class HasStop(Protocol):
+    """A service that takes its time to stop."""
+
+    def stop_service(self) -> Awaitable[Any] | Deferred[Any] | None:
+        """End; nothing is open any more.  What is returned is awaited for ``--stop-timeout``."""
+        ...
+
+
+class HasReload(Protocol):
+    """A service, or a frontend's factory, that obeys changed settings."""
+
+    def settings_reloaded(self, changed: Mapping[str, Any], /) -> None:
+        """Obey *changed*, the new values by name, of settings with ``reload=True``.
+
+        The attributes are set already.
+        """
+        ...
+
+
+class HasDatagrams(Protocol):
+    """A factory whose protocols speak UDP, or UDP too."""
+
+    def buildDatagramProtocol(self) -> Any:
+        """Return a new ``DatagramProtocol``; called once for each socket."""
+        ...
+
+
+class Daemon(Protocol):
+    """What a parameter named ``daemon`` of the service's target is given."""
+
+    @property
+    def name(self) -> str:
+        """The service's name: of its command, or of its table in the suite's file."""
+        ...
+
+    @property
+    def draining(self) -> bool:
+        """Whether the service finishes what it has begun, and begins nothing."""
+        ...
+
+    def listenTCP(
+        self,
+        port: int,
+        factory: IProtocolFactory,
+        backlog: int = 50,
+        interface: str = "",
+        *,
+        frontend: str | None = None,
+        tls: bool = False,
+    ) -> IListeningPort:
+        """Listen as ``reactor.listenTCP`` does, under the limits of the service, in its registry.
+
+        The caller closes the port by ``stopListening()``; what is open at the end of a drain is
+        closed by the daemon.
+
+        :param port: 0 lets the kernel choose.
+        :param interface: an address of this machine; else the first ``--interface``.
+        :param frontend: the label of its connections in log, metrics and status; else the first
+            frontend's name.
+        :param tls: speak TLS, with the daemon's certificate.
+        :raises twisted.internet.error.CannotListenError: when it cannot.
+        """
+        ...
 
 
 class HasMetrics(Protocol):

@@ -11,7 +11,14 @@ from tests.support.peers import program
 from tests.support.transcripts import Stage, programs
 
 PAGE = (Path(__file__).parents[1] / "docs" / "extending.md").read_text()
-STEPS = dict(re.findall(r"^### ([^\n]+)\n(.*?)(?=^##)", PAGE, re.S | re.M))
+# What a service may tell is one service's, and has a test of its own in tests/daemons.
+STEPS = dict(
+    re.findall(
+        r"^### ([^\n]+)\n(.*?)(?=^##)",
+        re.sub(r"^## What a service may tell\n.*?(?=^## )", "", PAGE, flags=re.S | re.M),
+        re.S | re.M,
+    )
+)
 # A file with its path in the first line, or what happens at the terminals.
 _BLOCK = re.compile(
     r"^```(?:\w+\n# (?P<path>[\w./]+)\n(?P<text>.*?)|console\n(?P<play>.*?))^```", re.S | re.M

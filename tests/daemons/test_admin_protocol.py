@@ -66,6 +66,7 @@ class Peer(SimpleNamespace):
 
 class Process(SimpleNamespace):
     command = "socketsuite-echo"
+    starting = False
     draining = False
 
     def drain(self) -> None:

@@ -78,7 +78,7 @@ def refusals(daemon: Daemon) -> dict[str, int]:
     """Return how many were refused, by the reason."""
     found: dict[str, int] = {}
     for name, count in daemon.metrics().items():
-        if count and (label := re.match(r'socketsuite_refusals_total{reason="(\w+)"', name)):
+        if count and (label := re.match(r'socketsuite_refusals_total{.*reason="(\w+)"', name)):
             found[label[1]] = found.get(label[1], 0) + int(count)
     return found
 

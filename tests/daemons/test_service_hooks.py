@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -191,8 +192,7 @@ def test_a_start_in_the_background_is_awaited_by_who_began_it(
     assert b"raised ValueError: no database" in failed.stdout + failed.stderr
     assert not (tmp_path / "twistd.pid").exists()
     subprocess.run([*command, "wait"], cwd=tmp_path, env=env, check=True, timeout=20)
-    log = (tmp_path / "twistd.log").read_text()
-    assert log.count(" ready, pid ") == 1
+    until((tmp_path / "twistd.log").read_text, lambda log: log.count(" ready, pid ") == 1)
     for name in ("drain", "stop"):
         signal_file(name)
     pid = int((tmp_path / "twistd.pid").read_text())
@@ -201,8 +201,10 @@ def test_a_start_in_the_background_is_awaited_by_who_began_it(
 
 
 def test_sigterm_in_the_middle_of_a_start_ends_it_with_status_0(stranger: Start) -> None:
-    daemon = stranger(SLOW, "--port", "0", "--before", "wait")
-    daemon.wait_for_line("waiting for start")
+    daemon = stranger(SLOW, "--port", "0", "--before", "wait", "--metrics-port", "0")
+    daemon.wait_for_line(r"metrics http://127.0.0.1:\d+/metrics")
+    code, page = daemon.page("/health")
+    assert (code, json.loads(page)["status"]) == (503, "starting")
     daemon.send_signal(signal.SIGHUP)
     daemon.wait_for_line("not reloaded: the services are starting")
     assert daemon.stop() == 0

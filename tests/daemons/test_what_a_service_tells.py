@@ -22,7 +22,7 @@ from tests.daemons.strangers import install
 from tests.support.peers import program
 
 TEXT = (Path(__file__).parents[2] / "docs/extending.md").read_text()
-SECTION = TEXT.partition("\n## What a service may tell\n")[2]
+SECTION = TEXT.partition("\n## What a service may tell\n")[2].partition("\n## ")[0]
 SOURCES = re.findall(r"```python\n(.*?)```", SECTION, re.S)
 PLUGIN = """\
 from socketsuite.plugin import ServicePlugin

@@ -117,7 +117,7 @@ class Hostile:
         ("text", "it is no dataclass"),
         (None, "it is no dataclass"),
         (make_dataclass("Closed", [])(), "is an event of the daemon's"),
-        (make_dataclass("OwnEvent", [])(), "is an event of the daemon's"),
+        (make_dataclass("Refused", [])(), "is an event of the daemon's"),
         (make_dataclass("Ä", [])(), "is no name for an event"),
         (make_dataclass("A", [("message", str)])("x"), "cannot be called 'message'"),
         (make_dataclass("A", [("priority", str)])("x"), "cannot be called 'priority'"),

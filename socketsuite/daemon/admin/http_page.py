@@ -40,7 +40,7 @@ _LANDING = b"""<!DOCTYPE html>
 <h1>socketsuite</h1>
 <ul>
 <li><a href="/metrics">/metrics</a>: figures for Prometheus
-<li><a href="/health">/health</a>: 200 while serving, 503 while draining or failing
+<li><a href="/health">/health</a>: 200 while serving, else 503 or failing
 </ul>
 </html>
 """

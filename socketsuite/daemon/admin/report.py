@@ -29,6 +29,7 @@ class Process(Protocol):
     """What there is to ask of the process."""
 
     command: str
+    starting: bool
     draining: bool
 
     def drain(self) -> None: ...  # noqa: D102
@@ -52,9 +53,9 @@ class Report:
         services = {one.name: len(one.service.connections.open) for one in self.services}
         checks = {one.name: one.hooks.checks() for one in self.services}
         wrong = any(text for found in checks.values() for text in found.values())
-        status = "draining" if self.process.draining else "failing" if wrong else "ok"
+        state = self._state
         return {
-            "status": status,
+            "status": state if state != "serving" else "failing" if wrong else "ok",
             "uptime": self._uptime,
             "connections": services,
             "checks": {name: _verdicts(found) for name, found in checks.items() if found},
@@ -63,6 +64,12 @@ class Report:
     @property
     def _uptime(self) -> float:
         return float(round(self._seconds() - self._started_at, 3))
+
+    @property
+    def _state(self) -> str:
+        if self.process.draining:
+            return "draining"
+        return "starting" if self.process.starting else "serving"
 
     def status(self, limit: int) -> dict[str, Any]:
         """Return everything, with *limit* connections, the largest queue first."""
@@ -82,7 +89,7 @@ class Report:
                 "version": __version__,
                 "started": self._started,
                 "uptime": self._uptime,
-                "state": "draining" if self.process.draining else "serving",
+                "state": self._state,
                 "loop_delay": {name: round(value, 6) for name, value in delay.items()},
             },
             "services": [_service(one) for one in self.services],

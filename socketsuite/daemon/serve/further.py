@@ -13,6 +13,7 @@ from weakref import WeakSet
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 
+from socketsuite.contract import Daemon
 from socketsuite.daemon.config.configuration import Configuration
 from socketsuite.daemon.errors import StartError
 from socketsuite.daemon.listen.settings import ListenSettings
@@ -21,7 +22,7 @@ from socketsuite.daemon.serve.listeners import Listeners
 from socketsuite.daemon.serve.tls_contexts import TLSContexts
 
 
-class DaemonHandle:
+class DaemonHandle(Daemon):
     """What a service may ask of the daemon around it; see :class:`socketsuite.contract.Daemon`.
 
     :param listeners: opens the ports.
@@ -35,12 +36,16 @@ class DaemonHandle:
         tls: TLSContexts,
         is_draining: Callable[[], bool],
     ) -> None:
-        self.name = configuration.name
         self._configuration = configuration
         self._listeners = listeners
         self._tls = tls
         self._is_draining = is_draining
         self._ports: WeakSet[Any] = WeakSet()
+
+    @property
+    def name(self) -> str:
+        """The service's name."""
+        return self._configuration.name
 
     @property
     def draining(self) -> bool:
