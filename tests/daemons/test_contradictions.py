@@ -1,26 +1,62 @@
-"""What is wrong on any machine is one line and status 2, in the words in which it was said."""
+"""What is wrong on any machine is one line and status 2, in the words in which it was said.
+
+The command line is parsed in the test's own process: nothing else of a daemon has begun by then.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from socketsuite.service import installed_services
 from socketsuite.testing import Daemon
 from tests.daemons.conftest import Start
 
 
+def one_line(name: str, errors: str) -> str:
+    """Return the line for a mistake, without name and ending."""
+    line, end, rest = errors.partition(f"; see twistd {name} --help\n")
+    assert (end != "", rest) == (True, ""), errors
+    assert "\n" not in line
+    assert not line.removeprefix(f"{name}: ").startswith(f"{name}: ")
+    return line.removeprefix(f"{name}: ")
+
+
 def refusal(daemon: Daemon) -> str:
-    """Return the one line of a daemon that was told something wrong, without name and ending."""
+    """Return the one line of a daemon that was told something wrong."""
     assert daemon.wait() == 2, daemon.log + daemon.errors
     assert "Traceback" not in daemon.log + daemon.errors
     assert "listening" not in daemon.log
-    line, end, rest = daemon.errors.partition(f"; see twistd {daemon.name} --help\n")
-    assert (end != "", rest) == (True, ""), daemon.errors
-    assert "\n" not in line
-    assert not line.removeprefix(f"{daemon.name}: ").startswith(f"{daemon.name}: ")
-    return line.removeprefix(f"{daemon.name}: ")
+    return one_line(daemon.name, daemon.errors)
+
+
+Refused = Callable[..., str]
+
+
+@pytest.fixture
+def refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Refused:
+    """Return the one line for socketsuite-echo with these arguments and variables."""
+    monkeypatch.chdir(tmp_path)
+
+    def parse(*arguments: str, **variables: str) -> str:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        plugin: Any = installed_services()["socketsuite-echo"]
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            plugin.options().parseOptions(list(arguments))
+        assert ended.value.code == 2
+        said = capfd.readouterr()
+        assert said.out == ""
+        return one_line("socketsuite-echo", said.err)
+
+    return parse
 
 
 ENDPOINT = "a Twisted server endpoint such as tcp:9000 or unix:/run/chat.sock"
@@ -65,8 +101,13 @@ FLAGS = {
 
 
 @pytest.mark.parametrize("flags", FLAGS)
-def test_a_contradiction_of_flags_is_one_line_and_status_2(launch: Start, flags: str) -> None:
-    assert FLAGS[flags] in refusal(launch("socketsuite-echo", *flags.split(), "--check-config"))
+def test_a_contradiction_of_flags_is_one_line_and_status_2(refused: Refused, flags: str) -> None:
+    assert FLAGS[flags] in refused(*flags.split(), "--check-config")
+
+
+def test_a_process_ends_by_that_line_too(launch: Start) -> None:
+    flags = next(iter(FLAGS))
+    assert FLAGS[flags] == refusal(launch("socketsuite-echo", *flags.split()))
 
 
 TABLE = "echo.toml, table [echo]"
@@ -100,10 +141,10 @@ FILES = {
 
 @pytest.mark.parametrize("text", FILES, ids=lambda text: text[:30])
 def test_a_contradiction_in_a_file_names_its_table_and_key(
-    launch: Start, tmp_path: Path, text: str
+    refused: Refused, tmp_path: Path, text: str
 ) -> None:
     (tmp_path / "echo.toml").write_text(f"[echo]\n{text}\n")
-    line = refusal(launch("socketsuite-echo", "--config", "echo.toml", "--check-config"))
+    line = refused("--config", "echo.toml", "--check-config")
     assert FILES[text] in line
     assert "--" not in line
     assert len(line) < 1000
@@ -123,10 +164,9 @@ def test_a_contradiction_in_a_file_names_its_table_and_key(
     ],
 )
 def test_a_contradiction_in_the_environment_names_the_variable(
-    launch: Start, variable: str, value: str, words: str
+    refused: Refused, variable: str, value: str, words: str
 ) -> None:
-    env = {f"SOCKETSUITE_ECHO_{variable}": value}
-    assert words in refusal(launch("socketsuite-echo", "--check-config", env=env))
+    assert words in refused("--check-config", **{f"SOCKETSUITE_ECHO_{variable}": value})
 
 
 def test_a_hard_queue_below_the_default_of_the_soft_one_is_no_contradiction(launch: Start) -> None:
