@@ -46,7 +46,7 @@ class AdmissionPolicy:
             return None
         return self.lists.refusal(host) or self.hosts.refusal(host)
 
-    def succeed(
+    def inherit_from(
         self, former: AdmissionPolicy, settings: AdmissionSettings, present: Iterable[Any]
     ) -> None:
         """Take over what *former* has counted; *present* are the hosts of open connections."""

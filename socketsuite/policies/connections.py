@@ -84,6 +84,11 @@ class Connections:
     def __len__(self) -> int:
         return len(self.open)
 
+    @property
+    def hosts(self) -> list[str | None]:
+        """The hosts of those that were let in, one for each connection."""
+        return [one.host for one in self.open.values() if one.admitted]
+
     # ── who comes in ────────────────────────────────────────────────────────────────
 
     def refusal(self, address: Any) -> Reason | None:

@@ -13,18 +13,20 @@ from functools import partial
 from typing import Any
 
 from twisted.internet import defer, tcp
-from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from socketsuite.addresses import address_text, host_text
 from socketsuite.daemon.config.configuration import Configuration
 from socketsuite.daemon.config.frontends import FrontendConfiguration
-from socketsuite.daemon.errors import StartError, cause_text
-from socketsuite.daemon.listen.endpoints import in_plain_words, is_handed_over
+from socketsuite.daemon.listen.endpoints import is_handed_over
 from socketsuite.daemon.listen.sockets import BoundSocket, set_accepted_options
 from socketsuite.daemon.serve.datagrams import DatagramAdmission
+from socketsuite.daemon.serve.endpoint_ports import (
+    begins_with_header,
+    open_endpoint,
+    parse_endpoint,
+)
 from socketsuite.daemon.serve.factory import datagram_protocol
 from socketsuite.daemon.serve.tls_admission import wrap
 from socketsuite.daemon.serve.tls_contexts import TLSContexts
@@ -186,15 +188,9 @@ class Listeners:
         admission = AdmissionFactory(
             factory, self._connections, "tcp", by_proxy=False, frontend=name
         )
-        listening = self._endpoint(description, flag).listen(admission)
-        outcome: list[Any] = []
-        listening.addBoth(outcome.append)
-        if outcome and isinstance(outcome[0], Failure):
-            raise StartError(f"cannot listen on {description!r}: {_failure_text(outcome[0])}")
-        if not outcome:
-            raise StartError(f"{flag} {description!r} does not open at once, which is not served")
-        port = outcome[0]
-        admission.by_proxy = self._expects_header(port, description, flag)
+        port = open_endpoint(self._reactor, description, flag, admission)
+        proxies = self._connections.policy.proxies
+        admission.by_proxy = begins_with_header(port, description, flag, proxies)
         if isinstance(port, tcp.Port):
             self._put_in_front(port, admission)
         options = self._port_options("tcp", name, by_proxy=admission.by_proxy, each=True)
@@ -219,25 +215,6 @@ class Listeners:
         if admission.by_proxy:
             port.factory = ProxyHeaderFactory(port.factory)
 
-    def _expects_header(self, port: Any, description: str, flag: str) -> bool:
-        """Whether the connections of an endpoint's *port* begin with a header that we read.
-
-        :raises StartError: when they cannot, and should.
-        """
-        if not callable(getattr(port, "stopListening", None)):
-            raise StartError(f"{flag} {description!r} opens nothing to be listened on")
-        local = getattr(port, "addressFamily", None) == socket.AF_UNIX
-        proxies = self._connections.policy.proxies
-        if description.startswith("haproxy:") or not proxies.expected(local=local):
-            return False
-        if not isinstance(port, tcp.Port):
-            port.stopListening()
-            raise StartError(
-                f"{flag} {description!r} opens no port of Twisted's own, whose connections could"
-                " begin with the PROXY header that --proxy-from asks for; leave one of them out"
-            )
-        return True
-
     def check(self) -> None:
         """Parse every endpoint, and open none.
 
@@ -246,14 +223,7 @@ class Listeners:
         for frontend in self._configuration.frontends:
             for description in frontend.listen.listen:
                 if not is_handed_over(description):
-                    self._endpoint(description, f"--{frontend.prefix}listen")
-
-    def _endpoint(self, description: str, flag: str) -> Any:
-        try:
-            return serverFromString(self._reactor, description)
-        except Exception as error:  # noqa: BLE001 - any parser's complaint about a user's text
-            words = cause_text(error) if isinstance(error, OSError) else in_plain_words(error)
-            raise StartError(f"{flag} {description!r} is no server endpoint: {words}") from None
+                    parse_endpoint(self._reactor, description, f"--{frontend.prefix}listen")
 
     def _opened(self, port: Any, kind: str, family: Any, frontend: str, *, lent: bool) -> None:
         self._ports.append(port)
@@ -307,9 +277,3 @@ def _accept_callers(port: tcp.Port) -> None:
         if not poll.poll(0):
             return
         port.doRead()
-
-
-def _failure_text(failure: Failure) -> str:
-    value = failure.value
-    inner = getattr(value, "socketError", value)
-    return cause_text(inner) if isinstance(inner, OSError) else " ".join(str(value).split())

@@ -66,10 +66,12 @@ def reloadable(group: Any) -> frozenset[str]:
     return frozenset(item.name for item in settings_of(group) if item.reload)
 
 
-def take_over(old: Any, new: Any) -> None:
-    """Give *old*, a group of settings, what *new* says of those that a reload changes."""
-    for name in reloadable(type(old)):
-        setattr(old, name, getattr(new, name))
+def take_over_limits(before: Configuration, after: Configuration) -> None:
+    """Give *before* what *after* says of admission, TLS and limits."""
+    for name in reloadable(type(before.limits)):
+        setattr(before.limits, name, getattr(after.limits, name))
+    before.admission, before.tls = after.admission, after.tls
+    before.udp_limits = after.udp_limits
 
 
 def take_over_own(before: Configuration, after: Configuration, factories: Factories) -> None:

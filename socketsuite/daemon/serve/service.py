@@ -28,7 +28,7 @@ from socketsuite.daemon.serve.further import DaemonHandle
 from socketsuite.daemon.serve.listeners import Listeners
 from socketsuite.daemon.serve.notices import start_notices
 from socketsuite.daemon.serve.protocols import is_busy
-from socketsuite.daemon.serve.reload import needs_restart, take_over, take_over_own
+from socketsuite.daemon.serve.reload import needs_restart, take_over_limits, take_over_own
 from socketsuite.daemon.serve.tls_contexts import TLSContexts
 from socketsuite.observe.events import Events, Notice
 from socketsuite.observe.log import EventLog
@@ -153,13 +153,9 @@ class ServiceDaemon(Service):
             if untimely is not None:
                 self.events.emit(Notice(self.configuration.name, untimely, "warn"))
             self.tls.use(contexts, self.factories.by_frontend)
-            hosts = [one.host for one in self.connections.open.values() if one.admitted]
-            policy.succeed(self.connections.policy, new.admission, hosts)
+            policy.inherit_from(self.connections.policy, new.admission, self.connections.hosts)
             self.connections.enforce(policy)
-            take_over(self.configuration.limits, new.limits)
-            self.configuration.admission = new.admission
-            self.configuration.tls = new.tls
-            self.configuration.udp_limits = new.udp_limits
+            take_over_limits(self.configuration, new)
             any_port = new.udp_limits.udp_source_ports == "any"
             self.datagrams.limit(new.udp_limits.udp_rate, any_port=any_port)
             self.idle.restart()
@@ -179,14 +175,11 @@ class ServiceDaemon(Service):
 
     def _bind(self) -> None:
         configuration = self.configuration
-        contexts = self.tls.read(configuration)
-        self.tls.use(contexts, {})
+        self.tls.use(self.tls.read(configuration), {})
         if configuration.datagrams is None:  # only the factory can tell
             self.factories.build_service()
-        tls = self.tls.certificate is not None
-        self._bound = bind(
-            self.configuration.bind_requests, self._inherited, configuration.udp, tls=tls
-        )
+        requests, tls = configuration.bind_requests, self.tls.certificate is not None
+        self._bound = bind(requests, self._inherited, configuration.udp, tls=tls)
 
     def startService(self) -> None:
         """Build the factories, and begin to accept as soon as the service has started.
