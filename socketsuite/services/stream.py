@@ -65,22 +65,22 @@ class LingeringClose(Protocol):
     """
 
     transport: IStreamTransport
-    leaving = False
+    closing = False
     """Whether the last words have been said; what is received now is to be discarded."""
 
     def __init__(self, reactor: IReactorTime) -> None:
         self._reactor = reactor
-        self._patience: IDelayedCall | None = None
+        self._timer: IDelayedCall | None = None
 
-    def farewell(self, words: bytes) -> None:
+    def close_with(self, words: bytes) -> None:
         """Say *words* and leave; to be called once."""
-        self.leaving = True
+        self.closing = True
         self.transport.write(words)
         self.transport.loseWriteConnection()
-        self._patience = self._reactor.callLater(LINGER, self._lose_patience)
+        self._timer = self._reactor.callLater(LINGER, self._give_up)
 
-    def _lose_patience(self) -> None:
-        self._patience = None
+    def _give_up(self) -> None:
+        self._timer = None
         self.transport.abortConnection()
 
     def readConnectionLost(self) -> None:
@@ -92,6 +92,6 @@ class LingeringClose(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Forget the timer."""
-        if self._patience is not None:
-            self._patience.cancel()
-            self._patience = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

@@ -27,13 +27,13 @@ class Endpoint:
 
     :ivar connect: returns a new connection with a deadline.
     :ivar greeting: what each connection is sent first.
-    :ivar patience: how long a reply may take, in seconds.
+    :ivar timeout: how long a reply may take, in seconds.
     :ivar folder: the daemon's current folder.
     """
 
     connect: Connect
     greeting: Reply
-    patience: float
+    timeout: float
     folder: Path
 
 
@@ -99,7 +99,7 @@ class Conversation:
         """
         said = b""
         wanted = len(reply) if isinstance(reply, bytes) else 0
-        deadline = time.monotonic() + self.endpoint.patience
+        deadline = time.monotonic() + self.endpoint.timeout
         while not is_complete(reply, said):
             late = time.monotonic() > deadline
             count = wanted - len(said) if wanted else _CHUNK
@@ -139,7 +139,7 @@ class Conversation:
         self.begin(data, finish=finish)
         self.read(reply)
         while self.unsent:
-            if not self.push(self.endpoint.patience):
+            if not self.push(self.endpoint.timeout):
                 raise NonConformance(f"it has left {len(self.unsent)} bytes of the request unread")
 
     def begin(self, data: bytes, *, finish: bool = False) -> None:
@@ -168,7 +168,7 @@ class Conversation:
         :raises NonConformance: as :meth:`expect`.
         """
         heard, total = 0, len(reply)
-        deadline = time.monotonic() + self.endpoint.patience
+        deadline = time.monotonic() + self.endpoint.timeout
         while heard < total:
             writable = [self.socket] if self.unsent else []
             wait = max(0.0, deadline - time.monotonic())
@@ -185,7 +185,7 @@ class Conversation:
             if piece != reply[heard : heard + len(piece)]:
                 is_complete(reply, reply[:heard] + piece)
             heard += len(piece)
-            deadline = time.monotonic() + self.endpoint.patience
+            deadline = time.monotonic() + self.endpoint.timeout
 
     def close(self) -> None:
         """Close every connection, in the ordinary way."""
@@ -210,7 +210,7 @@ class Conversation:
         try:
             yield
         except TimeoutError:
-            raise NonConformance(f"has not {what} in {self.endpoint.patience:g} s") from None
+            raise NonConformance(f"has not {what} in {self.endpoint.timeout:g} s") from None
         except OSError as error:
             raise NonConformance(f"has not {what}: {error.strerror or error}") from None
 

@@ -26,7 +26,7 @@ from socketsuite.testing.certificates import HOST
 from socketsuite.testing.sockets import connect_tcp
 
 TWISTD = str(Path(sys.executable).parent / "twistd")
-PATIENCE = 20.0
+TIMEOUT = 20.0
 
 
 class Daemon:
@@ -37,7 +37,7 @@ class Daemon:
         with Daemon(tmp_path, "acme-rot13", "--port", "0") as daemon, daemon.connect() as caller:
             caller.sendall(b"hello\\n")
 
-    Every wait has a deadline of *patience* seconds, after which it raises ``AssertionError``
+    Every wait has a deadline of *timeout* seconds, after which it raises ``AssertionError``
     with the log.
 
     :param folder: the process's current folder.
@@ -46,7 +46,7 @@ class Daemon:
     :param env: environment variables to add.
     :param before: a command to run twistd by, such as ``("setpriv", "--reuid", "65534")``.
     :param twistd: the twistd to run, where it is not the one beside this Python.
-    :param patience: the deadline of every wait, and of each call of a socket, in seconds.
+    :param timeout: the deadline of every wait, and of each call of a socket, in seconds.
     """
 
     def __init__(
@@ -57,12 +57,12 @@ class Daemon:
         env: Mapping[str, str] | None = None,
         before: Sequence[str] = (),
         twistd: str | Path = TWISTD,
-        patience: float = PATIENCE,
+        timeout: float = TIMEOUT,
     ) -> None:
         self.name = name
         self.folder = folder
         self.arguments = arguments
-        self.patience = patience
+        self.timeout = timeout
         self.lines: list[str] = []
         self._arrived: queue.Queue[str | None] = queue.Queue()
         self._log_ended = False
@@ -125,7 +125,7 @@ class Daemon:
         """
         seen = start
         while True:
-            deadline = time.monotonic() + self.patience
+            deadline = time.monotonic() + self.timeout
             found = None
             while found is None:
                 if seen == len(self.lines):
@@ -163,11 +163,11 @@ class Daemon:
 
     def wait_until_ready(self) -> Daemon:
         """Return once every listener is open; a start has 20 seconds, whatever the deadline."""
-        own, self.patience = self.patience, max(self.patience, PATIENCE)
+        own, self.timeout = self.timeout, max(self.timeout, TIMEOUT)
         try:
             self.wait_for_line(r"Z socketsuite ready")
         finally:
-            self.patience = own
+            self.timeout = own
         return self
 
     def port(
@@ -195,7 +195,7 @@ class Daemon:
         :param narrow: see :func:`socketsuite.testing.connect_tcp`.
         """
         address = host, self.port(host=host) if port is None else port
-        return connect_tcp(address, self.patience, narrow=narrow)
+        return connect_tcp(address, self.timeout, narrow=narrow)
 
     def connect_tls(self, context: ssl.SSLContext, first: bytes = b"") -> ssl.SSLSocket:
         """Return a TLS connection to ``localhost``, its handshake complete.
@@ -211,7 +211,7 @@ class Daemon:
     def connect_unix(self, path: str | Path) -> socket.socket:
         """Return a connection to the Unix socket at *path*, relative to the daemon's folder."""
         made = socket.socket(socket.AF_UNIX)
-        made.settimeout(self.patience)
+        made.settimeout(self.timeout)
         made.connect(str(self.folder / path))
         return made
 
@@ -219,7 +219,7 @@ class Daemon:
         """Return a UDP socket whose ``send`` and ``recv`` are with the daemon's first UDP port."""
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         made = socket.socket(family, socket.SOCK_DGRAM)
-        made.settimeout(self.patience)
+        made.settimeout(self.timeout)
         made.connect((host, self.port("udp", host)))
         return made
 
@@ -228,12 +228,12 @@ class Daemon:
     def ask(self, command: str = "status", **more: Any) -> dict[str, Any]:
         """Return what the admin socket answers; for a daemon started with ``--admin PATH``."""
         path = self.wait_for_line(r"admin socket (.*)$")[1]
-        return operator.ask(self.folder / path, command, self.patience, **more)
+        return operator.ask(self.folder / path, command, self.timeout, **more)
 
     def page(self, path: str) -> tuple[int, str]:
         """Return the status and the text of a page; for one with ``--metrics-port``."""
         port = int(self.wait_for_line(r"metrics http://127\.0\.0\.1:(\d+)/metrics")[1])
-        return operator.page(port, path, self.patience)
+        return operator.page(port, path, self.timeout)
 
     def metrics(self) -> dict[str, float]:
         """Return the figures of ``/metrics``, by name and labels as they stand there."""
@@ -257,9 +257,9 @@ class Daemon:
 
     def wait(self) -> int:
         """Return the exit status, once it has ended by itself."""
-        status = self.process.wait(self.patience)
+        status = self.process.wait(self.timeout)
         for reader in self._readers:
-            reader.join(self.patience)
+            reader.join(self.timeout)
         self._take_all()
         return status
 

@@ -11,7 +11,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 
 from socketsuite.testing.conversation import Connect, Conversation, Endpoint
-from socketsuite.testing.daemon import PATIENCE, Daemon
+from socketsuite.testing.daemon import TIMEOUT, Daemon
 from socketsuite.testing.replies import NonConformance, Reply
 
 MEGABYTE = 1 << 20
@@ -44,7 +44,7 @@ class ServiceUnderTest:
     :param memory: bytes by which the process may grow beyond what the daemon's own limits
         allow it.
     :param env: environment variables to add.
-    :param patience: how long anything may take, in seconds.
+    :param timeout: how long anything may take, in seconds.
     :param scale: how much of the whole is done where a check repeats; 1.0 is 10,000
         connections in the leak check.
     :param seed: of the generator that makes wrong inputs.
@@ -66,7 +66,7 @@ class ServiceUnderTest:
     most_queued: int | None = None
     memory: int = 32 * MEGABYTE
     env: Mapping[str, str] = field(default_factory=dict)
-    patience: float = PATIENCE
+    timeout: float = TIMEOUT
     scale: float = 0.1
     seed: int = 1
 
@@ -85,7 +85,7 @@ class ServiceUnderTest:
             *self.args,
             *arguments,
             env=self.env,
-            patience=max(self.patience, PATIENCE),
+            timeout=max(self.timeout, TIMEOUT),
         )
         try:
             daemon.wait_until_ready()
@@ -93,7 +93,7 @@ class ServiceUnderTest:
             daemon.kill()
             last = (daemon.errors or daemon.log).strip().splitlines()[-1:]
             raise NonConformance(f"does not start: {''.join(last)}") from None
-        daemon.patience = self.patience
+        daemon.timeout = self.timeout
         return daemon
 
     def converse(self, daemon: Daemon, connect: Connect | None = None) -> Conversation:
@@ -103,7 +103,7 @@ class ServiceUnderTest:
         :raises NonConformance: when it is not greeted as it should be.
         """
         connect = connect or daemon.connect
-        return self.conversation(Endpoint(connect, self.greeting, self.patience, daemon.folder))
+        return self.conversation(Endpoint(connect, self.greeting, self.timeout, daemon.folder))
 
     def prove_alive(self, daemon: Daemon, connect: Connect | None = None) -> None:
         """Make the *alive* exchange on a new connection.

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import trustme
 
-from tests.cli.servers import PATIENCE, Handler, Server
+from tests.cli.servers import TIMEOUT, Handler, Server
 
 COMMAND = [sys.executable, "-m", "socketsuite.cli"]
 
@@ -41,7 +41,7 @@ def client() -> Client:
         return subprocess.run(
             [*COMMAND, *map(str, arguments)],
             stderr=subprocess.PIPE,
-            timeout=PATIENCE,
+            timeout=TIMEOUT,
             env=_environment(env),
             **more,
         )

@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 import pyte
 
-from tests.cli.servers import PATIENCE
+from tests.cli.servers import TIMEOUT
 
 COMMAND = [sys.executable, "-m", "socketsuite.cli"]
 
@@ -66,7 +66,7 @@ class Terminal:
 
     def until(self, true: Callable[[list[str]], bool]) -> list[str]:
         """Read until the screen is as said, and return its lines."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while not true(self.lines):
             readable, _, _ = select.select([self._ours], [], [], deadline - time.monotonic())
             assert readable, "\n".join(["the screen stayed so:", *self.lines])
@@ -77,7 +77,7 @@ class Terminal:
         """Return the exit status, with everything read that was written before it."""
         # Read meanwhile: what the terminal cannot hold, the process would wait to write.
         ended = os.pidfd_open(self.process.pid)
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         readable: list[int] = []
         while ended not in readable:
             wait = deadline - time.monotonic()
@@ -102,6 +102,6 @@ class Terminal:
     def close(self) -> None:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGKILL)
-            self.process.wait(PATIENCE)
+            self.process.wait(TIMEOUT)
         os.close(self._ours)
         os.close(self._theirs)

@@ -8,7 +8,7 @@ import ssl
 import threading
 from collections.abc import Callable
 
-PATIENCE = 20.0
+TIMEOUT = 20.0
 
 Handler = Callable[[socket.socket], None]
 
@@ -33,7 +33,7 @@ class Server:
         self._listener = socket.socket(family, socket.SOCK_STREAM)
         self._listener.bind(address)
         self._listener.listen()
-        self._listener.settimeout(PATIENCE)
+        self._listener.settimeout(TIMEOUT)
         self.port: int = self._listener.getsockname()[1] if family != socket.AF_UNIX else 0
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
@@ -44,7 +44,7 @@ class Server:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
-            connection.settimeout(PATIENCE)
+            connection.settimeout(TIMEOUT)
             try:
                 if self._tls is not None:
                     connection = self._tls.wrap_socket(connection, server_side=True)
@@ -60,7 +60,7 @@ class Server:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        self._thread.join(PATIENCE)
+        self._thread.join(TIMEOUT)
         if self._error is not None:
             raise self._error
 

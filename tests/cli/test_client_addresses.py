@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from tests.cli.conftest import Client, Serve
-from tests.cli.servers import PATIENCE, echo, free_port, swallow
+from tests.cli.servers import TIMEOUT, echo, free_port, swallow
 
 LABEL = "x" * 63
 
@@ -92,7 +92,7 @@ def test_the_next_address_is_tried_as_soon_as_one_refuses(serve: Serve) -> None:
         "task.react(lambda reactor: Deferred.fromCoroutine(work(reactor)))\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, timeout=PATIENCE, check=False
+        [sys.executable, "-c", code], capture_output=True, timeout=TIMEOUT, check=False
     )
     assert (done.stdout.decode(), done.stderr) == (f"{good}\nrefused\n", b"")
 

@@ -16,7 +16,7 @@ import pytest
 from tests.cli.conftest import Client, Serve, Start
 from tests.cli.contract import read
 from tests.cli.servers import (
-    PATIENCE,
+    TIMEOUT,
     echo,
     echo_afterwards,
     free_port,
@@ -70,7 +70,7 @@ def test_it_ends_when_the_server_closes_though_input_is_open(start: Start, serve
     process = start("connect", "localhost", serve(lambda c: c.sendall(b"bye")).port)
     assert process.stdout is not None
     assert process.stdout.read() == b"bye"
-    assert process.wait(PATIENCE) == 0
+    assert process.wait(TIMEOUT) == 0
 
 
 def test_nobody_there_is_one_line_and_status_1(client: Client) -> None:
@@ -160,7 +160,7 @@ def test_the_exit_word_ends_the_client_and_is_not_sent(
 
     server = serve(hear)
     process = start("connect", "--exit-word", "exit", "localhost", server.port)
-    process.communicate(typed, PATIENCE)
+    process.communicate(typed, TIMEOUT)
     server.close()
     assert process.returncode == 0
     assert b"".join(heard) == b"hi\n"
@@ -177,7 +177,7 @@ def test_ctrl_c_is_status_130_without_a_word(start: Start, serve: Serve) -> None
     assert process.stdout is not None
     assert process.stdout.read(1) == b"!"  # it is connected, and the signals are its own
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=PATIENCE)
+    out, err = process.communicate(timeout=TIMEOUT)
     assert (process.returncode, out, err) == (130, b"", b"")
 
 
@@ -191,14 +191,14 @@ def test_ctrl_c_while_nobody_reads_the_output(start: Start, serve: Serve) -> Non
                 connection.sendall(bytes(1 << 16))
         except TimeoutError:
             flooding.set()  # everything between us and the reader is full
-        connection.settimeout(PATIENCE)
+        connection.settimeout(TIMEOUT)
         with contextlib.suppress(ConnectionResetError):
             swallow(connection)
 
     process = start("connect", "localhost", serve(flood).port)
-    assert flooding.wait(PATIENCE)
+    assert flooding.wait(TIMEOUT)
     process.send_signal(signal.SIGINT)
-    assert process.wait(PATIENCE) == 130
+    assert process.wait(TIMEOUT) == 130
 
 
 def test_it_ends_quietly_when_nobody_reads_the_output(start: Start, serve: Serve) -> None:
@@ -214,7 +214,7 @@ def test_it_ends_quietly_when_nobody_reads_the_output(start: Start, serve: Serve
     assert process.stderr is not None
     process.stdout.read(10)
     process.stdout.close()
-    assert process.wait(PATIENCE) == 1
+    assert process.wait(TIMEOUT) == 1
     assert process.stderr.read() == b""
 
 
@@ -233,7 +233,7 @@ def test_a_terminal_stays_as_the_shell_set_it(serve: Serve, start: Start) -> Non
     assert process.stdout.read(6) == b"hello\n"
     assert os.get_blocking(theirs)
     os.write(ours, b"\x04")  # Ctrl-D: the end of input, not of the terminal
-    assert process.wait(PATIENCE) == 0
+    assert process.wait(TIMEOUT) == 0
     os.close(ours)
     os.close(theirs)
 
@@ -264,7 +264,7 @@ def test_thirty_megabytes_for_a_reader_that_comes_late_stay_out_of_memory(
                     rest = rest[connection.send(rest) :]
                 except TimeoutError:
                     stuck.set()  # nobody reads: every buffer on the way is full
-        finished.wait(PATIENCE)
+        finished.wait(TIMEOUT)
         peaks.append(peak_memory(process.pid))
         goodbye(connection)
 
@@ -274,11 +274,11 @@ def test_thirty_megabytes_for_a_reader_that_comes_late_stay_out_of_memory(
     server = serve(echo_and_measure)
     with source.open("rb") as stdin:
         process: subprocess.Popen = start("connect", "localhost", server.port, stdin=stdin)
-    assert stuck.wait(PATIENCE)
+    assert stuck.wait(TIMEOUT)
     assert process.stdout is not None
     received = process.stdout.read(len(content))
     finished.set()
-    assert process.wait(PATIENCE) == 0
+    assert process.wait(TIMEOUT) == 0
     assert received == content
     server.close()
     assert peaks[0] - peak_memory(idle.pid) < 10_000_000

@@ -18,7 +18,7 @@ import pytest
 from socketsuite.testing import Daemon
 from tests.cli.conftest import Client, Serve
 from tests.cli.contract import read
-from tests.cli.servers import PATIENCE, echo, swallow
+from tests.cli.servers import TIMEOUT, echo, swallow
 
 FULL = b"cannot write standard output: no space left on device\n"
 
@@ -37,7 +37,7 @@ def echo_udp() -> Iterator[int]:
     """Return the port of a UDP socket in which one answer is waiting for whoever is there."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
         peer.bind(("127.0.0.1", 0))
-        peer.settimeout(PATIENCE)
+        peer.settimeout(TIMEOUT)
 
         def answer() -> None:
             with contextlib.suppress(OSError):
@@ -51,7 +51,7 @@ def echo_udp() -> Iterator[int]:
         thread.start()
         yield peer.getsockname()[1]
         peer.sendto(b"end", peer.getsockname())
-        thread.join(PATIENCE)
+        thread.join(TIMEOUT)
 
 
 def sums(connection: socket.socket) -> None:
@@ -150,7 +150,7 @@ def test_standard_error_on_a_full_disk_changes_no_status(client: Client) -> None
     program = [sys.executable, "-m", "socketsuite.cli"]
     for words, status in ((["frob"], 2), (["connect", "--unix", "/nowhere"], 1), ([], 2)):
         with open("/dev/full", "wb") as full:
-            done = subprocess.run([*program, *words], stderr=full, timeout=PATIENCE, check=False)
+            done = subprocess.run([*program, *words], stderr=full, timeout=TIMEOUT, check=False)
         assert done.returncode == status
 
 
@@ -164,7 +164,7 @@ def test_a_command_warns_of_nothing(client: Client, arguments: tuple[str, ...], 
         [sys.executable, *options, "-m", "socketsuite.cli", *arguments],
         input=b"some input\n",
         capture_output=True,
-        timeout=PATIENCE,
+        timeout=TIMEOUT,
         env={**os.environ, "PYTHONWARNINGS": "error"},
         check=False,
     )

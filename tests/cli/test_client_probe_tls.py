@@ -10,7 +10,7 @@ import pytest
 
 from tests.cli.conftest import Authority, Client, Serve
 from tests.cli.contract import read
-from tests.cli.servers import PATIENCE, Handler, swallow
+from tests.cli.servers import TIMEOUT, Handler, swallow
 
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
 NOT_TLS = b"No server at localhost %d: TLS: it does not speak TLS\n"
@@ -120,7 +120,7 @@ def test_what_does_not_speak_tls_is_told_at_once(
 ) -> None:
     port = serve(handler).port
     file = ["/dev/null"] if command == "send" else []
-    done = client(command, "--json", "--tls", "--timeout", PATIENCE, "localhost", port, *file)
+    done = client(command, "--json", "--tls", "--timeout", TIMEOUT, "localhost", port, *file)
     rows, result = read(done.stderr if command == "connect" else done.stdout)
     error = rows[0]["error"] if command == "probe" else result["error"]
     assert (done.returncode, error["code"]) == (1, "not-tls")

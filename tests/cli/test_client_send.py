@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.cli.conftest import Authority, Client, Serve, Start
 from tests.cli.contract import read
-from tests.cli.servers import PATIENCE, free_port, goodbye
+from tests.cli.servers import TIMEOUT, free_port, goodbye
 
 
 class Sink:
@@ -76,7 +76,7 @@ def test_a_server_that_does_not_close_has_not_confirmed(client: Client, serve: S
     def stay(connection: socket.socket) -> None:
         while connection.recv(100):
             pass
-        finished.wait(PATIENCE)
+        finished.wait(TIMEOUT)
 
     port = serve(stay).port
     done = client("send", "--close-timeout", "0.2", "localhost", port, "-", input=b"hello")
@@ -149,7 +149,7 @@ def test_a_terminal_shows_a_progress_bar(start: Start, serve: Serve) -> None:
     process = start(
         *("send", "localhost", serve(Sink()).port, "/dev/null"), stderr=theirs, env=environment
     )
-    assert process.wait(PATIENCE) == 0
+    assert process.wait(TIMEOUT) == 0
     shown = os.read(ours, 1 << 16).decode()
     os.close(ours)
     os.close(theirs)

@@ -20,7 +20,7 @@ import pytest
 
 from tests.cli.conftest import Serve, Start
 from tests.cli.contract import read
-from tests.cli.servers import PATIENCE
+from tests.cli.servers import TIMEOUT
 
 SIGNALS = {signal.SIGINT: (130, "interrupted"), signal.SIGTERM: (143, "terminated")}
 STREAMS = ("accumulate", "connect", "probe", "send")
@@ -34,7 +34,7 @@ def words(command: str, port: int, *options: str) -> tuple[str, ...]:
 
 
 def until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.01)  # between two looks; nothing else tells of it
@@ -59,7 +59,7 @@ def full() -> Iterator[int]:
 def stop(process: subprocess.Popen, number: int, command: str) -> None:
     """Send the signal, and hold the end against the contract."""
     process.send_signal(number)
-    out, err = process.communicate(timeout=PATIENCE)
+    out, err = process.communicate(timeout=TIMEOUT)
     status, code = SIGNALS[signal.Signals(number)]
     told, other = (err, out) if command == "connect" else (out, err)
     assert process.returncode == status
@@ -88,7 +88,7 @@ def test_in_the_handshake(start: Start, serve: Serve, command: str, number: int)
                 said_hello.set()
 
     process = start(*words(command, serve(listen).port, "--json", "--tls"))
-    assert said_hello.wait(PATIENCE)
+    assert said_hello.wait(TIMEOUT)
     stop(process, number, command)
 
 
@@ -107,7 +107,7 @@ def test_in_mid_transfer(start: Start, serve: Serve, command: str, number: int) 
     assert process.stdin is not None
     process.stdin.write(b"something")
     process.stdin.flush()
-    assert heard.wait(PATIENCE)
+    assert heard.wait(TIMEOUT)
     stop(process, number, command)
 
 
@@ -115,7 +115,7 @@ def test_in_mid_transfer(start: Start, serve: Serve, command: str, number: int) 
 def test_while_udp_waits_for_answers(start: Start, number: int) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
         peer.bind(("127.0.0.1", 0))
-        peer.settimeout(PATIENCE)
+        peer.settimeout(TIMEOUT)
         port = str(peer.getsockname()[1])
         process = start("udp", "--json", "--data", "x", "--wait", "1000", "127.0.0.1", port)
         assert peer.recv(10) == b"x"
@@ -136,7 +136,7 @@ def test_while_status_waits_for_an_answer(
     path = str(tmp_path / "s")
     serve(listen, family=socket.AF_UNIX, address=path)
     process = start("status", "--json", "--admin", path)
-    assert asked.wait(PATIENCE)
+    assert asked.wait(TIMEOUT)
     stop(process, number, "status")
 
 
@@ -145,7 +145,7 @@ def test_a_person_is_told_nothing(start: Start, full: int, command: str) -> None
     process = start(*words(command, full))
     until(lambda: is_connecting(full))
     process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=PATIENCE) == (b"", b"")
+    assert process.communicate(timeout=TIMEOUT) == (b"", b"")
     assert process.returncode == 130
 
 
@@ -164,7 +164,7 @@ def test_while_it_loads(module: str, number: int) -> None:
     done = subprocess.run(
         [sys.executable, "-c", code, "probe", "127.0.0.1", "1"],
         capture_output=True,
-        timeout=PATIENCE,
+        timeout=TIMEOUT,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         check=False,
     )
@@ -188,7 +188,7 @@ def test_one_signal_is_enough_though_nobody_reads_the_output(start: Start) -> No
     full = size - size // resource.getpagesize() * longest_line
     until(lambda: waiting_in(ours) > full)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(PATIENCE) == 143
+    assert process.wait(TIMEOUT) == 143
     os.close(ours)
     os.close(theirs)
 
@@ -200,4 +200,4 @@ def test_an_ignored_ctrl_c_stays_ignored(start: Start, full: int) -> None:
     until(lambda: is_connecting(full))
     process.send_signal(signal.SIGINT)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(PATIENCE) == 143
+    assert process.wait(TIMEOUT) == 143

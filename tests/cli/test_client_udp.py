@@ -11,7 +11,7 @@ import pytest
 
 from tests.cli.conftest import Client
 from tests.cli.contract import read
-from tests.cli.servers import PATIENCE, free_port
+from tests.cli.servers import TIMEOUT, free_port
 
 Peer = Callable[..., int]
 
@@ -26,7 +26,7 @@ def peer() -> Iterator[Peer]:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         sock = socket.socket(family, socket.SOCK_DGRAM)
         sock.bind((host, 0))
-        sock.settimeout(PATIENCE)
+        sock.settimeout(TIMEOUT)
 
         def listen() -> None:
             while True:
@@ -47,7 +47,7 @@ def peer() -> Iterator[Peer]:
     yield begin
     for sock, thread in zip(opened, threads, strict=True):
         sock.sendto(b"stop it", sock.getsockname())
-        thread.join(PATIENCE)
+        thread.join(TIMEOUT)
         sock.close()
 
 

@@ -18,7 +18,7 @@ from socketsuite.transport.dial.failed import Code
 from tests.cli.conftest import Client
 from tests.cli.contract import KEYS, read
 from tests.cli.screen import Terminal
-from tests.cli.servers import PATIENCE, free_port
+from tests.cli.servers import TIMEOUT, free_port
 
 TEXT = (Path(__file__).parents[2] / "docs" / "clients.md").read_text()
 COMMANDS = re.findall(r"^\$ (.*)$", TEXT, re.M)
@@ -66,7 +66,7 @@ def test_a_shown_command_does_what_it_says(command: str, echo: Daemon, tmp_path:
         return
     here = re.sub(r"\b9000\b", str(echo.port()), command)
     done = subprocess.run(
-        ["sh", "-c", here], capture_output=True, timeout=PATIENCE, env=environment, check=False
+        ["sh", "-c", here], capture_output=True, timeout=TIMEOUT, env=environment, check=False
     )
     assert done.stderr == b""
     assert done.returncode == (1 if "40000" in command or "http" in command else 0)

@@ -11,7 +11,7 @@ from twisted.internet.task import Clock
 
 from socketsuite.daemon.process.stall import StallWatch, culprit_of
 
-PATIENCE = 20.0
+TIMEOUT = 20.0
 
 
 class Watched:
@@ -202,7 +202,7 @@ class Stuck:
         self.enough = threading.Event()
 
     def line_received(self) -> None:
-        assert self.enough.wait(PATIENCE)
+        assert self.enough.wait(TIMEOUT)
 
 
 def test_a_thread_that_is_really_stuck_is_seen_and_named_while_it_is_stuck() -> None:
@@ -220,7 +220,7 @@ def test_a_thread_that_is_really_stuck_is_seen_and_named_while_it_is_stuck() -> 
         {"__name__": "twisted.internet.base", "stuck": stuck.line_received},
     )
     reactor.advance(0.01)
-    assert over.wait(PATIENCE)
+    assert over.wait(TIMEOUT)
     watch.stop()
     assert f"{__name__}.Stuck.line_received (test_stall.py:" in reports[0]
     assert ", in threading.Condition.wait (threading.py:" in reports[0]

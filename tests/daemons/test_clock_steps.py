@@ -147,7 +147,7 @@ def test_pushes_are_neither_hurried_nor_delayed(
             if number == 1:
                 is_a_turn_further(daemon)
                 clock.step(seconds)
-        # Only a busy machine could be late; an hour's step would be later than any patience.
+        # Only a busy machine could be late; an hour's step would be later than any timeout.
         assert time.monotonic() < started + SECONDS
     logs_a_closing_that_far_off(daemon, seconds)
 

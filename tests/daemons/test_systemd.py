@@ -15,7 +15,7 @@ from tests.daemons.activation import activated
 from tests.daemons.conftest import Start
 from tests.daemons.lent import is_listening, lent_socket
 
-PATIENCE = 20.0
+TIMEOUT = 20.0
 
 
 def heard(manager: socket.socket, key: str) -> list[str]:
@@ -49,7 +49,7 @@ def test_inherited_sockets_are_served_and_the_default_port_is_not_bound(launch: 
         caller.sendall(b"a\n")
         assert read_line(caller) == b"a\n"
     with socket.socket(type=socket.SOCK_DGRAM) as caller:
-        caller.settimeout(PATIENCE)
+        caller.settimeout(TIMEOUT)
         caller.sendto(b"x", ("127.0.0.1", daemon.port("udp")))
         assert caller.recv(10) == b"x"
     assert daemon.stop() == 0
@@ -75,7 +75,7 @@ def test_an_inherited_unix_socket_stays_as_it_was(
     daemon = launch("acme-rot13", "--transport", transport, before=before).wait_until_ready()
     mode = path.stat().st_mode
     with socket.socket(socket.AF_UNIX) as caller:
-        caller.settimeout(PATIENCE)
+        caller.settimeout(TIMEOUT)
         caller.connect(str(path))
         caller.sendall(b"a\n")
         assert read_line(caller) == b"n\n"
@@ -102,7 +102,7 @@ def test_those_who_call_while_it_ends_wait_on_the_managers_socket_for_the_next(
         assert answered < 120
         for caller in callers[:answered]:
             assert read_all(caller) == b"n\n"
-        listening.settimeout(PATIENCE)
+        listening.settimeout(TIMEOUT)
         for _ in callers[answered:]:
             served = stack.enter_context(listening.accept()[0])
             assert read_all(served) == b"a\n"

@@ -33,7 +33,7 @@ def said_farewell():
     clock = Clock()
     protocol = LingeringClose(clock)
     stream = FakeStream(protocol)
-    protocol.farewell(b"bye\n")
+    protocol.close_with(b"bye\n")
     return clock, protocol, stream
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from twisted.internet.epollreactor import EPollReactor
 
-PATIENCE = 10.0
+TIMEOUT = 10.0
 
 
 class HandTurned:
@@ -36,7 +36,7 @@ class HandTurned:
 
     def until(self, true: Callable[[], Any]) -> None:
         """Turn the reactor until *true* says so."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while not true():
             assert time.monotonic() < deadline, "it never came true"
             self.turn()

@@ -92,7 +92,7 @@ class InTheFile(Conversation):
         """Wait until it is written; nothing but the file tells."""
         if not reply:
             return
-        deadline = time.monotonic() + self.endpoint.patience
+        deadline = time.monotonic() + self.endpoint.timeout
         while not is_complete(reply, written := self._written()):
             if time.monotonic() > deadline:
                 raise NonConformance(f"{written[:100]!r} is in the file, not {reply!r:.100}")
@@ -101,7 +101,7 @@ class InTheFile(Conversation):
 
     def read(self, reply: bytes) -> None:
         """Send the rest, and wait until all is written."""
-        while self.unsent and self.push(self.endpoint.patience):
+        while self.unsent and self.push(self.endpoint.timeout):
             pass
         self.expect(reply)
 

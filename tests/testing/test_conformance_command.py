@@ -18,7 +18,7 @@ ROT13 = """
 from socketsuite.testing import Conformance
 
 kit = Conformance("acme-rot13", talk=[(b"hello\\n", b"uryyb\\n")])
-wrong = Conformance("acme-rot13", talk=[(b"hello\\n", b"hello\\n")], patience=2)
+wrong = Conformance("acme-rot13", talk=[(b"hello\\n", b"hello\\n")], timeout=2)
 """
 
 

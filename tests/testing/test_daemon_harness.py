@@ -73,7 +73,7 @@ def test_lines_of_the_log_are_followed_in_their_order(tmp_path: Path) -> None:
             with daemon.connect() as caller:
                 assert int(next(connected)[1]) == caller.getsockname()[1]
         assert not daemon.has_line("no such line")
-        daemon.patience = 0.5
+        daemon.timeout = 0.5
         with pytest.raises(AssertionError, match="no such line"):
             daemon.wait_for_line("no such line")
 

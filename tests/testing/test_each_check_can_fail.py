@@ -20,7 +20,7 @@ def kit_of(folder: Path, source: str, **more: Any) -> Conformance:
     known: dict[str, Any] = {
         "talk": [(b"hello\n", b"hello\n"), (b"3\n", b"yyy\n")],
         "big": _big,
-        "patience": 5.0,
+        "timeout": 5.0,
     }
     return Conformance(broken.NAME, env=broken.install(folder, source), **{**known, **more})
 
@@ -36,17 +36,17 @@ CASES: list[tuple[str, str, str, dict[str, Any]]] = [
         "splits",
         broken.FORGETS_ALL_BUT_THE_FIRST_OF_A_SEGMENT,
         "64 requests pipelined: stalled",
-        {"patience": 2.0},
+        {"timeout": 2.0},
     ),
     ("half-close", broken.FORGETS_ITS_REPLY_AT_FIN, "FIN: closed before the reply", {}),
-    ("half-close", broken.NEVER_CLOSES, "FIN: has not closed in order in 2 s", {"patience": 2.0}),
+    ("half-close", broken.NEVER_CLOSES, "FIN: has not closed in order in 2 s", {"timeout": 2.0}),
     ("big-reply", broken.CUTS_LARGE_REPLIES, "differs at byte 1048576", {}),
     ("big-reply", broken.CLOSES_ON_LARGE_REPLIES, "a reply of 16777217 bytes: ", {}),
     (
         "pauses",
         broken.COUNTS_ITS_PAUSES,
         "behind stop 0: stalled behind",
-        {"patience": 2.0},
+        {"timeout": 2.0},
     ),
     (
         "pauses",
@@ -58,7 +58,7 @@ CASES: list[tuple[str, str, str, dict[str, Any]]] = [
         "slow-reader",
         broken.BLOCKS,
         "another connection, beside a slow reader: has not sent",
-        {"patience": 2.0},
+        {"timeout": 2.0},
     ),
     ("slow-reader", broken.POLLS_A_SLOW_READER, "beside a slow reader the others wait", {}),
     ("flood", broken.KEEPS_ALL_IT_HEARS, "a flood costs .* bytes of memory", {"memory": 16 << 20}),
@@ -66,7 +66,7 @@ CASES: list[tuple[str, str, str, dict[str, Any]]] = [
         "resets",
         broken.HOLDS_A_FILE_OF_WHO_VANISHES,
         r"\d+ descriptors are still open behind resets",
-        {"patience": 2.0},
+        {"timeout": 2.0},
     ),
     (
         "garbage",
@@ -90,7 +90,7 @@ CASES: list[tuple[str, str, str, dict[str, Any]]] = [
         "handshakes",
         broken.OPENS_A_FILE_BEFORE_IT_IS_CONNECTED,
         r"\d+ descriptors are still open behind wrong handshakes",
-        {"patience": 2.0},
+        {"timeout": 2.0},
     ),
     (
         "drain",
@@ -106,7 +106,7 @@ CASES: list[tuple[str, str, str, dict[str, Any]]] = [
         "leak",
         broken.LEAKS_DESCRIPTORS,
         r"300 descriptors are still open behind the first connections",
-        {"patience": 2.0},
+        {"timeout": 2.0},
     ),
     (
         "leak",

@@ -12,7 +12,7 @@ import pytest
 from twisted.internet.protocol import DatagramProtocol, Protocol
 
 from socketsuite.transport.burst import accelerate, burst_of
-from tests.support.hand_turned import PATIENCE
+from tests.support.hand_turned import TIMEOUT
 from tests.transport.plain_port import PlainPort, plain_port
 
 __all__ = ["plain_port"]
@@ -67,7 +67,7 @@ def test_what_is_there_at_once_is_delivered_at_once(plain_port: PlainPort, size:
 
 
 def until_the_kernel_has_it(transport: Any, size: int) -> None:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT
     there = 0
     while there < size:
         assert time.monotonic() < deadline
@@ -166,7 +166,7 @@ def test_a_write_outside_of_a_burst_is_sent_at_once(plain_port: PlainPort) -> No
     made[0].transport.write(b"now")
     # The reactor has not turned since.
     caller.setblocking(True)
-    caller.settimeout(PATIENCE)
+    caller.settimeout(TIMEOUT)
     assert caller.recv(10) == b"now"
 
 
@@ -347,7 +347,7 @@ def test_a_timer_is_on_time_among_saturated_echoes(plain_port: PlainPort) -> Non
         plain_port.reactor.callLater(0.05, fire)
 
     plain_port.reactor.callLater(0.05, fire)
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT
     while len(lateness) < 10 and time.monotonic() < deadline:
         for caller in callers:
             with contextlib.suppress(BlockingIOError):

@@ -22,7 +22,7 @@ from socketsuite.transport.options import PortOptions, TLSOptions
 from socketsuite.transport.tls import BurstTLSServer
 from tests.support.hand_turned import HandTurned
 
-PATIENCE = 10.0
+TIMEOUT = 10.0
 
 
 class Recorder(Protocol):

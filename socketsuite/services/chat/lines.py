@@ -51,7 +51,7 @@ class LineChat(LingeringClose):
 
     def dataReceived(self, data: bytes) -> None:
         """Say the lines that are complete."""
-        if self.leaving:
+        if self.closing:
             return
         try:
             lines = self._framer.feed(data)
@@ -59,7 +59,7 @@ class LineChat(LingeringClose):
             if error.lines:
                 self.factory.room.say(self, error.lines)
             self.factory.room.leave(self)
-            self.farewell(b"line too long: the limit is %d bytes\n" % error.limit)
+            self.close_with(b"line too long: the limit is %d bytes\n" % error.limit)
         else:
             if lines:
                 self.factory.room.say(self, lines)

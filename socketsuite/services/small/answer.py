@@ -25,4 +25,4 @@ class AnswerOnce(LingeringClose):
 
     def connectionMade(self) -> None:
         """Answer, and leave."""
-        self.farewell(self._answer())
+        self.close_with(self._answer())

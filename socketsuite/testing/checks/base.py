@@ -120,7 +120,7 @@ def ended_with(daemon: Daemon) -> int | None:
         daemon.wait()
         return status
     daemon.send_signal(signal.SIGTERM)  # to drain
-    daemon.patience = min(daemon.patience, _TO_END * 10)
+    daemon.timeout = min(daemon.timeout, _TO_END * 10)
     with contextlib.suppress(AssertionError):
         # Two signals that come before the first was handled would be one.
         daemon.wait_for_line(" draining ")
@@ -154,7 +154,7 @@ def descriptors_at_rest(daemon: Daemon) -> int:
         )
         return 0 < opened <= closed
 
-    until(is_at_rest, bool, daemon.patience)
+    until(is_at_rest, bool, daemon.timeout)
     return daemon.descriptors()
 
 
@@ -164,7 +164,7 @@ def all_given_back(daemon: Daemon, before: int, behind: str) -> None:
     :raises NonConformance: when that does not come about.
     """
     try:
-        until(daemon.descriptors, lambda now: now <= before, daemon.patience)
+        until(daemon.descriptors, lambda now: now <= before, daemon.timeout)
     except AssertionError:
         left = daemon.descriptors() - before
         raise NonConformance(f"{left} descriptors are still open behind {behind}") from None

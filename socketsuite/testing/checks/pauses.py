@@ -62,7 +62,7 @@ class Pauses(Check):
 
     def _come_to_rest(self, daemon: Daemon, caller: Conversation, number: int) -> None:
         """Return once nothing has moved for a while, though we would still send."""
-        deadline = time.monotonic() + self.kit.patience
+        deadline = time.monotonic() + self.kit.timeout
         peer = "{}:{}".format(*caller.ear.getsockname())
         before, since = None, time.monotonic()
         while time.monotonic() - since < _STILL_SECONDS:
