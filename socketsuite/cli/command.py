@@ -18,7 +18,7 @@ import click
 
 from socketsuite import __version__
 from socketsuite.cli.output import Output
-from socketsuite.cli.stopping import Stopped, catch
+from socketsuite.cli.stopping import Stopped, catch, leave
 from socketsuite.transport.dial.failed import Failed, os_cause, os_code
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except Stopped as stopped:
         status = 128 + stopped.number
         output.finish(status, _stopped(stopped.number))
-    sys.exit(status)
+    leave(status)
 
 
 def _stopped(number: int) -> Failed:

@@ -5,10 +5,9 @@ This module must not know what the command does, and imports next to nothing.
 
 from __future__ import annotations
 
-import sys
 from typing import NoReturn
 
-from socketsuite.cli.stopping import Stopped, catch
+from socketsuite.cli.stopping import Stopped, catch, leave
 
 
 def main() -> NoReturn:
@@ -17,5 +16,5 @@ def main() -> NoReturn:
         catch()
         from socketsuite.cli.command import main as run
     except Stopped as stopped:
-        sys.exit(128 + stopped.number)
+        leave(128 + stopped.number)
     run()

@@ -201,3 +201,24 @@ def test_an_ignored_ctrl_c_stays_ignored(start: Start, full: int) -> None:
     process.send_signal(signal.SIGINT)
     process.send_signal(signal.SIGTERM)
     assert process.wait(TIMEOUT) == 143
+
+
+def test_python_s_own_end_does_not_outlive_a_signal() -> None:
+    script = """
+import time
+from socketsuite.cli.stopping import Stopped, catch, leave
+
+class Slow:
+    def __del__(self):
+        for _ in range(30):  # of what Python ends last of all, without its handlers
+            time.sleep(0.1)
+
+slow = Slow()
+catch()
+try:
+    import os, signal
+    os.kill(os.getpid(), signal.SIGINT)
+except Stopped as stopped:
+    leave(128 + stopped.number)
+"""
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 130

@@ -166,7 +166,7 @@ class Club:
         where = self.daemon.wait_for_line(r"metrics (http://\S+)")[1]
         with urllib.request.urlopen(where) as page:
             found = re.search(
-                r'connections_closed_total\{reason="handshake_failed".*\} (\S+)',
+                r'connections_closed_total\{.*reason="handshake_failed".*\} (\S+)',
                 page.read().decode(),
             )
         assert found is not None
