@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 from pathlib import Path
 
@@ -27,6 +28,13 @@ COMMANDS = {
     "socketsuite-watch",
     "acme-rot13",
 }
+
+
+@pytest.mark.skipif("PYTEST_XDIST_WORKER" not in os.environ, reason="there is one worker")
+def test_the_tests_of_one_group_are_known_as_such_to_who_distributes_them(
+    request: pytest.FixtureRequest,
+) -> None:
+    assert request.node.nodeid.endswith("@packaging")
 
 
 @pytest.mark.parametrize(
