@@ -49,6 +49,7 @@ class Writer:
         # Of the kind that its owner may take twice: a collected object may log in between.
         self._lock = threading.RLock()
         self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._end_asked = threading.Event()
         self._lines: list[str] = []
         self._characters = 0
         self._dropped = 0
@@ -94,6 +95,7 @@ class Writer:
             self._ending, self._successor = True, successor
             if self._thread is None:
                 self._rouse()
+        self._end_asked.set()
         self._bell.put(None)
 
     def finish(self, seconds: float) -> tuple[int, str]:
@@ -205,8 +207,9 @@ class Writer:
         if self._owed and flows:
             return True
         if not self._ending:
-            with contextlib.suppress(queue.Empty):
-                self._bell.get(timeout=_NAP_SECONDS if flows else _RETRY_SECONDS)
+            # Not by a get() with a time-out: one that a signal interrupts (setuid(2) sends one to
+            # each thread) as it runs out is without any from then on, in CPython 3.11.
+            self._end_asked.wait(_NAP_SECONDS if flows else _RETRY_SECONDS)
         elif not flows:
             return False
         with self._lock:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import select
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -47,6 +49,29 @@ def test_what_is_written_before_the_start_waits_for_it(pipe: tuple[int, int]) ->
     writer.start()
     assert writer.finish(SECONDS)[0] == 0
     assert os.read(reading, 100) == b"first\n"
+
+
+def test_a_signal_while_the_thread_waits_stops_no_line(pipe: tuple[int, int]) -> None:
+    """As setuid(2) sends one to every thread; the interpreter is busy until the wait is over."""
+    reading, writing = pipe
+    writer = Writer(writing, notice)
+    before = signal.signal(signal.SIGUSR1, lambda *_: None)
+    busy = b"a" * 200_000_000
+    try:
+        writer.start()
+        for number in range(5):
+            writer.write(f"line {number}\n")
+            assert read(reading, f"line {number}\n")
+            (thread,) = (one for one in threading.enumerate() if one.name == "log writer")
+            assert thread.ident is not None
+            signal.pthread_kill(thread.ident, signal.SIGUSR1)
+            busy.count(b"b")  # holds the GIL
+            writer.write("next\n")
+            assert select.select([reading], [], [], SECONDS)[0]
+            read(reading, "next\n")
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert writer.finish(SECONDS)[0] == 0
 
 
 def test_lines_of_several_threads_come_out_whole_and_in_the_order_of_each(
