@@ -120,6 +120,15 @@ class ServiceSpecification:
         """
         return load_target(self.target, f"plugin {self.tapname}")
 
+    def load_frontend(self, frontend: Frontend) -> Callable[..., Any]:
+        """Import and return what makes the factory of *frontend*.
+
+        :raises ImportError: naming the plugin, its frontend and the target.
+        """
+        if frontend.target is None:
+            return self.load()
+        return load_target(frontend.target, f"frontend {frontend.name} of plugin {self.tapname}")
+
 
 def load_target(target: str, whose: str) -> Callable[..., Any]:
     """Import and return what *target*, ``package.module:Name``, names.
@@ -185,7 +194,7 @@ def speaks_datagrams(plugin: ServiceSpecification) -> bool | None:
         return True
     if plugin.udp is not None:
         return plugin.udp
-    made = _returned(load_target(plugin.frontends[0].target or plugin.target, plugin.tapname))
+    made = _returned(plugin.load_frontend(plugin.frontends[0]))
     return None if made is None else hasattr(made, DATAGRAMS)
 
 

@@ -179,3 +179,81 @@ def test_a_port_of_a_frontend_in_use_is_one_line_that_names_its_flag(launch: Sta
         daemon = launch(BOARD, "--port", "0", "--web-port", port)
         assert daemon.wait() == 1
     assert "say another --web-port" in daemon.errors
+
+
+KINDS = """
+class Datagrams(ServerFactory):
+    def __init__(self, service):
+        self.service = service
+
+    def buildDatagramProtocol(self):
+        return EchoDatagram()
+
+    def buildProtocol(self, addr):
+        raise AssertionError("no stream here")
+
+class Lines(Plain):
+    def __init__(self, service):
+        self.service = service
+
+@dataclass(eq=False)
+class Service:
+    word: str = setting("x", "a word")
+
+make = Service
+"""
+
+
+def test_a_datagram_frontend_is_served_over_udp_alone(stranger: Start) -> None:
+    more = """, frontends=[
+        Frontend("lines", "acme_odd:Lines"),
+        Frontend("stats", "acme_odd:Datagrams", kind="datagram", enabled=True),
+    ]"""
+    daemon = stranger(KINDS, "--port", "0", more=more).wait_until_ready()
+    assert daemon.ports("tcp", frontend="stats") == []
+    assert daemon.ports("udp", frontend="lines") == []
+    with socket.socket(type=socket.SOCK_DGRAM) as caller, to(daemon, "lines") as stream:
+        caller.settimeout(20)
+        caller.connect(("127.0.0.1", daemon.port("udp", frontend="stats")))
+        caller.send(b"datagram")
+        assert caller.recv(100) == b"datagram"
+        stream.sendall(b"stream")
+        assert stream.recv(100) == b"stream"
+    assert daemon.stop() == 0
+
+
+def test_a_service_may_have_datagrams_alone(stranger: Start) -> None:
+    more = ', frontends=[Frontend("stats", "acme_odd:Datagrams", kind="datagram")]'
+    daemon = stranger(KINDS, more=more).wait_until_ready()
+    assert daemon.ports("tcp") == []
+    with daemon.connect_udp() as caller:
+        caller.send(b"datagram")
+        assert caller.recv(100) == b"datagram"
+    assert daemon.stop() == 0
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (', frontends=[Frontend("Bad Name")]', "a frontend cannot be called 'Bad Name'"),
+        (', frontends=[Frontend("a"), Frontend("a")]', "two frontends are called 'a'"),
+        (
+            ', frontends=[Frontend("lines", "acme_odd:Nothing")]',
+            "frontend lines of plugin acme-odd",
+        ),
+        (', frontends=[Frontend("lines")]', "acme_odd:make made an object of Service, which is no"),
+        (', frontends=[Frontend("a", "acme_odd:Lines"), Frontend("word", "acme_odd:Lines")]', ""),
+        (
+            ', frontends=[Frontend("a", "acme_odd:Lines"), Frontend("tls", "acme_odd:Lines")]',
+            "'tls_port' is a setting of every daemon",
+        ),
+    ],
+)
+def test_what_a_plugin_declares_wrongly_of_frontends_is_one_line(
+    stranger: Start, more: str, said: str
+) -> None:
+    daemon = stranger(KINDS, "--port", "0", "--check-config", more=more)
+    status = daemon.wait()
+    assert (status == 0) == (said == "")
+    assert said in daemon.errors
+    assert "Traceback" not in daemon.errors or said.startswith(("a frontend", "two"))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from socketsuite.daemon.listen.settings import ListenSettings
-from socketsuite.service import Frontend, ServiceSpecification, load_target
+from socketsuite.service import Frontend, ServiceSpecification
 from socketsuite.settings import Setting, settings_of, with_files
 
 WHERE = ("port", "tls_port", "unix", "listen")
@@ -69,18 +69,9 @@ def own_settings(plugin: ServiceSpecification, frontend: Frontend) -> tuple[Sett
     """
     if frontend.target is None:
         return ()
-    declared = with_files(settings_of(load_frontend(plugin, frontend)))
+    declared = with_files(settings_of(plugin.load_frontend(frontend)))
     prefix = prefix_of(plugin, frontend)
     return tuple(_renamed(item, prefix) for item in declared)
-
-
-def load_frontend(plugin: ServiceSpecification, frontend: Frontend) -> Callable[..., Any]:
-    """Import what makes the factory of *frontend*.
-
-    :raises ImportError: naming the plugin, its frontend and the target.
-    """
-    target = frontend.target or plugin.target
-    return load_target(target, f"frontend {frontend.name} of plugin {plugin.tapname}")
 
 
 def configured(
@@ -105,7 +96,7 @@ def configured(
         for item in own_settings(plugin, frontend)
         if not item.file_of
     }
-    build = builder(load_frontend(plugin, frontend), own) if frontend.target else None
+    build = builder(plugin.load_frontend(frontend), own) if frontend.target else None
     target = frontend.target or plugin.target
     made = FrontendConfiguration(frontend, target, build, listen, own, prefix)
     if not made.listens and (not prefix or frontend.enabled):

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from twisted.logger import Logger
 
 from socketsuite.daemon.config.configuration import Configuration
-from socketsuite.daemon.config.frontends import WHERE, FrontendConfiguration, load_frontend
+from socketsuite.daemon.config.frontends import WHERE, FrontendConfiguration
 from socketsuite.daemon.config.process_settings import ProcessSettings
 from socketsuite.daemon.serve.factories import Factories
 from socketsuite.daemon.serve.hooks import hook_of
@@ -58,7 +58,7 @@ def own_changes(before: _WithOwn, after: _WithOwn) -> dict[str, Any]:
 def _reloadable_of(configuration: Configuration, frontend: FrontendConfiguration) -> frozenset[str]:
     if frontend.build is None:
         return frozenset()
-    return reloadable(load_frontend(configuration.plugin, frontend.frontend))
+    return reloadable(configuration.plugin.load_frontend(frontend.frontend))
 
 
 def reloadable(group: Any) -> frozenset[str]:
