@@ -44,7 +44,7 @@ def echo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
         "socat -t20 - TCP6:[::1]:{}",
     ],
 )
-@pytest.mark.parametrize("text", [b"hello", b"\x00\xff0123456789abcde\n" * 60_000])
+@pytest.mark.parametrize("text", [b"hello", b"\x00\xff0123456789abcde\n" * 60_000], ids=len)
 def test_everything_piped_in_comes_back(echo: Daemon, client: str, text: bytes) -> None:
     name, *arguments = client.format(echo.port()).split()
     assert piped(text, program(name), *arguments) == text

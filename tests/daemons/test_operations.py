@@ -31,7 +31,7 @@ from socketsuite.cli.command import socketsuite
 from socketsuite.observe.events import Refused
 from socketsuite.observe.journal import journal_form
 from socketsuite.reasons import CLOSED, REFUSED
-from socketsuite.testing import Daemon, read_line
+from socketsuite.testing import Daemon, read_all, read_line
 from tests.daemons.conftest import Start
 from tests.daemons.started import BIN, in_background, is_alive
 from tests.support.admin import asked, figures, page, until
@@ -201,6 +201,22 @@ def admin_lists_the_commands_of_services(night: Night, command: str) -> None:
     assert done.stderr == "No service has commands of its own.\n"
 
 
+def callers_but_the_proxies_are_refused(night: Night, command: str) -> None:
+    _, _, name, *options = shlex.split(command)
+    with Daemon(night.admin.parent, name, "--port", "0", *options) as daemon:
+        with daemon.connect() as stranger, pytest.raises(ConnectionResetError):
+            read_all(stranger)
+        daemon.wait_for_line(r" refused .*reason=proxy_from$")
+
+
+def a_header_names_the_client_on_a_unix_socket(night: Night, command: str) -> None:
+    _, _, name, *options = shlex.split(command.replace("/run/chat.sock", "chat.sock"))
+    served = Daemon(night.admin.parent, name, *options)
+    with served as daemon, daemon.connect_unix("chat.sock") as proxy:
+        proxy.sendall(b"PROXY TCP4 192.0.2.1 198.51.100.2 56324 9000\r\n")
+        daemon.wait_for_line(r" connected .*peer=192\.0\.2\.1:56324 ")
+
+
 COMMANDS: dict[str, Callable[[Night, str], None]] = {
     "socketsuite probe localhost 9000": probe_tells_whether_the_port_is_open,
     "socketsuite ports": ports_shows_our_own,
@@ -208,6 +224,10 @@ COMMANDS: dict[str, Callable[[Night, str], None]] = {
         status_shows_listeners_and_connections
     ),
     "twistd socketsuite-chat --check-config": the_settings_are_checked_and_nothing_is_opened,
+    "twistd -n socketsuite-chat --proxy-from 10.0.0.0/24": callers_but_the_proxies_are_refused,
+    "twistd -n socketsuite-chat --unix /run/chat.sock --proxy-from unix": (
+        a_header_names_the_client_on_a_unix_socket
+    ),
     "socketsuite admin": admin_lists_the_commands_of_services,
     "socketsuite ports --all": ports_shows_who_else_has_a_port,
     "systemctl reload": systemctl_has_the_verb_and_the_units_obey_it,

@@ -73,6 +73,9 @@ def table(one: Stranger, transport: str, folder: Path, kinds: list[str]) -> str:
         "service": f"acme-{one.name}",
         "interface": "127.0.0.1",
         "transport": transport,
+        # Readers pause until all clients have begun, which takes a loaded machine its time.
+        "write-timeout": 120,
+        "user-timeout": 120,
         "drain-timeout": 18,
     }
     if kinds != ["unix"]:
