@@ -3,6 +3,7 @@
 import pytest
 from twisted.internet.task import Clock
 
+from socketsuite.services.chat.chat import Chat as Service
 from socketsuite.services.chat.lines import LineChatFactory
 from tests.services.streams import FakeStream
 
@@ -12,7 +13,8 @@ class Chat:
 
     def __init__(self, people, **settings):
         self.clock = Clock()
-        self.factory = LineChatFactory(self.clock, **settings)
+        self.service = Service(self.clock)
+        self.factory = LineChatFactory(self.service, self.clock, **settings)
         self.people = [self.enter() for _ in range(people)]
 
     def enter(self):
@@ -64,7 +66,7 @@ def test_an_unterminated_last_piece_is_dropped():
     a.protocol.dataReceived(b"whole\nhalf")
     a.gone()
     assert b.value() == b"-> whole\n"
-    assert len(chat.factory.room) == 1
+    assert len(chat.service.hub.lobby.members) == 1
 
 
 @pytest.mark.parametrize("end", [b"\n", b""])

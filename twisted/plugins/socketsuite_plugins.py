@@ -1,6 +1,6 @@
 """The suite's twistd commands, one line each; this file imports no service and no reactor."""
 
-from socketsuite.plugin import ServicePlugin, SuitePlugin
+from socketsuite.plugin import Frontend, ServicePlugin, SuitePlugin
 
 _SERVICES = "socketsuite.services"
 # Whoever has sent all, and closed its half, waits for nothing but our own FIN.
@@ -20,9 +20,9 @@ chargen = ServicePlugin(
 )
 chat = ServicePlugin(
     "socketsuite-chat",
-    f"{_SERVICES}.chat.lines:LineChatFactory",
-    port=9000,
-    description="Chat by lines: what one says reaches all the others",
+    f"{_SERVICES}.chat.chat:Chat",
+    description="Chat: what one says reaches all the others in the room",
+    frontends=[Frontend("lines", f"{_SERVICES}.chat.lines:LineChatFactory", port=9000)],
     # A broadcast, unlike an answer, has no end at which a slow reader has read all of it.
     defaults={"send-queue": "4M"},
 )

@@ -1,4 +1,4 @@
-"""Chat: a room, and the frontends by which people come in.
+"""Chat: a hub of people and rooms, and the frontends by which people come in.
 
-The room must not know the frontends; a frontend knows the room and its own wire protocol.
+The hub must not know the frontends; a frontend knows the hub and its own wire.
 """

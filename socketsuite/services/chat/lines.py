@@ -4,39 +4,53 @@ The wire, in both directions: lines of UTF-8, ended by LF or CRLF (we send LF).
 
 * on connect, server → client: the banner's line, if there is a banner;
 * client → server: a line, which may be empty, of at most *max_line* bytes;
-* server → client: ``-> `` and the line, for each line of each *other* client.  Control
+* server → client: ``-> `` and the line, for each line of each *other* person in the lobby.  Control
   characters are shown in visible notation, so that nobody commands another's terminal;
 * a longer line: the client is told the limit in one last line, and closed;
 * what a client leaves without an end of line is dropped.
 
-This module must not know how members at other frontends are connected.
+This module must not know how people at other frontends are connected.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Protocol, ServerFactory, connectionDone
 from twisted.python.failure import Failure
 
-from socketsuite.services.chat.room import Room
+from socketsuite.services.chat.chat import Chat
+from socketsuite.services.chat.events import Event, Message, Said
+from socketsuite.services.chat.person import Person
 from socketsuite.services.stream import LingeringClose, greeting
 from socketsuite.settings import setting
 from socketsuite.wire.lines import LineFramer, LineTooLong
 from socketsuite.wire.printable import printable
 
 
-def render(lines: Sequence[bytes]) -> bytes:
-    """Return *lines* as another member's line client shows them."""
-    return b"".join([b"-> %b\n" % printable(line) for line in lines])
+def render_plain(event: Event) -> bytes:
+    """Return what somebody sees who has said no command: lines, and nothing else."""
+    if not isinstance(event, Said) or event.recipient is not None:
+        return b""
+    return b"".join([_line(message) for message in event.messages])
+
+
+def _line(message: Message) -> bytes:
+    text = printable(message.text)
+    if message.kind == "emote":
+        return b"-> * %b %b\n" % (message.nick.encode(), text)
+    if message.named:
+        return b"-> <%b> %b\n" % (message.nick.encode(), text)
+    return b"-> %b\n" % text
 
 
 class LineChat(LingeringClose):
-    """One member who came in by the line frontend."""
+    """One person who came in by the line frontend."""
 
     factory: LineChatFactory
+    person: Person | None = None
 
     def __init__(self, factory: LineChatFactory) -> None:
         super().__init__(factory.reactor)
@@ -44,51 +58,63 @@ class LineChat(LingeringClose):
         self._framer = LineFramer(factory.max_line)
 
     def connectionMade(self) -> None:
-        """Greet, and join the room."""
+        """Greet, and join the lobby."""
         if self.factory.banner:
             self.transport.write(greeting(self.factory.banner, self.transport.getHost()))
-        self.factory.room.join(self, render, self.transport.write)
+        hub = self.factory.chat.hub
+        self.person = hub.enter(
+            frontend="lines",
+            host=getattr(self.transport.getPeer(), "host", None) or "local",
+            render=render_plain,
+            write=self.transport.write,
+            close=lambda reason: self.transport.loseConnection(),
+        )
+        hub.join(self.person, hub.lobby.name)
 
     def dataReceived(self, data: bytes) -> None:
         """Say the lines that are complete."""
-        if self.closing:
+        person = self.person
+        if self.closing or person is None:
             return
+        hub = self.factory.chat.hub
         try:
             lines = self._framer.feed(data)
         except LineTooLong as error:
             if error.lines:
-                self.factory.room.say(self, error.lines)
-            self.factory.room.leave(self)
+                hub.say_in(hub.lobby, person, error.lines)
+            self._quit("line too long")
             self.close_with(b"line too long: the limit is %d bytes\n" % error.limit)
         else:
             if lines:
-                self.factory.room.say(self, lines)
+                hub.say_in(hub.lobby, person, lines)
 
     def drain(self) -> None:
-        """Leave the room, flush, close."""
-        self.factory.room.leave(self)
+        """Leave, flush, close."""
+        self._quit("the server stops")
         self.transport.loseConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Leave the room."""
-        self.factory.room.leave(self)
+        """Leave."""
+        self._quit("closed")
         super().connectionLost(reason)
+
+    def _quit(self, reason: str) -> None:
+        if self.person is not None:
+            self.factory.chat.hub.quit(self.person, reason)
 
 
 @dataclass(eq=False)
 class LineChatFactory(ServerFactory):
-    """Makes members, and holds the room they are in.
+    """The frontend ``lines``: makes a protocol for each caller.
 
-    :param reactor: the clock for closing politely.
+    :param chat: whose hub everybody is in.
     """
 
-    reactor: IReactorTime
+    chat: Chat
+    reactor: Any
     banner: str = setting("", "a line every caller is greeted with; {port} is the port")
     max_line: int = setting(8192, "longest line, in bytes", minimum=16, metavar="BYTES")
 
-    def __post_init__(self) -> None:
-        self.room = Room()
-
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
-        """Return a member for one caller."""
+        """Return a protocol for one caller."""
         return LineChat(self)

@@ -1,0 +1,72 @@
+"""The chat service: its settings, and the hub that all frontends share.
+
+This module must not know any frontend.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter as CountOf
+from dataclasses import dataclass
+from typing import Any
+
+from socketsuite.contract import LogEvents, ignore_events
+from socketsuite.figures import Counter, Figure, Gauge
+from socketsuite.services.chat.history import HistoryLimits
+from socketsuite.services.chat.hub import Hub
+from socketsuite.services.chat.person import Person
+from socketsuite.settings import byte_size, setting
+
+
+@dataclass(eq=False)
+class Chat:
+    """The service's object; each frontend's factory is made with it.
+
+    :param reactor: the clock of timers, and where threads come back to.
+    :param emit: logs what an operator should know.
+    """
+
+    reactor: Any
+    emit: LogEvents = ignore_events
+    lobby: str = setting("lobby", "the room of who says no command; #lobby on IRC")
+    history_lines: int = setting(
+        1000, "lines kept of each room; 0 keeps none", minimum=0, maximum=1_000_000, reload=True
+    )
+    history_size: int = setting(
+        1 << 20, "bytes kept of each room", parse=byte_size, metavar="BYTES", show="1M", reload=True
+    )
+    history_age: float = setting(
+        7 * 86400.0,
+        "how long a line is kept; 0 is for ever",
+        minimum=0,
+        unit="seconds",
+        reload=True,
+    )
+
+    def __post_init__(self) -> None:
+        self.limits = HistoryLimits(self.history_lines, self.history_size, self.history_age)
+        self.hub = Hub(time.time, self.lobby, self.limits)
+
+    def settings_reloaded(self, changed: dict[str, Any]) -> None:
+        """Obey changed limits of the history."""
+        self.limits.lines = self.history_lines
+        self.limits.size = self.history_size
+        self.limits.seconds = self.history_age
+
+    def metrics(self) -> list[Figure]:
+        """Return the figures of the chat."""
+        hub = self.hub
+        people = CountOf(person.frontend for person in hub.people.values())
+        return [
+            Counter("messages", "Messages said", hub.messages),
+            Counter("deliveries", "People they went to", hub.deliveries),
+            Gauge("rooms", "Rooms there are", len(hub.rooms)),
+            Gauge("people", "People there are", dict(people), labels=["frontend"]),
+        ]
+
+    def status_columns(self, protocol: Any) -> dict[str, str]:
+        """Return who a connection is, and in how many rooms."""
+        person: Person | None = getattr(protocol, "person", None)
+        if person is None:
+            return {}
+        return {"nick": person.nick, "rooms": " ".join(person.rooms)}

@@ -1,0 +1,171 @@
+"""What happens in the chat, as facts: each is told to those whom it concerns.
+
+A frontend renders an event once for all who see it alike.  This module must not know how.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["message", "emote", "notice"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A line that somebody said, as it is kept.
+
+    :ivar id: is no other message's of this server.
+    :ivar order: its place in the room's one order, from 1; 0 for a private message.
+    :ivar time: seconds since 1970.
+    :ivar room: the room's name without ``#``; ``None`` for a private message.
+    :ivar nick: of who said it; *mask* is ``nick!user@host``, *account* perhaps ``None``.
+    :ivar named: whether that nick was chosen, and is to be shown by line clients.
+    :ivar text: as it was received, without its end of line; any bytes but CR and LF.
+    """
+
+    id: str
+    order: int
+    time: float
+    room: str | None
+    nick: str
+    mask: str
+    account: str | None
+    named: bool
+    kind: Kind
+    text: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Lines that were said together: in a room, or by *sender* to one person."""
+
+    messages: tuple[Message, ...]
+    recipient: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Somebody came into a room."""
+
+    person: PersonFacts
+    room: str
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Somebody went out of a room."""
+
+    person: PersonFacts
+    room: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kicked:
+    """Somebody was put out of a room by *by*, a nick."""
+
+    person: PersonFacts
+    room: str
+    by: PersonFacts | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quit:
+    """Somebody has left the server; told once to all who shared a room."""
+
+    person: PersonFacts
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Renamed:
+    """Somebody has another nick; *person* is as before."""
+
+    person: PersonFacts
+    nick: str
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSet:
+    """A room has another topic; empty is none."""
+
+    room: str
+    topic: str
+    by: PersonFacts
+
+
+@dataclass(frozen=True, slots=True)
+class ModesSet:
+    """Modes of a room changed: each with its sign, its letter, and what it is about."""
+
+    room: str
+    by: PersonFacts | None
+    changes: tuple[tuple[bool, str, str | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AwaySet:
+    """Somebody is away, or back (``None``)."""
+
+    person: PersonFacts
+    message: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountSet:
+    """Somebody has logged in, or out (``None``)."""
+
+    person: PersonFacts
+    account: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RealnameSet:
+    """Somebody has another real name."""
+
+    person: PersonFacts
+    realname: str
+
+
+@dataclass(frozen=True, slots=True)
+class Invited:
+    """Somebody, by *nick*, is invited to a room."""
+
+    nick: str
+    room: str
+    by: PersonFacts
+
+
+@dataclass(frozen=True, slots=True)
+class PersonFacts:
+    """Who somebody was at that moment."""
+
+    nick: str
+    user: str
+    host: str
+    account: str | None
+    realname: str
+    named: bool
+
+    @property
+    def mask(self) -> str:
+        """``nick!user@host``."""
+        return f"{self.nick}!{self.user}@{self.host}"
+
+
+Event = (
+    Said
+    | Joined
+    | Left
+    | Kicked
+    | Quit
+    | Renamed
+    | TopicSet
+    | ModesSet
+    | AwaySet
+    | AccountSet
+    | RealnameSet
+    | Invited
+)

@@ -1,0 +1,76 @@
+"""One person in the chat: who that is, and how it hears of things.
+
+This module must not know rooms, nor any wire.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from socketsuite.services.chat.events import Event, PersonFacts
+from socketsuite.services.chat.nicks import key_of
+
+Render = Callable[[Event], bytes]
+"""Turns an event into bytes on some wire; empty where that wire does not show it."""
+
+Write = Callable[[bytes], object]
+"""Takes such bytes to one person."""
+
+Close = Callable[[str], object]
+"""Ends one person's connection, for a reason that is said."""
+
+
+class Person:
+    """Somebody who is connected.
+
+    :param render: the same object for all who see events alike: what one room says is rendered
+        once for each.
+    :param write: takes the bytes; told of nothing else.
+    :param close: ends the connection.
+    :ivar named: whether the nick was chosen.
+    :ivar rooms: the keys of the rooms the person is in.
+    :ivar away: the words for it; ``None`` is here.
+    :ivar operator: whether the person is an operator of the server.
+    :ivar spoke_at: when the person last said something, in seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        nick: str,
+        *,
+        frontend: str,
+        host: str,
+        render: Render,
+        write: Write,
+        close: Close,
+        now: float,
+        secure: bool = False,
+    ) -> None:
+        self.nick = nick
+        self.key = key_of(nick)
+        self.frontend = frontend
+        self.user = frontend
+        self.host = host
+        self.realname = ""
+        self.account: str | None = None
+        self.named = False
+        self.away: str | None = None
+        self.operator = False
+        self.secure = secure
+        self.modes: set[str] = set()
+        self.rooms: dict[str, None] = {}
+        self.render = render
+        self.write = write
+        self.close = close
+        self.since = now
+        self.spoke_at = now
+
+    @property
+    def mask(self) -> str:
+        """``nick!user@host``."""
+        return f"{self.nick}!{self.user}@{self.host}"
+
+    @property
+    def facts(self) -> PersonFacts:
+        """Who this is now."""
+        return PersonFacts(self.nick, self.user, self.host, self.account, self.realname, self.named)
