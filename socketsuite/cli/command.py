@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _COMMANDS = {
     "accumulate": "Send integers to an accumulator, show the sums it pushes.",
     "admin": "Run a service's own command, or list them.",
+    "chat": "Talk in the rooms of a chat.",
     "connect": "Join your terminal, or a pipe, to a server.",
     "ports": "Show the suite's listeners and connections.",
     "probe": "Tell which ports are open.",

@@ -18,15 +18,24 @@ from socketsuite.cli.stopping import Stopped, catch
 Work = Callable[[Any], Coroutine["Deferred[Any]", Any, None]]
 
 
-def run(work: Work, output: Output) -> None:
+def run(work: Work, output: Output, *, on_asyncio: bool = False) -> None:
     """Run ``work(reactor)`` to its end; what it raises is raised here.
 
     On SIGINT and SIGTERM, and when *output* cannot be written, the work is cancelled, so
     that it can put the terminal right.
 
+    :param on_asyncio: whether the reactor is to run an asyncio loop, which *work* then may use.
     :raises Stopped: after a signal.
     :raises OutputBroken: after a failed write.
     """
+    if on_asyncio:
+        import asyncio
+
+        from twisted.internet import asyncioreactor
+
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        asyncioreactor.install(loop)
     from twisted.internet import reactor
 
     _Run(reactor, work, output).to_its_end()

@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli.conftest import Client
 
-COMMANDS = ["accumulate", "admin", "connect", "ports", "probe", "send", "status", "udp"]
+COMMANDS = ["accumulate", "admin", "chat", "connect", "ports", "probe", "send", "status", "udp"]
 
 
 def test_help_lists_every_command_and_no_other(client: Client) -> None:
@@ -36,14 +36,14 @@ def test_version_is_the_package_s(client: Client) -> None:
     assert client("--version").stdout.decode() == f"socketsuite, version {__version__}\n"
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["connect", "--help"], ["probe", "--help"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["chat", "--help"], ["connect", "--help"]])
 def test_help_imports_neither_twisted_nor_rich(arguments: list[str]) -> None:
     code = (
         "import sys\n"
         "from socketsuite.cli.command import main\n"
         "try: main(sys.argv[1:])\n"
         "except SystemExit: pass\n"
-        "heavy = {'twisted', 'rich', 'OpenSSL', 'psutil'} & set(sys.modules)\n"
+        "heavy = {'twisted', 'rich', 'OpenSSL', 'psutil', 'prompt_toolkit'} & set(sys.modules)\n"
         "sys.exit(','.join(heavy) or 0)"
     )
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True)

@@ -66,7 +66,17 @@ def quiet_echo(connection: socket.socket) -> None:
 
 
 @pytest.fixture(
-    params=["accumulate", "connect", "ports", "probe", "send", "status", "status --watch", "udp"]
+    params=[
+        "accumulate",
+        "chat",
+        "connect",
+        "ports",
+        "probe",
+        "send",
+        "status",
+        "status --watch",
+        "udp",
+    ]
 )
 def arguments(
     request: pytest.FixtureRequest, serve: Serve, admin: Path, echo_udp: int
@@ -78,6 +88,8 @@ def arguments(
             return ("accumulate", "--values", "1", "--sums", "3", "127.0.0.1", str(port))
         case "connect":
             return ("connect", "127.0.0.1", str(serve(quiet_echo).port))
+        case "chat":
+            return ("chat", "127.0.0.1", str(serve(quiet_echo).port))
         case "ports":
             return ("ports",)
         case "probe":

@@ -23,7 +23,7 @@ from tests.cli.contract import read
 from tests.cli.servers import TIMEOUT
 
 SIGNALS = {signal.SIGINT: (130, "interrupted"), signal.SIGTERM: (143, "terminated")}
-STREAMS = ("accumulate", "connect", "probe", "send")
+STREAMS = ("accumulate", "chat", "connect", "probe", "send")
 
 Prepare = Callable[[str], tuple[tuple[str, ...], Callable[[], bool]]]
 
@@ -93,7 +93,7 @@ def test_in_the_handshake(start: Start, serve: Serve, command: str, number: int)
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-@pytest.mark.parametrize("command", ["accumulate", "connect", "send"])
+@pytest.mark.parametrize("command", ["accumulate", "chat", "connect", "send"])
 def test_in_mid_transfer(start: Start, serve: Serve, command: str, number: int) -> None:
     heard = threading.Event()
 
