@@ -21,7 +21,7 @@ from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.data_structures import Size
 from prompt_toolkit.document import Document
 from prompt_toolkit.filters import Condition
-from prompt_toolkit.formatted_text import StyleAndTextTuples, to_formatted_text
+from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.output import ColorDepth
@@ -33,7 +33,7 @@ from twisted.internet.defer import Deferred
 
 from socketsuite.cli import terminal
 from socketsuite.cli.chat_lines import ChatLine
-from socketsuite.cli.chat_talk import Talk, is_secret
+from socketsuite.cli.chat_talk import Talk
 from socketsuite.cli.stopping import last_acts
 from socketsuite.wire.printable import printable
 
@@ -65,8 +65,8 @@ class Screen:
             complete_while_typing=False,
             complete_style=CompleteStyle.READLINE_LIKE,
             enable_suspend=True,
-            history=_History(),
-            is_password=Condition(lambda: is_secret(self._session.default_buffer.text)),
+            history=_History(talk),
+            is_password=Condition(lambda: talk.is_secret(self._session.default_buffer.text)),
             key_bindings=_keys(),
             output=self._output,
             reserve_space_for_menu=0,
@@ -147,8 +147,13 @@ class Screen:
             app.invalidate()
 
     def _prompt(self) -> StyleAndTextTuples:
-        room = f"[{self._talk.room or 'lobby'}] " if self._connected else "[not connected] "
-        return to_formatted_text(room)
+        if not self._connected:
+            where = "[not connected]"
+        elif self._talk.asks_password:
+            where = "password:"
+        else:
+            where = f"[{'no room' if self._talk.room == '' else self._talk.room or 'lobby'}]"
+        return [("", f"{where} ")]
 
 
 def _fragments(line: ChatLine, style: str) -> StyleAndTextTuples:
@@ -199,7 +204,11 @@ class _Completer(Completer):
 
 
 class _History(InMemoryHistory):
+    def __init__(self, talk: Talk) -> None:
+        super().__init__()
+        self._talk = talk
+
     def append_string(self, string: str) -> None:
         """Keep *string*, unless it holds a password."""
-        if not is_secret(string):
+        if not self._talk.is_secret(string):
             super().append_string(string)

@@ -112,10 +112,10 @@ class Chatting:
                 line = await self._screen.read_line(unsent)
             except EOFError:
                 return
-            leaves = line.split()[:1] == ["/quit"]
             unsent = ""
+            leaves = not self._talk.asks_password and line.split()[:1] == ["/quit"]
             if self._client.is_open:
-                self._say([one for one in line.split("\n") if one.strip()])
+                self._say(_lines(line, is_answer=self._talk.asks_password))
             elif not leaves:
                 unsent = line
                 self._screen.note("not connected; your line waits here")
@@ -136,3 +136,8 @@ class Chatting:
         await link
         if deadline.active():
             deadline.cancel()
+
+
+def _lines(typed: str, *, is_answer: bool) -> list[str]:
+    """Return what is to be sent: an answer even where it is empty, otherwise what has words."""
+    return typed.split("\n")[:1] if is_answer else [x for x in typed.split("\n") if x.strip()]
