@@ -8,14 +8,23 @@ from __future__ import annotations
 import time
 from collections import Counter as CountOf
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall
 
 from socketsuite.contract import LogEvents, ignore_events
 from socketsuite.figures import Counter, Figure, Gauge
 from socketsuite.services.chat.history import HistoryLimits
+from socketsuite.services.chat.history_path import reject_unsafe
+from socketsuite.services.chat.history_writer import HistoryWriter
 from socketsuite.services.chat.hub import Hub
 from socketsuite.services.chat.person import Person
 from socketsuite.settings import byte_size, setting
+
+# Seconds between two looks for what is too old.
+_FORGET_EVERY = 30.0
 
 
 @dataclass(eq=False)
@@ -43,21 +52,66 @@ class Chat:
         reload=True,
     )
 
+    history_file: Path | None = setting(
+        help="keep rooms, topics and history in this file, over restarts", metavar="PATH"
+    )
+
     def __post_init__(self) -> None:
         self.limits = HistoryLimits(self.history_lines, self.history_size, self.history_age)
-        self.hub = Hub(time.time, self.lobby, self.limits)
+        self.writer: HistoryWriter | None = None
+        if self.history_file is not None:
+            self.writer = HistoryWriter(
+                self.history_file,
+                in_reactor=lambda *call: self.reactor.callFromThread(*call),
+                emit=self.emit,
+                write_anew=lambda: self.hub.write_anew(),
+            )
+        journal = self.writer.queue if self.writer is not None else None
+        self.hub = Hub(time.time, self.lobby, self.limits, journal=journal)
+        self._forgetting = LoopingCall(self.hub.forget_old)
+        self._forgetting.clock = self.reactor
+
+    def check_start(self) -> None:
+        """See that the history's file could be opened; one that is not there is not made.
+
+        :raises OSError: when it could not.
+        """
+        if self.history_file is not None:
+            reject_unsafe(self.history_file)
+
+    async def start_service(self) -> None:
+        """Take back what the history's file holds.
+
+        :raises OSError: when it cannot be used.
+        """
+        if self.writer is not None:
+            self.hub.restore(await self.writer.start(self.limits, self.hub.now()))
+        self._forgetting.start(_FORGET_EVERY, now=False)
+
+    def stop_service(self) -> Deferred[None] | None:
+        """Write what waits into the history's file, and close it."""
+        if self._forgetting.running:
+            self._forgetting.stop()
+        return self.writer.stop() if self.writer is not None else None
+
+    def health(self) -> dict[str, str | None]:
+        """Return whether the history's file can be written."""
+        return {"history": self.writer.trouble} if self.writer is not None else {}
 
     def settings_reloaded(self, changed: dict[str, Any]) -> None:
         """Obey changed limits of the history."""
         self.limits.lines = self.history_lines
         self.limits.size = self.history_size
         self.limits.seconds = self.history_age
+        self.hub.forget_old()
 
     def metrics(self) -> list[Figure]:
         """Return the figures of the chat."""
         hub = self.hub
         people = CountOf(person.frontend for person in hub.people.values())
+        saved = [] if self.writer is None else self.writer.figures()
         return [
+            *saved,
             Counter("messages", "Messages said", hub.messages),
             Counter("deliveries", "People they went to", hub.deliveries),
             Gauge("rooms", "Rooms there are", len(hub.rooms)),

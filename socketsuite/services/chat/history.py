@@ -1,19 +1,25 @@
 """What was said in a room: kept in one order, within lines, bytes and age.
 
-This module must not know how history is shown, nor whether it is written anywhere.
+This module must not know how history is shown, nor whether its journal writes anything.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
 from socketsuite.services.chat.events import Message
+from socketsuite.services.chat.kept import Journal
 
 _OVERHEAD = 200
 """Bytes that a message costs beside its text, about."""
+
+
+def size_of(message: Message) -> int:
+    """Return the bytes that *message* counts for."""
+    return len(message.text) + _OVERHEAD
 
 
 @dataclass(eq=False)
@@ -29,11 +35,15 @@ class History:
     """The messages of one room, the oldest first.
 
     :param now: seconds since 1970.
+    :param journal: is told of every change.
     """
 
-    def __init__(self, limits: HistoryLimits, now: Callable[[], float]) -> None:
+    def __init__(
+        self, limits: HistoryLimits, now: Callable[[], float], journal: Journal | None = None
+    ) -> None:
         self._limits = limits
         self._now = now
+        self._journal = journal or Journal()
         self._messages: deque[Message] = deque()
         self.size = 0
 
@@ -47,27 +57,42 @@ class History:
 
     def add(self, message: Message) -> None:
         """Keep *message*, and let go of what is too old or too much."""
-        self._messages.append(message)
-        self.size += len(message.text) + _OVERHEAD
+        self._keep(message)
+        self._journal.added(message)
         self.forget()
+
+    def restore(self, messages: Iterable[Message]) -> None:
+        """Keep *messages*, which the journal knows already, as far as the limits allow."""
+        for message in messages:
+            self._keep(message)
+        self.forget()
+
+    def _keep(self, message: Message) -> None:
+        self._messages.append(message)
+        self.size += size_of(message)
 
     def forget(self) -> None:
         """Let go of what is too old or too much."""
         limits, messages = self._limits, self._messages
         oldest = self._now() - limits.seconds if limits.seconds else None
+        last: Message | None = None
         while messages and (
             len(messages) > limits.lines
             or self.size > limits.size
             or (oldest is not None and messages[0].time < oldest)
         ):
-            self.size -= len(messages.popleft().text) + _OVERHEAD
+            last = messages.popleft()
+            self.size -= size_of(last)
+        if last is not None:
+            self._journal.evicted(last)
 
     def remove(self, number: str) -> Message | None:
         """Take the message with that id away, and return it."""
         for message in self._messages:
             if message.id == number:
                 self._messages.remove(message)
-                self.size -= len(message.text) + _OVERHEAD
+                self.size -= size_of(message)
+                self._journal.removed(message)
                 return message
         return None
 

@@ -14,8 +14,10 @@ from typing import Any
 from twisted.logger import Logger
 
 from socketsuite.services.chat import events
+from socketsuite.services.chat.empty_rooms import EmptyRooms, restored, state_of
 from socketsuite.services.chat.events import Event, Kind, Message
 from socketsuite.services.chat.history import History, HistoryLimits
+from socketsuite.services.chat.kept import Journal, KeptRoom
 from socketsuite.services.chat.nicks import (
     BadNameError,
     checked_nick,
@@ -38,6 +40,7 @@ class Hub:
     :param now: seconds since 1970.
     :param lobby: the room that plain line clients are in; it is there always.
     :param owner_of: returns the account that a nick's key belongs to, or ``None``.
+    :param journal: is told of what is to outlive the process.
     :ivar people: by the keys of their nicks; *rooms* by the keys of their names.
     :ivar messages: how many were said; *deliveries* how many people they went to.
     """
@@ -48,6 +51,7 @@ class Hub:
         lobby: str = "lobby",
         limits: HistoryLimits | None = None,
         owner_of: Callable[[str], str | None] = lambda _: None,
+        journal: Journal | None = None,
     ) -> None:
         self.now = now
         self.limits = limits or HistoryLimits()
@@ -55,6 +59,9 @@ class Hub:
         self.people: dict[str, Person] = {}
         self._looks: dict[str, Person] = {}
         self.rooms: dict[str, Room] = {}
+        self.journal = journal or Journal()
+        # Those that nobody is in, but something is kept of; they are not listed.
+        self.empty_rooms = EmptyRooms(self.limits, now, self.journal)
         self.messages = self.deliveries = 0
         self._started = f"{int(now()):x}-{secrets.token_hex(3)}"
         self._guests = 0
@@ -189,7 +196,7 @@ class Hub:
         if len(person.rooms) >= MOST_ROOMS_EACH:
             raise Refused("too_many_rooms", name, f"you are in {MOST_ROOMS_EACH} rooms already")
         if room is None:
-            room = self._make_room(name)
+            room = self._reopen(person, name, password)
         else:
             room.check_entry(person, password)
         room.add(person)
@@ -198,13 +205,51 @@ class Hub:
         return room
 
     def _make_room(self, name: str) -> Room:
-        room = Room(name, History(self.limits, self.now), self.now())
+        room = Room(name, History(self.limits, self.now, self.journal), self.now())
         self.rooms[room.key] = room
+        return room
+
+    def _reopen(self, person: Person, name: str, password: str | None) -> Room:
+        """Return the room that was left, as it was; a new one where nothing is kept of it."""
+        room = self.empty_rooms.get(key_of(name))
+        if room is None:
+            room = self._make_room(name)
+            self.journal.room_changed(state_of(room, self.now()))
+            return room
+        room.check_entry(person, password)
+        self.rooms[room.key] = self.empty_rooms.take(room.key)
         return room
 
     def _close_if_empty(self, room: Room) -> None:
         if not room.members and room is not self.lobby:
             del self.rooms[room.key]
+            self.empty_rooms.keep(room)
+
+    def restore(self, kept: Iterable[KeptRoom]) -> None:
+        """Take back what a journal had written down, the last used room first; nobody is in yet."""
+        known = False
+        for one in reversed(tuple(kept)):
+            if one.state.key == self.lobby.key:
+                restored(self.lobby, one)
+                known = True
+            else:
+                room = Room(one.state.name, History(self.limits, self.now, self.journal), 0.0)
+                self.empty_rooms.keep(restored(room, one))
+        if not known:
+            self.journal.room_changed(state_of(self.lobby, self.now()))
+
+    def write_anew(self, rooms: Iterable[Room] | None = None) -> None:
+        """Tell the journal all there is of *rooms*, or of every room: it knows nothing of them."""
+        for room in (*self.rooms.values(), *self.empty_rooms) if rooms is None else rooms:
+            self.journal.room_changed(state_of(room, self.now()))
+            for message in room.history:
+                self.journal.added(message)
+
+    def forget_old(self) -> None:
+        """Let go of what is beyond the limits, in every room; for a timer, and changed limits."""
+        for room in self.rooms.values():
+            room.history.forget()
+        self.empty_rooms.forget_old()
 
     def leave(self, person: Person, name: str, reason: str = "") -> None:
         """Let *person* out of a room.
@@ -365,6 +410,7 @@ class Hub:
         else:
             room.require_member(person)
         room.topic, room.topic_by, room.topic_at = topic, person.mask, self.now()
+        self.journal.room_changed(state_of(room, self.now()))
         self.tell(room.members, events.TopicSet(room.name, topic, person.facts))
 
     def invite(self, person: Person, nick: str, name: str) -> None:
@@ -424,6 +470,7 @@ class Hub:
                     done.append(changed)
         finally:
             if done:
+                self.journal.room_changed(state_of(room, self.now()))
                 facts = person.facts if person is not None else None
                 self.tell(room.members, events.ModesSet(room.name, facts, tuple(done)))
         return done
