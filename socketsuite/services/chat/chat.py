@@ -53,7 +53,7 @@ class Chat:
     )
 
     history_file: Path | None = setting(
-        help="keep rooms, topics and history in this file, over restarts", metavar="PATH"
+        None, "keep rooms, topics and history in this file, over restarts", metavar="PATH"
     )
 
     def __post_init__(self) -> None:

@@ -43,7 +43,7 @@ class History:
     ) -> None:
         self._limits = limits
         self._now = now
-        self._journal = journal or Journal()
+        self._journal = Journal() if journal is None else journal
         self._messages: deque[Message] = deque()
         self.size = 0
 

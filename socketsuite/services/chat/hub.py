@@ -59,7 +59,7 @@ class Hub:
         self.people: dict[str, Person] = {}
         self._looks: dict[str, Person] = {}
         self.rooms: dict[str, Room] = {}
-        self.journal = journal or Journal()
+        self.journal = Journal() if journal is None else journal
         # Those that nobody is in, but something is kept of; they are not listed.
         self.empty_rooms = EmptyRooms(self.limits, now, self.journal)
         self.messages = self.deliveries = 0
