@@ -173,6 +173,32 @@ def test_the_queue_is_bounded_and_counts_what_it_loses(monkeypatch: pytest.Monke
     assert not waiting.take()
 
 
+def test_what_was_evicted_while_it_waited_is_neither_written_nor_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(history_queue, "MOST_MESSAGES", 5)
+    waiting = HistoryQueue()
+    history = History(HistoryLimits(2, 1 << 20), Now(), waiting)
+    for order in range(1, 11):
+        history.add(message(order))
+    batch = waiting.take()
+    assert [one.order for one in batch.messages] == [9, 10]
+    assert (batch.evicted, waiting.lost) == ({"lobby": 8}, 0)
+
+
+def test_a_forgotten_room_takes_what_of_it_waits_along() -> None:
+    waiting = HistoryQueue()
+    waiting.added(message(1, room="Den"))
+    waiting.added(message(1))
+    waiting.removed(message(1, room="den"))
+    waiting.evicted(message(1, room="den"))
+    waiting.room_forgotten("den")
+    waiting.added(message(1, text=b"new", room="den"))
+    batch = waiting.take()
+    assert [(one.room, one.text) for one in batch.messages] == [("lobby", b""), ("den", b"new")]
+    assert (batch.forgotten, batch.evicted, batch.removed) == ({"den"}, {}, set())
+
+
 def test_too_many_deletions_have_the_file_written_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(history_queue, "MOST_DELETED", 2)
     waiting = HistoryQueue()

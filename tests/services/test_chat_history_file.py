@@ -87,6 +87,16 @@ def test_the_lobbys_topic_comes_back_and_its_order_goes_on_though_all_was_delete
     assert b"never mind" not in (tmp_path / "h").read_bytes()
 
 
+def test_an_order_goes_on_though_no_line_is_kept(tmp_path: Path) -> None:
+    one = Kept(tmp_path / "h", HistoryLimits(0, 1 << 20, 0.0))
+    anna = enter(one.hub, "anna")
+    one.hub.join(anna, "lobby")
+    one.hub.say(anna, "lobby", [b"x"] * 3)
+    two = one.again()
+    two.file.close()
+    assert (two.hub.lobby.order, rows_of(two.path)) == (3, [])
+
+
 def rows_of(path: Path) -> list[tuple[str, int]]:
     database = sqlite3.connect(path)
     try:
@@ -214,6 +224,9 @@ DAMAGED: dict[str, Callable[[Path], object]] = {
     "header only": lambda path: os.truncate(path, 100),
     "a page of zeros": lambda path: path.write_bytes(path.read_bytes()[:4096] + bytes(3 * 4096)),
     "another schema": lambda path: scribble(path, "DROP TABLE messages"),
+    "a trigger": lambda path: scribble(
+        path, "CREATE TRIGGER t AFTER INSERT ON messages BEGIN DELETE FROM rooms; END"
+    ),
     "no room's name": lambda path: scribble(path, "UPDATE rooms SET name = 'a b'"),
     "no JSON": lambda path: scribble(path, "UPDATE rooms SET modes = '[1'"),
     "no modes": lambda path: scribble(path, "UPDATE rooms SET modes = '{}'"),

@@ -100,6 +100,7 @@ class HistoryFile:
         size = 0
         try:
             with self._transaction():
+                rows.check_schema(self._database)
                 for state in rows.rooms(self._database):
                     messages, its = rows.messages(self._database, state, limits, oldest)
                     if len(found) > MOST_ROOMS or size + its > MOST_BYTES:

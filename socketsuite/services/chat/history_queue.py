@@ -55,6 +55,8 @@ class HistoryQueue(Journal):
         self._lock = threading.RLock()
         self._messages: deque[Message] = deque()
         self._bytes = 0
+        # How many of them are of each room, by the rooms' keys.
+        self._of_room: dict[str, int] = {}
         self._pending = Batch()
         self._rung = False
         self.bell: queue.SimpleQueue[None] = queue.SimpleQueue()
@@ -68,17 +70,24 @@ class HistoryQueue(Journal):
         """Return what there is, and begin with nothing."""
         with self._lock:
             batch, self._pending = self._pending, Batch()
-            batch.messages, self._messages = list(self._messages), deque()
-            self._bytes = 0
+            said = self._let_go()
             self._rung = False
+        # What is beyond the limits by now need not be written; in a flood that is most of it.
+        evicted = batch.evicted
+        batch.messages = [one for one in said if one.order > evicted.get(_key(one), 0)]
         return batch
+
+    def _let_go(self) -> deque[Message]:
+        said, self._messages = self._messages, deque()
+        self._bytes = 0
+        self._of_room.clear()
+        return said
 
     def begin_anew(self, write_anew: Callable[[], object]) -> None:
         """Have what was written replaced, in one batch, by what *write_anew* tells this journal."""
         with self._lock:
             self._pending = Batch(everything=True)
-            self._messages.clear()
-            self._bytes = 0
+            self._let_go()
             self.stale = False
             write_anew()
             self._ring()
@@ -97,22 +106,30 @@ class HistoryQueue(Journal):
             pending.evicted.pop(key, None)
             pending.removed = {one for one in pending.removed if one[0] != key}
             pending.forgotten.add(key)
-            kept = [one for one in self._messages if _key(one) != key]
-            if len(kept) < len(self._messages):
-                self._messages = deque(kept)
-                self._bytes = sum(map(size_of, kept))
+            if self._of_room.pop(key, 0):
+                self._messages = deque(one for one in self._messages if _key(one) != key)
+                self._bytes = sum(map(size_of, self._messages))
             self._bound_deletions()
             self._ring()
 
     def added(self, message: Message) -> None:
         """Write the message; where too many wait, the first of them is lost."""
+        key = _key(message)
         with self._lock:
             self._messages.append(message)
             self._bytes += size_of(message)
+            self._of_room[key] = self._of_room.get(key, 0) + 1
             while len(self._messages) > MOST_MESSAGES or self._bytes > MOST_BYTES:
-                self._bytes -= size_of(self._messages.popleft())
-                self.lost += 1
+                self._drop_first()
             self._ring()
+
+    def _drop_first(self) -> None:
+        first = self._messages.popleft()
+        key = _key(first)
+        self._bytes -= size_of(first)
+        self._of_room[key] -= 1
+        if first.order > self._pending.evicted.get(key, 0):
+            self.lost += 1
 
     def evicted(self, message: Message) -> None:
         """Delete the message, and those before it."""

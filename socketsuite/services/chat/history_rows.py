@@ -20,18 +20,18 @@ from socketsuite.services.chat.kept import KeptRoom, RoomState
 from socketsuite.services.chat.nicks import checked_room, key_of
 from socketsuite.services.chat.room import FLAGS, LISTS, MOST_MASKS
 
-_TABLES = """
-CREATE TABLE rooms (
+_TABLES = (
+    """CREATE TABLE rooms (
     key TEXT PRIMARY KEY, name TEXT NOT NULL, created REAL NOT NULL, used REAL NOT NULL,
     place INTEGER NOT NULL, topic TEXT NOT NULL, topic_by TEXT NOT NULL, topic_at REAL NOT NULL,
     modes TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE TABLE messages (
+) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE messages (
     room TEXT NOT NULL, place INTEGER NOT NULL, id TEXT NOT NULL, time REAL NOT NULL,
     nick TEXT NOT NULL, mask TEXT NOT NULL, account TEXT, named INTEGER NOT NULL,
     kind TEXT NOT NULL, text BLOB NOT NULL, PRIMARY KEY (room, place)
-) STRICT, WITHOUT ROWID;
-"""
+) STRICT, WITHOUT ROWID""",
+)
 _KINDS = get_args(Kind)
 
 
@@ -42,10 +42,20 @@ def create(path: Path) -> None:
         database.executescript(
             "PRAGMA auto_vacuum=INCREMENTAL; PRAGMA synchronous=FULL; BEGIN;"
             f" PRAGMA application_id={APPLICATION}; PRAGMA user_version={VERSION};"
-            f" {_TABLES} COMMIT; PRAGMA journal_mode=WAL;"
+            f" {'; '.join(_TABLES)}; COMMIT; PRAGMA journal_mode=WAL;"
         )
     finally:
         database.close()
+
+
+def check_schema(database: sqlite3.Connection) -> None:
+    """See that the file has these tables, whose columns have their types, and nothing else.
+
+    :raises ValueError: when it has not.
+    """
+    found = {sql for (sql,) in database.execute("SELECT sql FROM sqlite_schema")}
+    if found != set(_TABLES):
+        raise ValueError("its tables are others")
 
 
 # ── reading ─────────────────────────────────────────────────────────────────────────
@@ -163,6 +173,10 @@ def apply(
     )
     database.executemany(
         "DELETE FROM messages WHERE room = ? AND place <= ?", list(evicted.items())
+    )
+    # A message that came and went in between has had its place, too.
+    database.executemany(
+        "UPDATE rooms SET place = max(place, ?2) WHERE key = ?1", list(evicted.items())
     )
     database.executemany("DELETE FROM messages WHERE room = ? AND place = ?", list(removed))
 
