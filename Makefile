@@ -68,8 +68,9 @@ bench: $(VENV)/.installed-bench        ## compare with other servers, 5 minutes;
 bench-quick: $(VENV)/.installed-bench  ## the same in brief, a minute
 	$(BIN)/python -m bench.run --quick
 
-campaigns: $(VENV)/.installed-tests    ## strict measurements that need a quiet machine, under two minutes
+campaigns: $(VENV)/.installed-tests    ## strict measurements that need a quiet machine, three minutes
 	$(BIN)/python -m tests.campaigns.stalled_reader
+	$(BIN)/python -m tests.campaigns.history_kills
 
 campaign-differential: $(VENV)/.installed-tests  ## random scenarios against stock Twisted, ten minutes; ARGS="--seed N" for one
 	$(BIN)/python -m tests.differential.campaign $(ARGS)
