@@ -30,6 +30,7 @@ _COMMANDS = {
     "admin": "Run a service's own command, or list them.",
     "chat": "Talk in the rooms of a chat.",
     "connect": "Join your terminal, or a pipe, to a server.",
+    "password": "Make a line of a chat's accounts out of a password.",
     "ports": "Show the suite's listeners and connections.",
     "probe": "Tell which ports are open.",
     "send": "Pipe a file into a server.",

@@ -9,7 +9,10 @@ import pytest
 
 from tests.cli.conftest import Client
 
-COMMANDS = ["accumulate", "admin", "chat", "connect", "ports", "probe", "send", "status", "udp"]
+COMMANDS = [
+    *("accumulate", "admin", "chat", "connect", "password", "ports", "probe", "send", "status"),
+    "udp",
+]
 
 
 def test_help_lists_every_command_and_no_other(client: Client) -> None:
