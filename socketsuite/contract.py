@@ -75,6 +75,19 @@ class HasReload(Protocol):
         ...
 
 
+class HasReloadService(Protocol):
+    """A service, or a frontend's factory, whose settings name files that it reads."""
+
+    def reload_service(self) -> None:
+        """Read the files again: called by every reload, whether or not a setting has changed.
+
+        After all of ``settings_reloaded()``.  To raise ``OSError`` or ``SettingsError`` is one
+        line of the log, and keeps what was read before; the reload goes on.  The event loop
+        waits meanwhile.
+        """
+        ...
+
+
 class HasDatagrams(Protocol):
     """A factory whose protocols speak UDP, or UDP too."""
 

@@ -9,6 +9,7 @@ from socketsuite.contract import (
     HasAdminCommands,
     HasHealth,
     HasMetrics,
+    HasReloadService,
     HasStatusColumns,
     LogEvents,
     ignore_events,
@@ -33,6 +34,9 @@ class Service:
     def status_columns(self, protocol: Service, /) -> dict[str, int]:
         return {"n": 1}
 
+    def reload_service(self) -> None:
+        self.own = Figures()
+
     def admin_commands(self) -> dict[str, AdminCommand]:
         return {"go": AdminCommand(self.metrics, "Go.")}
 
@@ -43,6 +47,8 @@ def test_a_typed_service_has_what_the_contract_names() -> None:
     health: HasHealth = service
     columns: HasStatusColumns = service
     commands: HasAdminCommands = service
+    again: HasReloadService = service
+    again.reload_service()
     assert list(metrics.metrics()) == []
     assert (health.health(), columns.status_columns(service)) == ({"disk": True}, {"n": 1})
     assert commands.admin_commands().keys() == {"go"}

@@ -183,10 +183,11 @@ def test_the_configuration_can_be_checked_without_a_start(launch: Start, tmp_pat
 
 OWN = """
 from dataclasses import dataclass
+from pathlib import Path
 
 from twisted.internet.protocol import Protocol, ServerFactory
 
-from socketsuite.settings import setting
+from socketsuite.settings import SettingsError, setting
 
 
 class Says(Protocol):
@@ -197,6 +198,7 @@ class Says(Protocol):
 @dataclass(eq=False)
 class Factory(ServerFactory):
     protocol = Says
+    path: Path | None = setting(None, "a file")
     word: str = setting("first", "what is said", reload=True)
     fixed: int = setting(1, "what is not said")
     told = ()
@@ -205,6 +207,13 @@ class Factory(ServerFactory):
         if self.word == "bad":
             raise ZeroDivisionError
         self.told = tuple(sorted(changed))
+
+    def reload_service(self):
+        if self.path is not None:
+            read = self.path.read_text()
+            if not read:
+                raise SettingsError("it is empty")
+            self.word = read + str(1 / (read != "0"))
 
 
 factory = Factory
@@ -240,3 +249,39 @@ def test_a_services_own_setting_changes_where_it_says_so(launch: Start, tmp_path
         daemon.wait_for_line("settings_reloaded\\(\\) raised")
         assert said() == b"bad ('word',)\n"
     assert daemon.stop() == 0
+
+
+def test_a_file_that_a_service_reads_is_read_again_though_no_setting_changes(
+    launch: Start, tmp_path: Path
+) -> None:
+    (tmp_path / "word").write_text("old")
+    words = ("--port", "0", "--path", str(tmp_path / "word"))
+    daemon = launch("acme-service", *words, env=package(tmp_path, OWN)).wait_until_ready()
+
+    def again(content: str | None) -> list[str]:
+        """Return what the log says of it."""
+        before = len(daemon.lines)
+        (tmp_path / "word").unlink()
+        if content is not None:
+            (tmp_path / "word").write_text(content)
+        daemon.send_signal(signal.SIGHUP)
+        daemon.wait_for_line("socketsuite reloaded", before)
+        return [line for line in daemon.lines[before:] if "acme-service: " in line]
+
+    with daemon.connect() as caller:
+
+        def said() -> bytes:
+            caller.sendall(b"?")
+            return read_line(caller)
+
+        assert said() == b"first ()\n"
+        assert (again("new"), said()) == ([], b"new1.0 ()\n")
+        kept = "acme-service: {}; what was read before stays"
+        (line,) = again("")
+        assert line.endswith(kept.format("it is empty"))
+        (tmp_path / "word").write_text("")
+        (line,) = again(None)
+        assert line.endswith(kept.format(f"{tmp_path / 'word'}: no such file or directory"))
+        (tmp_path / "word").write_text("")
+        assert "acme-service: reload_service() raised" in again("0")[0]
+        assert said() == b"new1.0 ()\n"

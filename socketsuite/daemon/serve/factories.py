@@ -96,7 +96,7 @@ class Factories:
         return factory
 
     @property
-    def _all(self) -> list[Any]:
+    def all(self) -> list[Any]:
         """The service's object and the factories, each once."""
         found = [self.service]
         for one in self.by_frontend.values():
@@ -109,7 +109,7 @@ class Factories:
 
         :raises StartError: for what that raises.
         """
-        for one in self._all:
+        for one in self.all:
             check_factory(one)
 
     # ── starting ────────────────────────────────────────────────────────────────────

@@ -5,6 +5,7 @@ Compares two configurations; opens nothing.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any, Protocol
@@ -14,9 +15,10 @@ from twisted.logger import Logger
 from socketsuite.daemon.config.configuration import Configuration
 from socketsuite.daemon.config.frontends import WHERE, FrontendConfiguration
 from socketsuite.daemon.config.process_settings import ProcessSettings
+from socketsuite.daemon.errors import cause_text
 from socketsuite.daemon.serve.factories import Factories
 from socketsuite.daemon.serve.hooks import hook_of
-from socketsuite.settings import assign, settings_of
+from socketsuite.settings import SettingsError, assign, settings_of
 
 _log = Logger(namespace="socketsuite")
 
@@ -85,6 +87,8 @@ def take_over_own(before: Configuration, after: Configuration, factories: Factor
         kept = _reloadable_of(before, old_one)
         if factory is not None and kept:
             _reload_own(old_one, new_one, kept, factory, before.name)
+    for one in factories.all:
+        _reread_files(one, before.name)
 
 
 def _reload_own(
@@ -109,6 +113,27 @@ def tell_factory(factory: Any, changed: dict[str, Any]) -> None:
     reloaded = hook_of(factory, "settings_reloaded")
     if changed and reloaded is not None:
         reloaded(changed)
+
+
+def _reread_files(factory: Any, service: str) -> None:
+    """Have *factory* read again what its settings name, if it wants to."""
+    reread = hook_of(factory, "reload_service")
+    if reread is None:
+        return
+    try:
+        reread()
+    except SettingsError as error:
+        _keeps(service, " ".join(str(error).split()))
+    except OSError as error:
+        name = f"{os.fsdecode(error.filename)}: " if error.filename else ""
+        _keeps(service, name + cause_text(error))
+    except Exception:  # noqa: BLE001 - a stranger's code: it costs what it would have read
+        _log.failure("{service}: reload_service() raised", service=service)
+
+
+def _keeps(service: str, why: str) -> None:
+    text = "{service}: {why}; what was read before stays"
+    _log.error(text, service=service, why=why)
 
 
 def process_needs_restart(before: ProcessSettings, after: ProcessSettings) -> list[str]:
