@@ -5,6 +5,7 @@ This module must not know any frontend.
 
 from __future__ import annotations
 
+import hmac
 import time
 from collections import Counter as CountOf
 from dataclasses import dataclass
@@ -20,7 +21,9 @@ from socketsuite.services.chat.history import HistoryLimits
 from socketsuite.services.chat.history_path import reject_unsafe
 from socketsuite.services.chat.history_writer import HistoryWriter
 from socketsuite.services.chat.hub import Hub
+from socketsuite.services.chat.logins import Logins
 from socketsuite.services.chat.person import Person
+from socketsuite.services.chat.sasl import Mechanism
 from socketsuite.settings import byte_size, setting
 
 # Seconds between two looks for what is too old.
@@ -55,8 +58,22 @@ class Chat:
     history_file: Path | None = setting(
         None, "keep rooms, topics and history in this file, over restarts", metavar="PATH"
     )
+    accounts: Path | None = setting(
+        None,
+        "who has an account: lines that 'socketsuite password' prints",
+        metavar="FILE",
+        reload=True,
+    )
+    operators: Path | None = setting(
+        None, "who is an operator of the server: such lines, too", metavar="FILE", reload=True
+    )
+    server_password: str = setting(
+        "", "what everybody has to say first, on frontends that ask", secret=True, reload=True
+    )
 
     def __post_init__(self) -> None:
+        self.logins = Logins(self.reactor)
+        self.reload_service()
         self.limits = HistoryLimits(self.history_lines, self.history_size, self.history_age)
         self.writer: HistoryWriter | None = None
         if self.history_file is not None:
@@ -67,7 +84,7 @@ class Chat:
                 write_anew=lambda: self.hub.write_anew(),
             )
         journal = self.writer.queue if self.writer is not None else None
-        self.hub = Hub(time.time, self.lobby, self.limits, journal=journal)
+        self.hub = Hub(time.time, self.lobby, self.limits, self.owner_of, journal=journal)
         self._forgetting = LoopingCall(self.hub.forget_old)
         self._forgetting.clock = self.reactor
 
@@ -105,6 +122,44 @@ class Chat:
         self.limits.seconds = self.history_age
         self.hub.forget_old()
 
+    def reload_service(self) -> None:
+        """Read the accounts again; the event loop waits, some tens of milliseconds for 10,000.
+
+        :raises SettingsError: for what is wrong with a file; the old accounts stay.
+        """
+        self.logins.read(self.accounts, self.operators)
+
+    # ── who somebody is ─────────────────────────────────────────────────────────────
+
+    def owner_of(self, key: str) -> str | None:
+        """Return the account that has the nick with that *key*, or one that looks like it."""
+        return self.logins.book.owner_of(key)
+
+    def authenticate(self, name: str, password: str, host: str) -> Deferred[str | None]:
+        """Find out whose password that is; see :meth:`Logins.authenticate`."""
+        return self.logins.authenticate(name, password, host)
+
+    def check_operator(self, name: str, password: str, host: str) -> Deferred[str | None]:
+        """Find out whether that is an operator's; see :meth:`Logins.check_operator`."""
+        return self.logins.check_operator(name, password, host)
+
+    def is_operator(self, account: str | None) -> bool:
+        """Return whether who has logged in as *account* is an operator of the server."""
+        return self.logins.is_operator(account)
+
+    def check_server_password(self, text: str) -> bool:
+        """Return whether *text* is the server's password; where there is none, all are."""
+        said, wanted = (one.encode("utf-8", "replace") for one in (text, self.server_password))
+        return not wanted or hmac.compare_digest(said, wanted)
+
+    def sasl_mechanisms(self) -> list[str]:
+        """Return the SASL mechanisms that can succeed now, the best first."""
+        return self.logins.book.mechanisms
+
+    def sasl(self, mechanism: str, host: str, certificate: Any = None) -> Mechanism:
+        """Begin one of them; see :meth:`Logins.sasl`."""
+        return self.logins.sasl(mechanism, host, certificate)
+
     def metrics(self) -> list[Figure]:
         """Return the figures of the chat."""
         hub = self.hub
@@ -115,6 +170,7 @@ class Chat:
             Counter("messages", "Messages said", hub.messages),
             Counter("deliveries", "People they went to", hub.deliveries),
             Gauge("rooms", "Rooms there are", len(hub.rooms)),
+            Gauge("accounts", "Accounts there are", len(self.logins.book.accounts)),
             Gauge("people", "People there are", dict(people), labels=["frontend"]),
         ]
 

@@ -27,6 +27,7 @@ Code = Literal[
     "bad_mode",
     "too_long",
     "nothing_to_say",
+    "busy",
 ]
 
 
