@@ -123,7 +123,7 @@ class Chat:
         self.hub.forget_old()
 
     def reload_service(self) -> None:
-        """Read the accounts again; the event loop waits, some tens of milliseconds for 10,000.
+        """Read the accounts again; the event loop waits, a tenth of a second for 10,000.
 
         :raises SettingsError: for what is wrong with a file; the old accounts stay.
         """
