@@ -41,14 +41,14 @@ def prepared(password: str) -> bytes:
     spaced = "".join(" " if stringprep.in_table_c12(c) else c for c in password)
     mapped = "".join(c for c in spaced if not stringprep.in_table_b1(c))
     normal = unicodedata.normalize("NFKC", mapped)
-    if not normal:
+    data = normal.encode("utf-8", "surrogatepass")
+    if not data:
         raise BadPasswordError("the password is empty")
+    if len(data) > LONGEST_PASSWORD:  # one character may have become eighteen
+        raise BadPasswordError(f"a password has at most {LONGEST_PASSWORD} bytes")
     if any(prohibited(c) for c in normal for prohibited in _PROHIBITED):
         raise BadPasswordError("a password has no characters of control")
     _check_direction(normal)
-    data = normal.encode()
-    if len(data) > LONGEST_PASSWORD:
-        raise BadPasswordError(f"a password has at most {LONGEST_PASSWORD} bytes")
     return data
 
 

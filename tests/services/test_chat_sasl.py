@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
+import time
 from typing import Any
 
 import pytest
@@ -320,3 +321,11 @@ def test_passwords_are_prepared_as_rfc_4013_has_it(password: str, known: bytes |
             prepared(password)
     else:
         assert prepared(password) == known
+
+
+def test_the_longest_password_takes_no_time_to_refuse() -> None:
+    began = time.process_time()
+    for _ in range(10):
+        with pytest.raises(BadPasswordError, match="at most 256 bytes"):
+            prepared("\ufdfa" * 1024)  # each of which becomes eighteen letters
+    assert time.process_time() - began < 0.1
