@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.task import Clock
 
@@ -20,7 +23,7 @@ from socketsuite.services.chat.hashing import Workers
 from socketsuite.services.chat.logins import Logins
 from socketsuite.services.chat.refusals import Refused
 from socketsuite.settings import SettingsError
-from socketsuite.wire.account_line import AccountLine
+from socketsuite.wire.account_line import AccountLine, AccountLineError
 
 _QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 PENCIL, PAPER = _QUICK.hash("pencil"), _QUICK.hash("paper")
@@ -100,6 +103,13 @@ def test_a_wrong_line_is_told_by_its_number_and_never_shown(
     assert words in told
     assert "argon2id$" not in told
     assert "pencil" not in told
+
+
+@given(st.text(max_size=120))
+def test_whatever_a_line_is_it_is_an_account_or_refused(text: str) -> None:
+    for line in (text, f"{text}:{PENCIL}", f"a:{text}", f"a:*:scram-sha-256=4096,{text}"):
+        with contextlib.suppress(AccountLineError):
+            assert str(AccountLine.parse(line)) == line
 
 
 @pytest.mark.parametrize(
