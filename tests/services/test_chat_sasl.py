@@ -249,6 +249,12 @@ def test_scram_refuses_a_first_message(first: bytes, words: str) -> None:
     assert step(mechanism, b"n,,n=user,r=abc", clock) == Failure("other-error")
 
 
+def longer(final: bytes) -> bytes:
+    """Return a last message whose proof is the right one, and a byte more."""
+    head, _, proof = final.partition(b",p=")
+    return head + b",p=" + base64.b64encode(base64.b64decode(proof) + b"x")
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -257,6 +263,7 @@ def test_scram_refuses_a_first_message(first: bytes, words: str) -> None:
         (lambda final: final.partition(b",p=")[0], "other-error"),
         (lambda final: final.partition(b",p=")[0] + b",p=AAAA", "invalid-proof"),
         (lambda final: final.partition(b",p=")[0] + b",p=!", "invalid-encoding"),
+        (lambda final: longer(final), "invalid-proof"),
         (lambda _: b"", "other-error"),
     ],
 )
