@@ -8,21 +8,24 @@ from __future__ import annotations
 import hmac
 import time
 from collections import Counter as CountOf
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import LoopingCall
 
 from socketsuite.contract import LogEvents, ignore_events
 from socketsuite.figures import Counter, Figure, Gauge
+from socketsuite.services.chat.flood import FloodLimits
 from socketsuite.services.chat.history import HistoryLimits
 from socketsuite.services.chat.history_path import reject_unsafe
 from socketsuite.services.chat.history_writer import HistoryWriter
 from socketsuite.services.chat.hub import Hub
 from socketsuite.services.chat.logins import Logins
 from socketsuite.services.chat.person import Person
+from socketsuite.services.chat.refusals import Refused
 from socketsuite.services.chat.sasl import Mechanism
 from socketsuite.settings import byte_size, setting
 
@@ -36,6 +39,8 @@ class Chat:
 
     :param reactor: the clock of timers, and where threads come back to.
     :param emit: logs what an operator should know.
+    :ivar flood: what frontends hold messages against, see :mod:`~socketsuite.services.chat.flood`.
+    :ivar authenticate: whom frontends ask who somebody is; a failure that is a ``Refused`` is told.
     """
 
     reactor: Any
@@ -53,6 +58,15 @@ class Chat:
         minimum=0,
         unit="seconds",
         reload=True,
+    )
+    flood_burst: int = setting(
+        10,
+        "messages that one person may say at once, where there is a flood rate",
+        minimum=1,
+        reload=True,
+    )
+    flood_rate: float = setting(
+        0.0, "messages a second that one person may say; 0 is no limit", minimum=0, reload=True
     )
 
     history_file: Path | None = setting(
@@ -75,6 +89,7 @@ class Chat:
         self.logins = Logins(self.reactor)
         self.reload_service()
         self.limits = HistoryLimits(self.history_lines, self.history_size, self.history_age)
+        self.flood = FloodLimits(self.flood_burst, self.flood_rate)
         self.writer: HistoryWriter | None = None
         if self.history_file is not None:
             self.writer = HistoryWriter(
@@ -116,11 +131,13 @@ class Chat:
         return {"history": self.writer.trouble} if self.writer is not None else {}
 
     def settings_reloaded(self, changed: dict[str, Any]) -> None:
-        """Obey changed limits of the history."""
+        """Obey changed limits of the history, and of how much one person may say."""
         self.limits.lines = self.history_lines
         self.limits.size = self.history_size
         self.limits.seconds = self.history_age
         self.hub.forget_old()
+        self.flood.burst = self.flood_burst
+        self.flood.rate = self.flood_rate
 
     def reload_service(self) -> None:
         """Read the accounts again; the event loop waits, a tenth of a second for 10,000.
@@ -137,6 +154,8 @@ class Chat:
 
     def authenticate(self, name: str, password: str, host: str) -> Deferred[str | None]:
         """Find out whose password that is; see :meth:`Logins.authenticate`."""
+        if self.accounts is None and self.operators is None:
+            return fail(Refused("no_accounts", name, "there are no accounts here"))
         return self.logins.authenticate(name, password, host)
 
     def check_operator(self, name: str, password: str, host: str) -> Deferred[str | None]:

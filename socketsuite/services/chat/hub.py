@@ -80,11 +80,12 @@ class Hub:
         write: Write,
         close: Close,
         secure: bool = False,
+        guest: str = "guest",
     ) -> Person:
-        """Let somebody in, as a guest with a nick of the hub's choice; in no room yet."""
+        """Let somebody in, in no room yet, whose nick is the word *guest* and a number."""
         while True:
             self._guests += 1
-            nick = f"guest{self._guests}"
+            nick = f"{guest}{self._guests}"
             if key_of(nick) not in self.people and skeleton(nick) not in self._looks:
                 break
         person = Person(
@@ -321,9 +322,11 @@ class Hub:
         """Say *lines* to one person alone.
 
         :return: the messages.
-        :raises Refused: when nobody has that nick.
+        :raises Refused: when nobody has that nick, or one who does not see private messages.
         """
         other = self.person(nick)
+        if not other.hears_private:
+            raise Refused("cannot_say", other.nick, "sees no private messages")
         now = person.spoke_at = self.now()
         messages = tuple(self._message(person, None, 0, now, kind, line) for line in lines)
         self.tell([other], events.Said(messages, other.nick))

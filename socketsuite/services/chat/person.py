@@ -29,6 +29,7 @@ class Person:
     :param close: ends the connection.
     :ivar named: whether the nick was chosen.
     :ivar rooms: the keys of the rooms the person is in.
+    :ivar hears_private: whether the person sees private messages; others say so to who sends one.
     :ivar away: the words for it; ``None`` is here.
     :ivar operator: whether the person is an operator of the server.
     :ivar spoke_at: when the person last said something, in seconds since 1970.
@@ -54,6 +55,7 @@ class Person:
         self.realname = ""
         self.account: str | None = None
         self.named = False
+        self.hears_private = True
         self.away: str | None = None
         self.operator = False
         self.secure = secure

@@ -28,6 +28,7 @@ Code = Literal[
     "too_long",
     "nothing_to_say",
     "busy",
+    "no_accounts",
 ]
 
 
