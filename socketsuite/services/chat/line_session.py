@@ -90,9 +90,10 @@ class Session:
         :raises Refused: when it is in none, or no longer in that one.
         """
         if self._current not in self.person.rooms:
-            if self._current:
-                raise Refused("not_in_room", f"#{self._current}", "you are not in that room")
-            raise Refused("not_in_room", "", "you are in no room; /join one")
+            if not self._current:
+                raise Refused("not_in_room", "", "you are in no room; /join one")
+            where = f"#{self._current}"
+            raise Refused("not_in_room", where, "you are not in that room; /join it")
         return self.hub.rooms[self._current]
 
     def ask(self, question: str, answer: Callable[[str], object]) -> None:

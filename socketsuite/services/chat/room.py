@@ -84,6 +84,9 @@ class Room:
     def remove(self, person: Person) -> None:
         """Let *person* out; one who is not here may go, too."""
         self.members.pop(person, None)
+        self._hears_nothing(person)
+
+    def _hears_nothing(self, person: Person) -> None:
         for render, listeners in tuple(self.listeners.items()):
             listeners.pop(person, None)
             if not listeners:
@@ -91,10 +94,8 @@ class Room:
 
     def listens_anew(self, person: Person) -> None:
         """Have *person*, whose way to see events has changed, told in the new one."""
-        statuses = self.members.get(person)
-        if statuses is not None:
-            self.remove(person)
-            self.members[person] = statuses
+        if person in self.members:
+            self._hears_nothing(person)
             self.listeners.setdefault(person.render, {})[person] = person.write
 
     def is_operator(self, person: Person) -> bool:
