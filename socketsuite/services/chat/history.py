@@ -59,7 +59,14 @@ class History:
         """Keep *message*, and let go of what is too old or too much."""
         self._keep(message)
         self._journal.added(message)
-        self.forget()
+        messages, limits = self._messages, self._limits
+        # Looked at here, for each message of each room, without asking what time it is.
+        if (
+            len(messages) > limits.lines
+            or self.size > limits.size
+            or (limits.seconds and messages[0].time < message.time - limits.seconds)
+        ):
+            self.forget(message.time)
 
     def restore(self, messages: Iterable[Message]) -> None:
         """Keep *messages*, which the journal knows already, as far as the limits allow."""
@@ -71,10 +78,10 @@ class History:
         self._messages.append(message)
         self.size += size_of(message)
 
-    def forget(self) -> None:
-        """Let go of what is too old or too much."""
+    def forget(self, now: float | None = None) -> None:
+        """Let go of what is too old or too much; *now* is for who knows already."""
         limits, messages = self._limits, self._messages
-        oldest = self._now() - limits.seconds if limits.seconds else None
+        oldest = (now or self._now()) - limits.seconds if limits.seconds else None
         last: Message | None = None
         while messages and (
             len(messages) > limits.lines

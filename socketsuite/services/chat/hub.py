@@ -355,10 +355,11 @@ class Hub:
             if not wire:
                 continue
             own = listeners.get(but)
-            for write in tuple(listeners.values()):
+            writes = tuple(listeners.values())
+            told += len(writes) - (own is not None)
+            for write in writes:
                 if write is own:
                     continue
-                told += 1
                 try:
                     write(wire)
                 except Exception as error:  # noqa: BLE001 - whatever it is, the rest must hear

@@ -99,6 +99,7 @@ def _logged_in(session: Session, asked: str, account: str | None) -> None:
         session.tell(f"{asked}: the password is another one, or there is no such account")
         return
     session.hub.set_account(person, account)
+    person.operator = session.chat.is_operator(account)
     session.tell(f"you are logged in as {account}")
     if not person.named:
         try:

@@ -41,7 +41,10 @@ def render_plain(event: Event) -> bytes:
     """Return what somebody sees who has said no command: lines, and nothing else."""
     if type(event) is not events.Said or event.recipient is not None:
         return b""
-    return b"".join([_plain_line(message) for message in event.messages])
+    messages = event.messages
+    if len(messages) == 1:  # almost always
+        return _plain_line(messages[0])
+    return b"".join([_plain_line(message) for message in messages])
 
 
 def _plain_line(message: Message) -> bytes:
