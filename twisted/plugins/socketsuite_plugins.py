@@ -22,7 +22,10 @@ chat = ServicePlugin(
     "socketsuite-chat",
     f"{_SERVICES}.chat.chat:Chat",
     description="Chat: what one says reaches all the others in the room",
-    frontends=[Frontend("lines", f"{_SERVICES}.chat.lines:LineChatFactory", port=9000)],
+    frontends=[
+        Frontend("lines", f"{_SERVICES}.chat.lines:LineChatFactory", port=9000),
+        Frontend("irc", f"{_SERVICES}.chat.irc.factory:IRCFactory", port=6667, tls_port=6697),
+    ],
     # A broadcast, unlike an answer, has no end at which a slow reader has read all of it.
     defaults={"send-queue": "4M"},
 )

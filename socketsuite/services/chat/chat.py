@@ -6,6 +6,7 @@ This module must not know any frontend.
 from __future__ import annotations
 
 import hmac
+import re
 import time
 from collections import Counter as CountOf
 from collections.abc import Callable
@@ -33,6 +34,20 @@ from socketsuite.settings import byte_size, setting
 _FORGET_EVERY = 30.0
 
 
+def server_name(text: str) -> str:
+    """Return the name of a server, which has the form of a host's."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]{0,62}", text):
+        raise ValueError("a host name, such as irc.example.org")
+    return text
+
+
+def network_name(text: str) -> str:
+    """Return the name of a network: letters, digits, ``-``, ``_`` and ``.``."""
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,32}", text):
+        raise ValueError("at most 32 letters, digits, '-', '_' and '.'")
+    return text
+
+
 @dataclass(eq=False)
 class Chat:
     """The service's object; each frontend's factory is made with it.
@@ -46,6 +61,13 @@ class Chat:
     reactor: Any
     emit: LogEvents = ignore_events
     lobby: str = setting("lobby", "the room of who says no command; #lobby on IRC")
+    server_name: str = setting(
+        "chat.localhost", "what IRC clients know the server as", parse=server_name
+    )
+    network_name: str = setting("socketsuite", "the name of the network", parse=network_name)
+    motd: Path | None = setting(
+        None, "a file whose lines greet who comes in by IRC", metavar="FILE", reload=True
+    )
     history_lines: int = setting(
         1000, "lines kept of each room; 0 keeps none", minimum=0, maximum=1_000_000, reload=True
     )

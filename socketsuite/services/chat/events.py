@@ -24,6 +24,7 @@ class Message:
     :ivar nick: of who said it; *mask* is ``nick!user@host``, *account* perhaps ``None``.
     :ivar named: whether that nick was chosen, and is to be shown by line clients.
     :ivar text: as it was received, without its end of line; any bytes but CR and LF.
+    :ivar tags: what a client says to other clients beside the text, for those who show it.
     """
 
     id: str
@@ -36,14 +37,31 @@ class Message:
     named: bool
     kind: Kind
     text: bytes
+    tags: str = ""
 
 
 @dataclass(slots=True, unsafe_hash=True)
 class Said:
-    """Lines that were said together: in a room, or by *sender* to one person."""
+    """Lines that were said together: in a room, or to one person.
+
+    :ivar status: ``o`` or ``v`` where only those of a room hear it who have that.
+    """
 
     messages: tuple[Message, ...]
     recipient: str | None = None
+    status: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """What somebody's client tells other clients without a text, in a room or to one person."""
+
+    id: str
+    time: float
+    person: PersonFacts
+    room: str | None
+    recipient: str | None
+    tags: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +159,15 @@ class Invited:
 
 
 @dataclass(frozen=True, slots=True)
+class InviteSeen:
+    """The same, told to those who are inside already."""
+
+    nick: str
+    room: str
+    by: PersonFacts
+
+
+@dataclass(frozen=True, slots=True)
 class PersonFacts:
     """Who somebody was at that moment."""
 
@@ -159,6 +186,7 @@ class PersonFacts:
 
 Event = (
     Said
+    | Tagged
     | Joined
     | Left
     | Kicked
@@ -170,4 +198,5 @@ Event = (
     | AccountSet
     | RealnameSet
     | Invited
+    | InviteSeen
 )

@@ -8,6 +8,7 @@ to all whom it concerns.  This module knows no wire and no transport.
 from __future__ import annotations
 
 import secrets
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ from twisted.logger import Logger
 
 from socketsuite.services.chat import events
 from socketsuite.services.chat.empty_rooms import EmptyRooms, restored, state_of
-from socketsuite.services.chat.events import Event, Kind, Message
+from socketsuite.services.chat.events import Event, Kind, Message, PersonFacts
 from socketsuite.services.chat.history import History, HistoryLimits
 from socketsuite.services.chat.kept import Journal, KeptRoom
 from socketsuite.services.chat.nicks import (
@@ -62,11 +63,17 @@ class Hub:
         self.journal = Journal() if journal is None else journal
         # Those that nobody is in, but something is kept of; they are not listed.
         self.empty_rooms = EmptyRooms(self.limits, now, self.journal)
-        self.messages = self.deliveries = 0
+        self.messages = self.deliveries = self.tagged = 0
         self._started = f"{int(now()):x}-{secrets.token_hex(3)}"
         self._guests = 0
         # Called with each message that was said in a room.
         self.observers: list[Callable[[Message], object]] = []
+        # Called with who has a nick from now on, and whether that is so or no more.
+        self.presence: list[Callable[[Person, bool], object]] = []
+        # Who watches somebody from afar: told of that person as those in a room with it are.
+        self.followers: Callable[[Person], Iterable[Person]] = lambda _: ()
+        # Nicks that somebody had, and when they were given up.
+        self.gone: deque[tuple[float, PersonFacts]] = deque(maxlen=1000)
         self.lobby = self._make_room(checked_room(lobby))
 
     # ── coming and going ────────────────────────────────────────────────────────────
@@ -81,13 +88,20 @@ class Hub:
         close: Close,
         secure: bool = False,
         guest: str = "guest",
+        nick: str | None = None,
+        account: str | None = None,
+        user: str | None = None,
     ) -> Person:
-        """Let somebody in, in no room yet, whose nick is the word *guest* and a number."""
-        while True:
-            self._guests += 1
-            nick = f"{guest}{self._guests}"
-            if key_of(nick) not in self.people and skeleton(nick) not in self._looks:
-                break
+        """Let somebody in, in no room yet: with a chosen *nick*, or *guest* and a number.
+
+        :raises Refused: when that nick is not one, or somebody else's.
+        """
+        chosen = nick is not None
+        if nick is None:
+            nick = self._guest_nick(guest)
+        else:
+            nick = self._checked(nick)
+            self._check_free(None, account, nick)
         person = Person(
             nick,
             frontend=frontend,
@@ -98,16 +112,35 @@ class Hub:
             now=self.now(),
             secure=secure,
         )
+        person.named, person.account, person.user = chosen, account, user or frontend
         self._know(person)
         return person
+
+    def _guest_nick(self, word: str) -> str:
+        while True:
+            self._guests += 1
+            nick = f"{word}{self._guests}"
+            if key_of(nick) not in self.people and skeleton(nick) not in self._looks:
+                return nick
+
+    def _checked(self, nick: str) -> str:
+        try:
+            return checked_nick(nick)
+        except BadNameError as error:
+            raise Refused("bad_nick", nick, str(error)) from None
 
     def _know(self, person: Person) -> None:
         self.people[person.key] = person
         self._looks[skeleton(person.nick)] = person
+        for observer in self.presence:
+            observer(person, True)
 
     def _forget(self, person: Person) -> None:
         if self.people.get(person.key) is person:
             del self.people[person.key]
+            self.gone.append((self.now(), person.facts))
+            for observer in self.presence:
+                observer(person, False)
         look = skeleton(person.nick)
         if self._looks.get(look) is person:
             del self._looks[look]
@@ -130,10 +163,7 @@ class Hub:
 
         :raises Refused: when it is not one, or somebody else's.
         """
-        try:
-            nick = checked_nick(nick)
-        except BadNameError as error:
-            raise Refused("bad_nick", nick, str(error)) from None
+        nick = self._checked(nick)
         self.check_nick(person, nick)
         before, same = person.facts, person.nick == nick
         if same and person.named:
@@ -150,6 +180,9 @@ class Hub:
 
         :raises Refused: saying which.
         """
+        self._check_free(person, person.account, nick)
+
+    def _check_free(self, person: Person | None, account: str | None, nick: str) -> None:
         other = self.people.get(key_of(nick))
         if other is not None and other is not person:
             raise Refused("nick_in_use", nick, "somebody has that nick")
@@ -157,7 +190,7 @@ class Hub:
         if look is not None and look is not person:
             raise Refused("nick_confusable", nick, f"that is too much like {look.nick}")
         owner = self.owner_of(key_of(nick))
-        if owner is not None and owner != person.account:
+        if owner is not None and owner != account:
             raise Refused("nick_reserved", nick, "that nick is an account's; log in first")
 
     # ── rooms ───────────────────────────────────────────────────────────────────────
@@ -281,15 +314,20 @@ class Hub:
         return self.say_in(self.room(name), person, lines, kind)
 
     def say_in(
-        self, room: Room, person: Person, lines: Sequence[bytes], kind: Kind = "message"
+        self,
+        room: Room,
+        person: Person,
+        lines: Sequence[bytes],
+        kind: Kind = "message",
+        tags: str = "",
     ) -> tuple[Message, ...]:
-        """As :meth:`say`, in a *room* that is at hand."""
+        """As :meth:`say`, in a *room* that is at hand; *tags* are a client's for all clients."""
         room.check_speech(person)
         now = person.spoke_at = self.now()
         said = []
         for line in lines:
             room.order += 1
-            said.append(self._message(person, room.name, room.order, now, kind, line))
+            said.append(self._message(person, room.name, room.order, now, kind, line, tags))
             room.history.add(said[-1])
         messages = tuple(said)
         told = self._tell_room(room, events.Said(messages), person)
@@ -299,8 +337,68 @@ class Hub:
                 observer(message)
         return messages
 
+    def say_to_status(
+        self,
+        room: Room,
+        person: Person,
+        status: str,
+        lines: Sequence[bytes],
+        kind: Kind = "message",
+        tags: str = "",
+    ) -> tuple[Message, ...]:
+        """Say *lines* to those in *room* who are operators, or, with *status* ``v``, have voice.
+
+        It is not kept.
+
+        :raises Refused: when *person* may not speak there.
+        """
+        room.check_speech(person)
+        now = person.spoke_at = self.now()
+        messages = tuple(
+            self._message(person, room.name, 0, now, kind, line, tags) for line in lines
+        )
+        wanted = {OPERATOR} if status == OPERATOR else {OPERATOR, VOICE}
+        hearers = [one for one, has in room.members.items() if has & wanted and one is not person]
+        self.tell(hearers, events.Said(messages, status=status))
+        self.deliveries += len(hearers) * len(messages)
+        return messages
+
+    def tag_room(self, room: Room, person: Person, tags: str) -> events.Tagged:
+        """Tell everybody else in *room* of *tags* alone, such as that *person* types.
+
+        :raises Refused: when *person* may not speak there.
+        """
+        room.check_speech(person)
+        event = self._tagged(person, room.name, None, tags)
+        self._tell_room(room, event, person)
+        return event
+
+    def tag_person(self, person: Person, nick: str, tags: str) -> events.Tagged:
+        """Tell one person of *tags* alone.
+
+        :raises Refused: when nobody has that nick.
+        """
+        other = self.person(nick)
+        event = self._tagged(person, None, other.nick, tags)
+        self.tell([other], event)
+        return event
+
+    def _tagged(
+        self, person: Person, room: str | None, recipient: str | None, tags: str
+    ) -> events.Tagged:
+        self.tagged += 1
+        number = f"{self._started}-t{self.tagged:x}"
+        return events.Tagged(number, self.now(), person.facts, room, recipient, tags)
+
     def _message(
-        self, person: Person, room: str | None, order: int, now: float, kind: Kind, text: bytes
+        self,
+        person: Person,
+        room: str | None,
+        order: int,
+        now: float,
+        kind: Kind,
+        text: bytes,
+        tags: str = "",
     ) -> Message:
         self.messages += 1
         return Message(
@@ -314,10 +412,16 @@ class Hub:
             person.named,
             kind,
             text,
+            tags,
         )
 
     def tell_person(
-        self, person: Person, nick: str, lines: Sequence[bytes], kind: Kind = "message"
+        self,
+        person: Person,
+        nick: str,
+        lines: Sequence[bytes],
+        kind: Kind = "message",
+        tags: str = "",
     ) -> tuple[Message, ...]:
         """Say *lines* to one person alone.
 
@@ -328,7 +432,7 @@ class Hub:
         if not other.hears_private:
             raise Refused("cannot_say", other.nick, "sees no private messages")
         now = person.spoke_at = self.now()
-        messages = tuple(self._message(person, None, 0, now, kind, line) for line in lines)
+        messages = tuple(self._message(person, None, 0, now, kind, line, tags) for line in lines)
         self.tell([other], events.Said(messages, other.nick))
         self.deliveries += len(messages)
         return messages
@@ -382,24 +486,27 @@ class Hub:
 
     # ── what people say of themselves ───────────────────────────────────────────────
 
+    def _around(self, person: Person) -> dict[Person, None]:
+        """Return who hears what *person* says of itself."""
+        around = shared((self.rooms[key] for key in person.rooms), person)
+        around.update(dict.fromkeys(self.followers(person)))
+        return around
+
     def set_away(self, person: Person, message: str | None) -> None:
         """Have *person* be away, or back (``None``)."""
         if person.away != message:
             person.away = message
-            others = shared((self.rooms[key] for key in person.rooms), person)
-            self.tell(others, events.AwaySet(person.facts, message))
+            self.tell(self._around(person), events.AwaySet(person.facts, message))
 
     def set_realname(self, person: Person, realname: str) -> None:
         """Give *person* another real name."""
         person.realname = realname
-        others = shared((self.rooms[key] for key in person.rooms), person)
-        self.tell([person, *others], events.RealnameSet(person.facts, realname))
+        self.tell([person, *self._around(person)], events.RealnameSet(person.facts, realname))
 
     def set_account(self, person: Person, account: str | None) -> None:
         """Have *person* be logged in, or out (``None``)."""
         person.account = account
-        others = shared((self.rooms[key] for key in person.rooms), person)
-        self.tell([person, *others], events.AccountSet(person.facts, account))
+        self.tell([person, *self._around(person)], events.AccountSet(person.facts, account))
 
     # ── moderation ──────────────────────────────────────────────────────────────────
 
@@ -432,6 +539,8 @@ class Hub:
             room.invited.pop()
         room.invited.add(other.key)
         self.tell([other], events.Invited(other.nick, room.name, person.facts))
+        members = [one for one in room.members if one is not person]
+        self.tell(members, events.InviteSeen(other.nick, room.name, person.facts))
 
     def kick(self, person: Person | None, nick: str, name: str, reason: str = "") -> None:
         """Put *nick* out of a room; *person* is ``None`` for the daemon's operator.

@@ -1,0 +1,305 @@
+"""One client of IRC: who it is, and how it is told things.
+
+This module must not know the commands.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from socketsuite.services.chat.irc.numerics import ABOUT_A_ROOM, NUMERICS, REFUSALS
+from socketsuite.services.chat.irc.server import MOST_MONITORED, Server
+from socketsuite.services.chat.person import Person
+from socketsuite.services.chat.refusals import Refused
+from socketsuite.services.stream import LingeringClose
+from socketsuite.wire.irc import Line, packed, serialise, tags_text
+
+_log = Logger(namespace="socketsuite-chat")
+
+
+class Client(LingeringClose):
+    """A connection, its registration, and the words it is sent.
+
+    :ivar person: in the hub, once registered.
+    :ivar capabilities: those that the client has asked for.
+    :ivar heard: when something came last, by the reactor's clock.
+    :ivar monitoring: nicks, by their keys.
+    """
+
+    person: Person | None = None
+
+    def __init__(self, server: Server, reactor: Any) -> None:
+        super().__init__(reactor)
+        self.server = server
+        self.hub = server.hub
+        self.clock = reactor
+        self.capabilities: frozenset[str] = frozenset()
+        self.capability_version = 301
+        self.negotiating = False
+        self.wanted_nick = self.user = self.realname = ""
+        self.away_before: str | None = None
+        self.password = ""
+        self.account: str | None = None
+        self.exchange: Any = None
+        self.exchange_data = ""
+        self.heard: float = reactor.seconds()
+        self.since = self.heard
+        self.pinged = False
+        # Lines that wait until something that takes its time is done.
+        self.busy = False
+        self.waiting: deque[bytes] = deque()
+        self.monitoring: dict[str, str] = {}
+        self.batches = 0
+        self._captured: list[bytes] | None = None
+        self._label = ""
+
+    @property
+    def nick(self) -> str:
+        """The nick, as replies have it."""
+        return self.person.nick if self.person is not None else self.wanted_nick or "*"
+
+    @property
+    def me(self) -> Person:
+        """The person that this client is; only registered ones have one."""
+        assert self.person is not None
+        return self.person
+
+    # ── telling ─────────────────────────────────────────────────────────────────────
+
+    def deliver(self, wire: bytes) -> None:
+        """Send lines that are ready; what the hub writes by."""
+        if self._captured is not None:
+            self._captured.append(wire)
+        elif not self.closing:
+            self.transport.write(wire)
+
+    def send(
+        self,
+        command: str,
+        *parameters: str,
+        source: str | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        """Send one line, from the server unless *source* says otherwise."""
+        source = self.server.name if source is None else source
+        self.deliver(serialise(command, parameters, source=source, tags=tags))
+
+    def reply(self, name: str, *parameters: str, text: str | None = None, batch: str = "") -> None:
+        """Send a numeric reply.
+
+        :param text: instead of the table's.
+        """
+        number, usual = NUMERICS[name]
+        text = usual if text is None else text
+        words = [number_safe(word) for word in parameters]
+        if text:
+            words.append(text)
+        elif parameters:
+            words[-1] = parameters[-1]
+        tags = {"batch": batch} if batch else None
+        self.send(number, self.nick, *words, tags=tags)
+
+    def reply_packed(
+        self, name: str, words: Iterable[str], *parameters: str, separator: str = " "
+    ) -> None:
+        """Send *words* in as many replies as they need, each behind *parameters*."""
+        head = serialise(
+            NUMERICS[name].number, [self.nick, *parameters, ""], source=self.server.name
+        )
+        for text in packed(words, 510 - len(head), separator):
+            self.reply(name, *parameters, text=text)
+
+    def refuse(self, refused: Refused) -> None:
+        """Send what the hub refuses, as its numeric."""
+        name, about = REFUSALS[refused.code], refused.about or "*"
+        if refused.code in ABOUT_A_ROOM:
+            about = "#" + about.removeprefix("#")
+        self.reply(name, about, text=self.words_for(refused))
+
+    def words_for(self, refused: Refused) -> str:
+        """Return the text of a refusal: the table's, and why."""
+        usual = NUMERICS[REFUSALS[refused.code]].text
+        return f"{usual}: {refused.text}" if usual else refused.text
+
+    def notice(self, text: str) -> None:
+        """Send a notice of the server's."""
+        self.send("NOTICE", self.nick, text)
+
+    def fail(self, command: str, code: str, *context: str, text: str, kind: str = "FAIL") -> None:
+        """Send a standard reply (FAIL, WARN, NOTE), as a notice to those who have none."""
+        if "standard-replies" in self.capabilities:
+            self.send(kind, command, code, *context, text)
+        else:
+            self.notice(f"{command}: {text}")
+
+    def tell_to(self, people: Sequence[Person], event: Any) -> None:
+        """Tell an event to *people*, as the hub does."""
+        self.hub.tell(people, event)
+
+    # ── batches and labels ──────────────────────────────────────────────────────────
+
+    @contextlib.contextmanager
+    def batch(self, kind: str, *parameters: str) -> Iterator[str]:
+        """Send what is sent meanwhile as a batch; its reference, empty for who has none."""
+        if "batch" not in self.capabilities:
+            yield ""
+            return
+        self.batches += 1
+        reference = f"b{self.batches:x}"
+        self.send("BATCH", f"+{reference}", kind, *parameters)
+        yield reference
+        self.send("BATCH", f"-{reference}")
+
+    @contextlib.contextmanager
+    def labelled(self, label: str) -> Iterator[None]:
+        """Answer with *label*: what is sent meanwhile, or an acknowledgement of nothing."""
+        if not label:
+            yield
+            return
+        self._captured, self._label = [], label
+        try:
+            yield
+        finally:
+            wire = b"".join(self._captured or ())
+            self._captured = None
+            if self._label:  # else the answer is yet to come, and has the label then
+                wire = self._with_label(wire.split(b"\r\n")[:-1], {"label": label})
+                self._label = ""
+            if wire:
+                self.deliver(wire)
+
+    def later(self, result: Deferred[Any], done: Callable[[Any], object]) -> None:
+        """Call *done* with what *result* comes to; lines that are received meanwhile wait.
+
+        A failure is ``None``.
+        """
+        label, self._label = self._label, ""
+        self.busy = True
+        self.transport.pauseProducing()
+
+        def failed(failure: Failure) -> None:
+            _log.failure("what a client waited for", failure)
+
+        def finish(value: Any) -> None:
+            self.busy = False
+            if self.closing or self not in self.server.clients:
+                return
+            self.transport.resumeProducing()
+            with self.labelled(label):
+                done(value)
+            self.process_waiting()
+
+        result.addErrback(failed)
+        result.addCallback(finish)
+
+    def process_waiting(self) -> None:
+        """Obey the lines that wait; a protocol does."""
+
+    def _with_label(self, lines: list[bytes], label: Mapping[str, str]) -> bytes:
+        name = self.server.name
+        if not lines:
+            return serialise("ACK", source=name, tags=label)
+        if len(lines) == 1 or _is_one_batch(lines):
+            return b"\r\n".join([_tagged(lines[0], label), *lines[1:], b""])
+        self.batches += 1
+        reference = f"l{self.batches:x}"
+        whole = [_tagged(line, {"batch": reference}, unless=b"batch=") for line in lines]
+        start = serialise("BATCH", [f"+{reference}", "labeled-response"], source=name, tags=label)
+        end = serialise("BATCH", [f"-{reference}"], source=name)
+        return start + b"\r\n".join([*whole, end])
+
+    # ── what it can see ─────────────────────────────────────────────────────────────
+
+    def rerender(self) -> None:
+        """Have events look as the capabilities now say."""
+        if self.person is None:
+            return
+        render = self.server.renderers.for_capabilities(self.capabilities)
+        if render is not self.person.render:
+            self.person.render = render
+            for key in self.person.rooms:
+                self.hub.rooms[key].listens_anew(self.person)
+
+    def monitored(self, person: Person, here: bool) -> None:
+        """Tell that who is monitored came or went."""
+        if here:
+            self.reply("RPL_MONONLINE", text=person.mask)
+        else:
+            self.reply("RPL_MONOFFLINE", text=person.nick)
+
+    def monitor_room(self) -> int:
+        """How many more may be monitored."""
+        return MOST_MONITORED - len(self.monitoring)
+
+    def end(self, reason: str) -> None:
+        """Leave the hub, say why, and close."""
+        if self.closing:
+            return
+        self.leave(reason)
+        self._captured = None
+        self.close_with(serialise("ERROR", [f"Closing link: {reason}"]))
+
+    def leave(self, reason: str) -> None:
+        """Be gone from the hub and from what the server knows."""
+        if self in self.server.clients:
+            del self.server.clients[self]
+            if self.person is None:
+                self.server.unregistered -= 1
+        for nick in self.monitoring.values():
+            self.server.watch_no_more(self, nick)
+        self.monitoring.clear()
+        if self.person is not None:
+            self.hub.quit(self.person, reason)
+
+
+def number_safe(word: str) -> str:
+    """Return *word* as a middle parameter: not empty, no space, no ``:`` in front."""
+    word = word.replace(" ", "_") or "*"
+    return f"0{word}" if word[0] == ":" else word
+
+
+def _is_one_batch(lines: list[bytes]) -> bool:
+    first, last = lines[0].split(b" "), lines[-1].split(b" ")
+    if first[1:2] != [b"BATCH"] or last[1:2] != [b"BATCH"]:
+        return False
+    return first[2][1:] == last[2][1:]
+
+
+def _tagged(line: bytes, tags: Mapping[str, str], unless: bytes = b"") -> bytes:
+    text = tags_text(tags).encode()
+    if not line.startswith(b"@"):
+        return b"@%b %b" % (text, line)
+    own = line[1 : line.index(b" ")]
+    if unless and any(tag.startswith(unless) for tag in own.split(b";")):
+        return line
+    return b"@%b;%b" % (text, line[1:])
+
+
+Handler = Callable[[Any, Line], object]
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command of the table.
+
+    :ivar handler: called with the client and the line.
+    :ivar usage: its parameters, as HELP and the documentation show them.
+    :ivar least: parameters without which it is refused.
+    :ivar early: whether it may come before registration is complete.
+    :ivar operators: whether it is for operators of the server alone.
+    """
+
+    handler: Handler
+    usage: str
+    about: str
+    least: int = 0
+    early: bool = False
+    operators: bool = False

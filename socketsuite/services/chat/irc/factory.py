@@ -1,0 +1,94 @@
+"""The frontend ``irc``: makes a protocol for each caller, and looks after those who are silent.
+
+This module must not know a command.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.interfaces import IAddress, IDelayedCall
+from twisted.internet.protocol import Protocol, ServerFactory
+
+from socketsuite import __version__
+from socketsuite.services.chat.chat import Chat
+from socketsuite.services.chat.irc.protocol import IRCChat
+from socketsuite.services.chat.irc.server import Server
+from socketsuite.settings import setting
+from socketsuite.wire.printable import without_controls
+
+REGISTRATION = 60.0
+"""Seconds that a client has for coming in."""
+_MOST_MOTD = 65536
+
+
+def motd_lines(path: Path | None) -> list[str]:
+    """Return the message of the day; empty where the file says nothing, or cannot be read."""
+    if path is None:
+        return []
+    try:
+        with path.open("rb") as file:
+            text = file.read(_MOST_MOTD).decode("utf-8", "replace")
+    except OSError:
+        return []
+    return [without_controls(line) for line in text.splitlines()]
+
+
+@dataclass(eq=False)
+class IRCFactory(ServerFactory):
+    """The frontend ``irc``.
+
+    :param chat: whose hub everybody is in.
+    """
+
+    chat: Chat
+    reactor: Any
+    ping: float = setting(
+        120.0, "silence after which a client is asked whether it is there", minimum=0.1,
+        unit="seconds",
+    )  # fmt: skip
+    dcc: bool = setting(False, "let DCC pass, by which clients connect to each other")
+
+    def __post_init__(self) -> None:
+        self.server = Server(
+            self.chat, f"socketsuite-{__version__}", time.time(), self.dcc, self._reload
+        )
+        self.server.motd = lambda: motd_lines(self.chat.motd)
+        self._timer: IDelayedCall | None = None
+
+    def startFactory(self) -> None:
+        """Begin to look who is silent."""
+        self._timer = self.reactor.callLater(self.ping / 4, self._look)
+
+    def stopFactory(self) -> None:
+        """Look no more."""
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+
+    def buildProtocol(self, addr: IAddress | None) -> Protocol:
+        """Return a protocol for one caller."""
+        return IRCChat(self.server, self.reactor)
+
+    def _look(self) -> None:
+        """Ask who is silent, and end who has not answered: one timer for all."""
+        self._timer = self.reactor.callLater(self.ping / 4, self._look)
+        now = self.reactor.seconds()
+        for client in list(self.server.clients):
+            silent = now - client.heard
+            if client.person is None:
+                if now - client.since > REGISTRATION:
+                    client.end("Registration timed out")
+            elif silent >= 2 * self.ping:
+                client.end(f"Ping timeout: {int(silent)} seconds")
+            elif silent >= self.ping and not client.pinged:
+                client.pinged = True
+                client.send("PING", self.server.name, source="")
+
+    def _reload(self) -> None:
+        # What `systemctl reload` does: the daemon reads everything again.
+        os.kill(os.getpid(), signal.SIGHUP)

@@ -1,0 +1,110 @@
+"""The connection of a client of IRC: lines in, commands obeyed.
+
+This module must not know what a command does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
+
+from socketsuite.services.chat.irc import registration
+from socketsuite.services.chat.irc.client import Client, Command
+from socketsuite.services.chat.irc.server import Server
+from socketsuite.services.chat.irc.tables import COMMANDS
+from socketsuite.services.chat.refusals import Refused
+from socketsuite.wire.irc import LONGEST_BODY, LONGEST_TAGS, BadLineError, Line, parse
+from socketsuite.wire.lines import LineFramer, LineTooLong
+
+_LONGEST_LABEL = 64
+
+
+class IRCChat(Client):
+    """One person who came in by IRC."""
+
+    def __init__(self, server: Server, reactor: Any) -> None:
+        super().__init__(server, reactor)
+        # Both limits and some more: a line that is a little too long costs no connection.
+        self._framer = LineFramer(LONGEST_TAGS + 4 * LONGEST_BODY)
+
+    def connectionMade(self) -> None:
+        """Wait for the client to register."""
+        self.server.clients[self] = None
+        self.server.unregistered += 1
+
+    def dataReceived(self, data: bytes) -> None:
+        """Obey the lines that are complete."""
+        if self.closing:
+            return
+        self.heard, self.pinged = self.clock.seconds(), False
+        try:
+            self.waiting.extend(self._framer.feed(data))
+        except LineTooLong as error:
+            self.waiting.extend(error.lines)
+            self.process_waiting()
+            self.end("line too long")
+        else:
+            self.process_waiting()
+
+    def process_waiting(self) -> None:
+        """Obey the lines that wait, in their order."""
+        while self.waiting and not self.busy and not self.closing:
+            raw = self.waiting.popleft()
+            if raw:
+                self._line(raw)
+
+    def _line(self, raw: bytes) -> None:
+        try:
+            line = parse(raw)
+        except BadLineError as error:
+            self._bad_line(error)
+            return
+        label = ""
+        if line.tags and {"batch", "labeled-response"} <= self.capabilities:
+            label = line.tags.get("label", "")[:_LONGEST_LABEL]
+        with self.labelled(label):
+            self._obey(line)
+        registration.complete(self)
+
+    def _bad_line(self, error: BadLineError) -> None:
+        if error.code == "utf8":
+            self.fail("*", "INVALID_UTF8", text="Messages have to be UTF-8")
+        elif error.code == "too_long":
+            self.reply("ERR_INPUTTOOLONG")
+        elif str(error) != "the line has no command":
+            self.reply("ERR_UNKNOWNERROR", "*", text=str(error))
+
+    def _obey(self, line: Line) -> None:
+        command = COMMANDS.get(line.command)
+        if command is None:
+            if self.person is None:
+                self.reply("ERR_NOTREGISTERED")
+            else:
+                self.reply("ERR_UNKNOWNCOMMAND", line.command[:32])
+        elif self._may(line, command):
+            try:
+                command.handler(self, line)
+            except Refused as refused:
+                self.refuse(refused)
+
+    def _may(self, line: Line, command: Command) -> bool:
+        if self.person is None and not command.early:
+            self.reply("ERR_NOTREGISTERED")
+        elif len(line.parameters) < command.least:
+            self.reply("ERR_NEEDMOREPARAMS", line.command)
+        elif command.operators and not self.me.operator:
+            self.reply("ERR_NOPRIVILEGES")
+        else:
+            return True
+        return False
+
+    def drain(self) -> None:
+        """Leave, say why, flush, close."""
+        self.end("the server stops")
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Leave."""
+        self.leave("Connection closed")
+        super().connectionLost(reason)

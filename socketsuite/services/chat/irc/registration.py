@@ -1,0 +1,287 @@
+"""Coming in: PASS, NICK, USER, CAP and SASL, until a client is a person in the hub.
+
+This module must not know rooms.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import time
+from typing import Any
+
+from twisted.internet.defer import maybeDeferred
+
+from socketsuite.services.chat.irc import commands_server
+from socketsuite.services.chat.irc.capabilities import CAPABILITIES
+from socketsuite.services.chat.irc.client import Client, Command
+from socketsuite.services.chat.irc.server import (
+    KINDS,
+    LONGEST_REALNAME,
+    LONGEST_USER,
+    USER_MODES,
+    isupport,
+)
+from socketsuite.services.chat.irc.texts import shortened
+from socketsuite.services.chat.nicks import BadNameError, checked_nick, key_of
+from socketsuite.services.chat.refusals import Refused
+from socketsuite.wire.irc import Line, packed
+
+_CHUNK = 400
+_MOST_SASL = 8192
+"""Characters of base64 that one answer of a client may have, in chunks of 400."""
+
+
+# ── who it is ───────────────────────────────────────────────────────────────────────
+
+
+def password(client: Client, line: Line) -> None:
+    """PASS: remember it for the end of registration."""
+    if client.person is not None:
+        client.reply("ERR_ALREADYREGISTERED")
+    else:
+        client.password = line.parameters[0]
+
+
+def nick(client: Client, line: Line) -> None:
+    """NICK: have that nick from now on, or once registered."""
+    wanted = line.parameters[0] if line.parameters else ""
+    if not wanted:
+        client.reply("ERR_NONICKNAMEGIVEN")
+    elif client.person is not None:
+        client.hub.rename(client.person, wanted)
+    else:
+        try:
+            wanted = checked_nick(wanted)
+        except BadNameError as error:
+            raise Refused("bad_nick", wanted[:64], str(error)) from None
+        if key_of(wanted) in client.hub.people:
+            raise Refused("nick_in_use", wanted, "somebody has that nick")
+        client.wanted_nick = wanted
+
+
+def user(client: Client, line: Line) -> None:
+    """USER: a user name and a real name."""
+    if client.person is not None:
+        client.reply("ERR_ALREADYREGISTERED")
+        return
+    allowed = [c for c in line.parameters[0] if c.isascii() and (c.isalnum() or c in "-_.")]
+    client.user = "~" + ("".join(allowed) or "user")[: LONGEST_USER - 1]
+    client.realname = shortened(line.parameters[3], LONGEST_REALNAME)
+
+
+def complete(client: Client) -> None:
+    """Let the client in, once it has said all that is needed."""
+    if client.person is not None or client.busy or client.closing or client.negotiating:
+        return
+    if not (client.wanted_nick and client.user):
+        return
+    check = client.server.check_password(client.password)
+    if check is None:
+        _enter(client)
+        return
+
+    def checked(right: bool | None) -> None:
+        if right:
+            _enter(client)
+        else:
+            client.reply("ERR_PASSWDMISMATCH")
+            client.end("Password incorrect")
+
+    client.later(check, checked)
+
+
+def _enter(client: Client) -> None:
+    host = getattr(client.transport.getPeer(), "host", None) or "local"
+    secure = getattr(client.transport, "getPeerCertificate", None) is not None
+    try:
+        person = client.hub.enter(
+            frontend="irc",
+            host=f"0{host}" if host.startswith(":") else host,
+            render=client.server.renderers.for_capabilities(client.capabilities),
+            write=client.deliver,
+            close=client.end,
+            secure=secure,
+            nick=client.wanted_nick,
+            account=client.account,
+            user=client.user,
+        )
+    except Refused as refused:
+        client.refuse(refused)
+        client.wanted_nick = ""
+        return
+    client.person = person
+    client.server.unregistered -= 1
+    person.realname = client.realname
+    person.away = client.away_before
+    _welcome(client)
+
+
+def _welcome(client: Client) -> None:
+    server = client.server
+    client.reply("RPL_WELCOME", text=f"Welcome to the {server.network} network, {client.me.mask}")
+    client.reply("RPL_YOURHOST", text=f"Your host is {server.name}, running {server.version}")
+    since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(server.started))
+    client.reply("RPL_CREATED", text=f"This server was started {since}")
+    letters = KINDS.lists + KINDS.always + KINDS.when_set + KINDS.never
+    with_parameter = KINDS.lists + KINDS.always + KINDS.when_set
+    modes = ["".join(sorted(USER_MODES)), letters, with_parameter]
+    client.reply("RPL_MYINFO", server.name, server.version, *modes)
+    send_isupport(client)
+    commands_server.lusers(client, Line("LUSERS"))
+    commands_server.motd(client, Line("MOTD"))
+
+
+def send_isupport(client: Client) -> None:
+    """Send ISUPPORT: at most 13 tokens a line."""
+    tokens = list(isupport(client.server))
+    for start in range(0, len(tokens), 13):
+        for text in packed(tokens[start : start + 13], 380):
+            client.reply("RPL_ISUPPORT", *text.split(" "))
+
+
+# ── capabilities ────────────────────────────────────────────────────────────────────
+
+
+def capability(client: Client, line: Line) -> None:
+    """CAP: LS, LIST, REQ and END."""
+    what = line.parameters[0].upper()
+    if what in ("LS", "REQ") and client.person is None:
+        client.negotiating = True
+    if what == "LS":
+        version = line.parameters[1] if len(line.parameters) > 1 else ""
+        if version.isascii() and version.isdigit() and len(version) < 6:
+            client.capability_version = max(client.capability_version, int(version))
+        if client.capability_version >= 302:
+            client.capabilities |= {"cap-notify"}
+        _show(client, "LS", offered(client))
+    elif what == "LIST":
+        _show(client, "LIST", sorted(client.capabilities))
+    elif what == "REQ":
+        _request(client, line.parameters[1] if len(line.parameters) > 1 else "")
+    elif what == "END":
+        client.negotiating = False
+    else:
+        client.reply("ERR_INVALIDCAPCMD", line.parameters[0][:32])
+
+
+def available(client: Client) -> list[str]:
+    """Return the capabilities that this client may have."""
+    return [name for name in CAPABILITIES if name != "sasl" or client.server.mechanisms]
+
+
+def offered(client: Client) -> list[str]:
+    """Return them as LS shows them."""
+    names = []
+    for name in available(client):
+        value = CAPABILITIES[name].value
+        if name == "sasl":
+            value = ",".join(client.server.mechanisms)
+        shown = value and client.capability_version >= 302
+        names.append(f"{name}={value}" if shown else name)
+    return names
+
+
+def _show(client: Client, what: str, names: list[str]) -> None:
+    texts = packed(names, 380) or [""]
+    for text in texts[:-1]:
+        if client.capability_version >= 302:
+            client.send("CAP", client.nick, what, "*", text)
+        else:
+            client.send("CAP", client.nick, what, text)
+    client.send("CAP", client.nick, what, texts[-1])
+
+
+def _request(client: Client, wanted: str) -> None:
+    names, may = set(client.capabilities), set(available(client))
+    for word in wanted.split():
+        name = word.removeprefix("-")
+        if name not in may or (word == "-cap-notify" and client.capability_version >= 302):
+            client.send("CAP", client.nick, "NAK", wanted)
+            return
+        if word.startswith("-"):
+            names.discard(name)
+        else:
+            names.add(name)
+    client.capabilities = frozenset(names)
+    client.rerender()
+    client.send("CAP", client.nick, "ACK", wanted)
+
+
+# ── SASL ────────────────────────────────────────────────────────────────────────────
+
+
+def authenticate(client: Client, line: Line) -> None:
+    """AUTHENTICATE: begin a mechanism's exchange, go on with it, or end it."""
+    what = line.parameters[0]
+    if "sasl" not in client.capabilities:
+        client.reply("ERR_SASLFAIL")
+    elif client.account is not None or (client.person and client.person.account):
+        client.reply("ERR_SASLALREADY")
+    elif what == "*":
+        client.exchange, client.exchange_data = None, ""
+        client.reply("ERR_SASLABORTED")
+    elif client.exchange is None:
+        _begin(client, what.upper())
+    else:
+        _go_on(client, what)
+
+
+def _begin(client: Client, name: str) -> None:
+    make = client.server.mechanisms.get(name)
+    if make is None:
+        client.reply("RPL_SASLMECHS", ",".join(client.server.mechanisms) or "*")
+        client.reply("ERR_SASLFAIL")
+        return
+    client.exchange, client.exchange_data = make(client), ""
+    client.send("AUTHENTICATE", "+")
+
+
+def _go_on(client: Client, chunk: str) -> None:
+    if len(chunk) > _CHUNK or len(client.exchange_data) > _MOST_SASL:
+        client.exchange, client.exchange_data = None, ""
+        client.reply("ERR_SASLTOOLONG")
+        return
+    client.exchange_data += "" if chunk == "+" else chunk
+    if len(chunk) == _CHUNK:
+        return
+    text, client.exchange_data = client.exchange_data, ""
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        _failed(client)
+        return
+    client.later(maybeDeferred(client.exchange.step, data), lambda value: _stepped(client, value))
+
+
+def _stepped(client: Client, value: Any) -> None:
+    if isinstance(value, bytes):
+        text = base64.b64encode(value).decode()
+        for start in range(0, len(text) + 1, _CHUNK):
+            client.send("AUTHENTICATE", text[start : start + _CHUNK] or "+")
+        return
+    account = getattr(value, "account", None)
+    if account is None:
+        _failed(client)
+        return
+    client.exchange = None
+    client.account = account
+    mask = client.person.mask if client.person else f"{client.nick}!*@*"
+    client.reply("RPL_LOGGEDIN", mask, account, text=f"You are now logged in as {account}")
+    client.reply("RPL_SASLSUCCESS")
+    if client.person is not None:
+        client.hub.set_account(client.person, account)
+
+
+def _failed(client: Client) -> None:
+    client.exchange, client.exchange_data = None, ""
+    client.reply("ERR_SASLFAIL")
+
+
+COMMANDS = {
+    "AUTHENTICATE": Command(authenticate, "MECHANISM | DATA | *", "log in by SASL", 1, early=True),
+    "CAP": Command(capability, "LS | LIST | REQ | END", "negotiate capabilities", 1, early=True),
+    "NICK": Command(nick, "NICK", "take a nick", early=True),
+    "PASS": Command(password, "PASSWORD", "say the server's password", 1, early=True),
+    "USER": Command(user, "USER 0 * :REALNAME", "say who you are", 4, early=True),
+}

@@ -1,0 +1,165 @@
+"""What all clients of the IRC frontend share: names, times, who is connected, who watches whom.
+
+This module must not know the commands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+
+from socketsuite.services.chat.chat import Chat
+from socketsuite.services.chat.hub import MOST_ROOMS_EACH, Hub
+from socketsuite.services.chat.irc.render import Renderers
+from socketsuite.services.chat.nicks import LONGEST_NICK, LONGEST_ROOM, key_of
+from socketsuite.services.chat.person import Person
+from socketsuite.services.chat.room import FLAGS, LISTS, MOST_MASKS, OPERATOR, VOICE
+from socketsuite.wire.irc import ModeKinds
+
+MOST_TARGETS = 4
+"""Targets of one PRIVMSG, NOTICE or TAGMSG."""
+MOST_MONITORED = 100
+MOST_MODES = 20
+LONGEST_TOPIC = LONGEST_REASON = 300
+LONGEST_REALNAME = 120
+LONGEST_USER = 10
+LONGEST_KEY = 64
+
+PREFIXES = {OPERATOR: "@", VOICE: "+"}
+"""The statuses in a room, the highest first, and how they are shown before a nick."""
+
+SHOWN_LISTS = "".join(letter for letter in "beIq" if letter in LISTS)
+KINDS = ModeKinds(
+    lists=SHOWN_LISTS, always="k" + "".join(PREFIXES), when_set="l", never="".join(sorted(FLAGS))
+)
+USER_MODES = {"B": "a bot", "i": "invisible", "o": "operator of the server", "w": "hears WALLOPS"}
+
+
+class Mechanism(Protocol):
+    """One exchange of SASL: given what the client sent, it says more, or is done."""
+
+    def step(self, data: bytes) -> Any:
+        """Return what to send, a Deferred of it, or an object with an ``account``."""
+        ...
+
+
+class Watcher(Protocol):
+    """A client, as far as it is told of others' coming and going."""
+
+    person: Person | None
+
+    def monitored(self, person: Person, here: bool) -> None:
+        """Tell that *person* came or went."""
+        ...
+
+
+@dataclass(eq=False)
+class Server:
+    """The server as IRC shows it.
+
+    :ivar clients: who is connected, registered or not.
+    :ivar watchers: of nicks, by the nicks' keys.
+    :ivar unregistered: how many clients are connected that have not registered.
+    """
+
+    chat: Chat
+    version: str
+    started: float
+    dcc: bool = False
+    reload: Callable[[], object] = lambda: None
+    clients: dict[Any, None] = field(default_factory=dict)
+    watchers: dict[str, dict[Watcher, None]] = field(default_factory=dict)
+    unregistered: int = 0
+    most_people: int = 0
+    motd: Callable[[], list[str]] = list
+
+    def __post_init__(self) -> None:
+        self.name = self.chat.server_name
+        self.network = self.chat.network_name
+        self.renderers = Renderers(self.name, self.hub.now, self.dcc)
+        self.hub.presence.append(self._presence)
+        self.hub.followers = self._followers
+
+    @property
+    def hub(self) -> Hub:
+        """Everybody and every room."""
+        return self.chat.hub
+
+    @property
+    def mechanisms(self) -> dict[str, Any]:
+        """What makes a SASL mechanism's exchange for a client, by the mechanism's name."""
+        return getattr(self.chat, "sasl_mechanisms", None) or {}
+
+    def check_operator(self, name: str, password: str) -> Deferred[bool] | None:
+        """Ask whether that is an operator's password; ``None`` where there are no operators."""
+        check = getattr(self.chat, "check_operator", None)
+        return check(name, password) if check is not None else None
+
+    def check_password(self, password: str) -> Deferred[bool] | None:
+        """Ask whether that is the server's password; ``None`` where it needs none."""
+        check = getattr(self.chat, "check_server_password", None)
+        return check(password) if check is not None else None
+
+    # ── who watches whom ────────────────────────────────────────────────────────────
+
+    def watch(self, watcher: Watcher, nick: str) -> None:
+        """Have *watcher* told of who has that nick."""
+        self.watchers.setdefault(key_of(nick), {})[watcher] = None
+
+    def watch_no_more(self, watcher: Watcher, nick: str) -> None:
+        """Have *watcher* told no more."""
+        watchers = self.watchers.get(key_of(nick), {})
+        watchers.pop(watcher, None)
+        if not watchers:
+            self.watchers.pop(key_of(nick), None)
+
+    def _presence(self, person: Person, here: bool) -> None:
+        self.most_people = max(self.most_people, len(self.hub.people))
+        for watcher in tuple(self.watchers.get(person.key, ())):
+            watcher.monitored(person, here)
+
+    def _followers(self, person: Person) -> Iterator[Person]:
+        for watcher in self.watchers.get(person.key, ()):
+            follows = "extended-monitor" in getattr(watcher, "capabilities", ())
+            if follows and watcher.person is not None and watcher.person is not person:
+                yield watcher.person
+
+
+def isupport(server: Server) -> Iterable[str]:
+    """Return the tokens of ISUPPORT (005), from what the server really does."""
+    letters, signs = "".join(PREFIXES), "".join(PREFIXES.values())
+    return [
+        "AWAYLEN=" + str(LONGEST_REASON),
+        "BOT=B",
+        "CASEMAPPING=ascii",
+        f"CHANLIMIT=#:{MOST_ROOMS_EACH}",
+        f"CHANMODES={KINDS.lists},k,{KINDS.when_set},{KINDS.never}",
+        f"CHANNELLEN={LONGEST_ROOM + 1}",
+        "CHANTYPES=#",
+        "ELIST=CMNTU",
+        "EXCEPTS=e",
+        "INVEX=I",
+        f"KEYLEN={LONGEST_KEY}",
+        f"KICKLEN={LONGEST_REASON}",
+        f"MAXLIST={KINDS.lists}:{MOST_MASKS}",
+        f"MAXTARGETS={MOST_TARGETS}",
+        f"MODES={MOST_MODES}",
+        f"MONITOR={MOST_MONITORED}",
+        f"NAMELEN={LONGEST_REALNAME}",
+        f"NETWORK={server.network}",
+        f"NICKLEN={LONGEST_NICK}",
+        f"PREFIX=({letters}){signs}",
+        "SAFELIST",
+        f"STATUSMSG={signs}",
+        (
+            f"TARGMAX=JOIN:,KICK:,LIST:,NAMES:,NOTICE:{MOST_TARGETS},PART:,PRIVMSG:{MOST_TARGETS},"
+            f"TAGMSG:{MOST_TARGETS},WHOIS:1"
+        ),
+        f"TOPICLEN={LONGEST_TOPIC}",
+        f"USERLEN={LONGEST_USER}",
+        "UTF8ONLY",
+        "WHOX",
+    ]
