@@ -113,7 +113,7 @@ def test_people_by_nc_and_by_irc_are_in_one_room(chat: Daemon) -> None:
         parts = [anna.line().partition(" :")[2] for _ in range(3)]
         assert "".join(parts) == "x" * 1000
         nc.shutdown(socket.SHUT_WR)
-        assert anna.line() == f":{guest[1]}!lines@127.0.0.1 QUIT :closed"
+        assert anna.line() == f":{guest[1]}!lines@127.0.0.1 QUIT closed"
 
 
 TALK = [
@@ -273,8 +273,8 @@ def test_a_room_s_rules_are_for_those_of_irc_as_for_all(
     with caller(chat, "carla") as carla:
         for mode, number in (
             ("+l 2", "471"),
-            ("+i", "473"),
             ("+k key", "475"),
+            ("+i", "473"),
             ("+b carla", "474"),
         ):
             anna.ask(f"MODE #tea {mode}")
