@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -19,6 +19,7 @@ from socketsuite.services.chat.irc.numerics import ABOUT_A_ROOM, NUMERICS, REFUS
 from socketsuite.services.chat.irc.server import MOST_MONITORED, Server
 from socketsuite.services.chat.person import Person
 from socketsuite.services.chat.refusals import Refused
+from socketsuite.services.chat.sasl import Mechanism, Success
 from socketsuite.services.stream import LingeringClose
 from socketsuite.wire.irc import Line, packed, serialise, tags_text
 
@@ -45,11 +46,12 @@ class Client(LingeringClose):
         self.capability_version = 301
         self.negotiating = False
         self.wanted_nick = self.user = self.realname = ""
-        self.away_before: str | None = None
         self.password = ""
         self.account: str | None = None
-        self.exchange: Any = None
+        self.exchange: Mechanism | None = None
         self.exchange_data = ""
+        # The exchange has succeeded, and the client has still to say that it knows.
+        self.success: Success | None = None
         self.heard: float = reactor.seconds()
         self.since = self.heard
         self.pinged = False
@@ -60,11 +62,28 @@ class Client(LingeringClose):
         self.batches = 0
         self._captured: list[bytes] | None = None
         self._label = ""
+        self._pending: Deferred[Any] | None = None
 
     @property
     def nick(self) -> str:
         """The nick, as replies have it."""
         return self.person.nick if self.person is not None else self.wanted_nick or "*"
+
+    @property
+    def host(self) -> str:
+        """The client's address; no Unix socket has one."""
+        return getattr(self.transport.getPeer(), "host", None) or "local"
+
+    @property
+    def secure(self) -> bool:
+        """Whether the connection is of TLS."""
+        return hasattr(self.transport, "getPeerCertificate")
+
+    @property
+    def certificate(self) -> Any:
+        """The certificate that the client has shown, if it has."""
+        shown = getattr(self.transport, "getPeerCertificate", None)
+        return shown() if shown is not None else None
 
     @property
     def me(self) -> Person:
@@ -179,17 +198,20 @@ class Client(LingeringClose):
     def later(self, result: Deferred[Any], done: Callable[[Any], object]) -> None:
         """Call *done* with what *result* comes to; lines that are received meanwhile wait.
 
-        A failure is ``None``.
+        A refusal is told; another failure is in the log, and called ``None``.
         """
         label, self._label = self._label, ""
         self.busy = True
         self.transport.pauseProducing()
 
         def failed(failure: Failure) -> None:
-            _log.failure("what a client waited for", failure)
+            if isinstance(failure.value, Refused):
+                self.refuse(failure.value)
+            elif not failure.check(CancelledError):
+                _log.failure("what a client waited for", failure)
 
         def finish(value: Any) -> None:
-            self.busy = False
+            self.busy, self._pending = False, None
             if self.closing or self not in self.server.clients:
                 return
             self.transport.resumeProducing()
@@ -197,6 +219,7 @@ class Client(LingeringClose):
                 done(value)
             self.process_waiting()
 
+        self._pending = result
         result.addErrback(failed)
         result.addCallback(finish)
 
@@ -253,6 +276,8 @@ class Client(LingeringClose):
             del self.server.clients[self]
             if self.person is None:
                 self.server.unregistered -= 1
+        if self._pending is not None:
+            self._pending.cancel()
         for nick in self.monitoring.values():
             self.server.watch_no_more(self, nick)
         self.monitoring.clear()

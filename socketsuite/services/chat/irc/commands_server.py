@@ -94,20 +94,25 @@ def links(client: Client, line: Line) -> None:
 
 def oper(client: Client, line: Line) -> None:
     """OPER: become an operator of the server."""
-    check = client.server.check_operator(line.parameters[0], line.parameters[1])
-    if check is None:
+    name, secret = line.parameters[:2]
+    if not client.server.chat.logins.book.operators:
         client.reply("ERR_NOOPERHOST")
         return
 
-    def checked(right: bool | None) -> None:
-        if not right:
+    def checked(account: str | None) -> None:
+        if account is None:
             client.reply("ERR_PASSWDMISMATCH")
-            return
-        client.me.operator = True
-        client.reply("RPL_YOUREOPER")
-        client.send("MODE", client.me.nick, "+o", source=client.me.mask)
+        else:
+            become_operator(client)
 
-    client.later(check, checked)
+    client.later(client.server.chat.check_operator(name, secret, client.host), checked)
+
+
+def become_operator(client: Client) -> None:
+    """Have the client be an operator of the server, and know it."""
+    client.me.operator = True
+    client.reply("RPL_YOUREOPER")
+    client.send("MODE", client.me.nick, "+o", source=client.me.mask)
 
 
 def kill(client: Client, line: Line) -> None:

@@ -174,6 +174,7 @@ REFUSALS: dict[Code, str] = {
     "bad_mode": "ERR_INVALIDMODEPARAM",
     "too_long": "ERR_INPUTTOOLONG",
     "nothing_to_say": "ERR_NOTEXTTOSEND",
+    "busy": "ERR_UNKNOWNERROR",
 }
 """How the hub's refusals are told."""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import binascii
 import time
-from typing import Any
 
 from twisted.internet.defer import maybeDeferred
 
@@ -25,6 +24,7 @@ from socketsuite.services.chat.irc.server import (
 from socketsuite.services.chat.irc.texts import shortened
 from socketsuite.services.chat.nicks import BadNameError, checked_nick, key_of
 from socketsuite.services.chat.refusals import Refused
+from socketsuite.services.chat.sasl import Challenge, Mechanism, Step, Success
 from socketsuite.wire.irc import Line, packed
 
 _CHUNK = 400
@@ -76,24 +76,15 @@ def complete(client: Client) -> None:
         return
     if not (client.wanted_nick and client.user):
         return
-    check = client.server.check_password(client.password)
-    if check is None:
+    if client.server.chat.check_server_password(client.password):
         _enter(client)
-        return
-
-    def checked(right: bool | None) -> None:
-        if right:
-            _enter(client)
-        else:
-            client.reply("ERR_PASSWDMISMATCH")
-            client.end("Password incorrect")
-
-    client.later(check, checked)
+    else:
+        client.reply("ERR_PASSWDMISMATCH")
+        client.end("Password incorrect")
 
 
 def _enter(client: Client) -> None:
-    host = getattr(client.transport.getPeer(), "host", None) or "local"
-    secure = getattr(client.transport, "getPeerCertificate", None) is not None
+    host = client.host
     try:
         person = client.hub.enter(
             frontend="irc",
@@ -101,7 +92,7 @@ def _enter(client: Client) -> None:
             render=client.server.renderers.for_capabilities(client.capabilities),
             write=client.deliver,
             close=client.end,
-            secure=secure,
+            secure=client.secure,
             nick=client.wanted_nick,
             account=client.account,
             user=client.user,
@@ -113,8 +104,9 @@ def _enter(client: Client) -> None:
     client.person = person
     client.server.unregistered -= 1
     person.realname = client.realname
-    person.away = client.away_before
     _welcome(client)
+    if client.server.chat.is_operator(client.account):
+        commands_server.become_operator(client)
 
 
 def _welcome(client: Client) -> None:
@@ -167,7 +159,13 @@ def capability(client: Client, line: Line) -> None:
 
 def available(client: Client) -> list[str]:
     """Return the capabilities that this client may have."""
-    return [name for name in CAPABILITIES if name != "sasl" or client.server.mechanisms]
+    return [name for name in CAPABILITIES if name != "sasl" or mechanisms(client)]
+
+
+def mechanisms(client: Client) -> list[str]:
+    """Return the mechanisms by which this client may log in."""
+    names = client.server.chat.sasl_mechanisms()
+    return [name for name in names if name != "EXTERNAL" or client.certificate is not None]
 
 
 def offered(client: Client) -> list[str]:
@@ -176,7 +174,7 @@ def offered(client: Client) -> list[str]:
     for name in available(client):
         value = CAPABILITIES[name].value
         if name == "sasl":
-            value = ",".join(client.server.mechanisms)
+            value = ",".join(mechanisms(client))
         shown = value and client.capability_version >= 302
         names.append(f"{name}={value}" if shown else name)
     return names
@@ -219,27 +217,26 @@ def authenticate(client: Client, line: Line) -> None:
     elif client.account is not None or (client.person and client.person.account):
         client.reply("ERR_SASLALREADY")
     elif what == "*":
-        client.exchange, client.exchange_data = None, ""
+        _forget(client)
         client.reply("ERR_SASLABORTED")
     elif client.exchange is None:
         _begin(client, what.upper())
     else:
-        _go_on(client, what)
+        _go_on(client, client.exchange, what)
 
 
 def _begin(client: Client, name: str) -> None:
-    make = client.server.mechanisms.get(name)
-    if make is None:
-        client.reply("RPL_SASLMECHS", ",".join(client.server.mechanisms) or "*")
+    if name not in mechanisms(client):
+        client.reply("RPL_SASLMECHS", ",".join(mechanisms(client)) or "*")
         client.reply("ERR_SASLFAIL")
         return
-    client.exchange, client.exchange_data = make(client), ""
+    client.exchange = client.server.chat.sasl(name, client.host, client.certificate)
     client.send("AUTHENTICATE", "+")
 
 
-def _go_on(client: Client, chunk: str) -> None:
+def _go_on(client: Client, exchange: Mechanism, chunk: str) -> None:
     if len(chunk) > _CHUNK or len(client.exchange_data) > _MOST_SASL:
-        client.exchange, client.exchange_data = None, ""
+        _forget(client)
         client.reply("ERR_SASLTOOLONG")
         return
     client.exchange_data += "" if chunk == "+" else chunk
@@ -251,31 +248,50 @@ def _go_on(client: Client, chunk: str) -> None:
     except (binascii.Error, ValueError):
         _failed(client)
         return
-    client.later(maybeDeferred(client.exchange.step, data), lambda value: _stepped(client, value))
-
-
-def _stepped(client: Client, value: Any) -> None:
-    if isinstance(value, bytes):
-        text = base64.b64encode(value).decode()
-        for start in range(0, len(text) + 1, _CHUNK):
-            client.send("AUTHENTICATE", text[start : start + _CHUNK] or "+")
+    if client.success is not None:
+        _succeeded(client, client.success)
         return
-    account = getattr(value, "account", None)
-    if account is None:
+    client.later(maybeDeferred(exchange.step, data), lambda step: _stepped(client, step))
+
+
+def _stepped(client: Client, step: Step | None) -> None:
+    if isinstance(step, Challenge):
+        _challenge(client, step.data)
+    elif isinstance(step, Success):
+        if step.final:
+            client.success = step
+            _challenge(client, step.final)
+        else:
+            _succeeded(client, step)
+    else:
         _failed(client)
-        return
-    client.exchange = None
-    client.account = account
+
+
+def _challenge(client: Client, data: bytes) -> None:
+    text = base64.b64encode(data).decode()
+    for start in range(0, len(text) + 1, _CHUNK):
+        client.send("AUTHENTICATE", text[start : start + _CHUNK] or "+")
+
+
+def _succeeded(client: Client, success: Success) -> None:
+    _forget(client)
+    client.account = account = success.account
     mask = client.person.mask if client.person else f"{client.nick}!*@*"
     client.reply("RPL_LOGGEDIN", mask, account, text=f"You are now logged in as {account}")
     client.reply("RPL_SASLSUCCESS")
     if client.person is not None:
         client.hub.set_account(client.person, account)
+        if client.server.chat.is_operator(account) and not client.person.operator:
+            commands_server.become_operator(client)
 
 
 def _failed(client: Client) -> None:
-    client.exchange, client.exchange_data = None, ""
+    _forget(client)
     client.reply("ERR_SASLFAIL")
+
+
+def _forget(client: Client) -> None:
+    client.exchange, client.exchange_data, client.success = None, "", None
 
 
 COMMANDS = {

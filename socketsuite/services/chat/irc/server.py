@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from twisted.internet.defer import Deferred
-
 from socketsuite.services.chat.chat import Chat
 from socketsuite.services.chat.hub import MOST_ROOMS_EACH, Hub
 from socketsuite.services.chat.irc.render import Renderers
@@ -36,14 +34,6 @@ KINDS = ModeKinds(
     lists=SHOWN_LISTS, always="k" + "".join(PREFIXES), when_set="l", never="".join(sorted(FLAGS))
 )
 USER_MODES = {"B": "a bot", "i": "invisible", "o": "operator of the server", "w": "hears WALLOPS"}
-
-
-class Mechanism(Protocol):
-    """One exchange of SASL: given what the client sent, it says more, or is done."""
-
-    def step(self, data: bytes) -> Any:
-        """Return what to send, a Deferred of it, or an object with an ``account``."""
-        ...
 
 
 class Watcher(Protocol):
@@ -87,21 +77,6 @@ class Server:
     def hub(self) -> Hub:
         """Everybody and every room."""
         return self.chat.hub
-
-    @property
-    def mechanisms(self) -> dict[str, Any]:
-        """What makes a SASL mechanism's exchange for a client, by the mechanism's name."""
-        return getattr(self.chat, "sasl_mechanisms", None) or {}
-
-    def check_operator(self, name: str, password: str) -> Deferred[bool] | None:
-        """Ask whether that is an operator's password; ``None`` where there are no operators."""
-        check = getattr(self.chat, "check_operator", None)
-        return check(name, password) if check is not None else None
-
-    def check_password(self, password: str) -> Deferred[bool] | None:
-        """Ask whether that is the server's password; ``None`` where it needs none."""
-        check = getattr(self.chat, "check_server_password", None)
-        return check(password) if check is not None else None
 
     # ── who watches whom ────────────────────────────────────────────────────────────
 
