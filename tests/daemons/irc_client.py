@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import ssl
 from collections.abc import Iterator
 
 from socketsuite.testing import Daemon
@@ -12,8 +13,11 @@ from socketsuite.testing import Daemon
 class Caller:
     """One connection to the IRC port; everything is text without CR LF."""
 
-    def __init__(self, daemon: Daemon) -> None:
-        self.socket = daemon.connect(port=daemon.port(frontend="irc"))
+    def __init__(self, daemon: Daemon, context: ssl.SSLContext | None = None) -> None:
+        kind = "tcp" if context is None else "tls"
+        self.socket = daemon.connect(port=daemon.port(kind, frontend="irc"))
+        if context is not None:
+            self.socket = context.wrap_socket(self.socket, server_hostname="localhost")
         self._file = self.socket.makefile("rb")
         self._pings = 0
 

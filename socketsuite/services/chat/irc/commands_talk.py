@@ -66,6 +66,12 @@ def client_tags(line: Line) -> str:
     return tags_text({key: value for key, value in line.tags.items() if key[0] == "+"})
 
 
+def _with_own(client: Client, tags: str) -> str:
+    """Return the tags of a message: the client's, if it may, and that it is a bot's."""
+    own = ["bot"] if "B" in client.me.modes else []
+    return ";".join([tags, *own] if tags and "message-tags" in client.capabilities else own)
+
+
 def say(
     client: Client, target: str, lines: Sequence[bytes], kind: Kind, tags: str
 ) -> tuple[Message, ...]:
@@ -74,8 +80,7 @@ def say(
     :raises Refused: when it may not be said there.
     """
     me, hub = client.me, client.hub
-    if "message-tags" not in client.capabilities:
-        tags = ""
+    tags = _with_own(client, tags)
     name = target.lstrip("".join(_STATUSES)) if target[0] in _STATUSES else target
     if name.startswith("#"):
         room = room_named(client, name)
@@ -121,7 +126,9 @@ def tagmsg(client: Client, line: Line) -> None:
     if "message-tags" not in client.capabilities:
         client.reply("ERR_UNKNOWNCOMMAND", "TAGMSG")
         return
-    for target in _targets(client, line) if tags else []:
+    targets = _targets(client, line) if tags else []
+    tags = _with_own(client, tags)
+    for target in targets:
         try:
             if target.startswith("#"):
                 event = client.hub.tag_room(room_named(client, target), client.me, tags)
