@@ -59,15 +59,10 @@ class Lines:
 
     def feed(self, data: bytes) -> list[ChatLine]:
         """Take the next chunk; return the lines it completes."""
-        *lines, rest = data.split(b"\n")
-        if not lines:
-            self._rest += rest
-            lines, self._rest = _pieces(self._rest)
-        else:
-            lines[0] = self._rest + lines[0]
-            more, self._rest = _pieces(rest)
-            lines += more
-        return [understood(line.removesuffix(b"\r")) for line in lines]
+        *ended, rest = (self._rest + data).split(b"\n")
+        lines = [piece for line in ended for piece in _pieces(line)]
+        *more, self._rest = _pieces(rest)
+        return [understood(line.removesuffix(b"\r")) for line in lines + more]
 
     def end(self) -> list[ChatLine]:
         """Return what the server left without an end of line."""
@@ -75,9 +70,8 @@ class Lines:
         return [understood(rest)] if rest else []
 
 
-def _pieces(rest: bytes) -> tuple[list[bytes], bytes]:
-    whole = len(rest) - len(rest) % _LONGEST
-    return [rest[at : at + _LONGEST] for at in range(0, whole, _LONGEST)], rest[whole:]
+def _pieces(line: bytes) -> list[bytes]:
+    return [line[at : at + _LONGEST] for at in range(0, len(line), _LONGEST)] or [b""]
 
 
 def understood(line: bytes) -> ChatLine:

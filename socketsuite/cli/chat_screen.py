@@ -79,7 +79,7 @@ class Screen:
 
     @contextmanager
     def on_terminal(self) -> Iterator[None]:
-        """Give the terminal back as it is now also where the process has to end at once."""
+        """Take the terminal, and give it back as it was, also where the process ends at once."""
         before = termios.tcgetattr(0)
 
         def restore() -> None:
@@ -88,7 +88,9 @@ class Screen:
 
         last_acts.append(restore)
         try:
-            yield
+            # Between two lines, too: what is typed then would be echoed.
+            with self._session.input.raw_mode():
+                yield
         finally:
             last_acts.remove(restore)
 

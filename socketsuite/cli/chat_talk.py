@@ -100,10 +100,10 @@ class Talk:
                 return
 
     def is_for_us(self, line: ChatLine) -> bool:
-        """Return whether *line* is said to us alone, or has our nick as a word."""
+        """Return whether *line*, if it is new, is said to us alone or has our nick as a word."""
         if line.kind == "private":
             return True
-        if self.nick is None or line.kind not in ("message", "emote", "notice"):
+        if self.nick is None or line.said is not None or line.kind in ("server", "text"):
             return False
         word = rf"(?<!\w){re.escape(self.nick)}(?!\w)"
         return re.search(word, line.text, re.IGNORECASE) is not None

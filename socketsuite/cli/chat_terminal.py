@@ -5,6 +5,7 @@ This module must not know how lines are shown, nor of prompt_toolkit.
 
 from __future__ import annotations
 
+import functools
 import random
 from typing import Any
 
@@ -43,8 +44,13 @@ class Chatting:
         self._output = output
         self._reconnects = reconnects
         self._talk = Talk()
-        self._screen = Screen(self._talk, bell=bell)
+        self._bell = bell
         self._leaving = False
+
+    @functools.cached_property
+    def _screen(self) -> Screen:
+        # Not before there is a server: it writes to the terminal.
+        return Screen(self._talk, bell=self._bell)
 
     async def to_its_end(self, first: list[str]) -> None:
         """Say *first*, then what is typed, until the person has left.
@@ -68,7 +74,7 @@ class Chatting:
             link.cancel()
 
     async def _connect(self) -> None:
-        self._client = ChatClient(self._screen.show, self._output.totals)
+        self._client = ChatClient(lambda lines: self._screen.show(lines), self._output.totals)
         self._output.peer = await dial(self._reactor, self._target, self._client)
         self._connected_at = self._reactor.seconds()
 

@@ -85,6 +85,7 @@ def test_the_keys_of_each_event_are_those_of_the_table(
         ("probe", "--json", "localhost", echo.port()),
         ("udp", "--json", "--data", "x", "--count", "1", "127.0.0.1", echo.port("udp")),
         ("ports", "--json"),
+        ("chat", "--json", "--nick", "alice", "127.0.0.1", echo.port()),
         ("status", "--json", "--admin", admin),
         ("status", "--json", "--drain", "--admin", admin),
     ]
@@ -97,7 +98,7 @@ def test_the_keys_of_each_event_are_those_of_the_table(
         (line,) = re.findall(rf"^\| `{event}` \|.*$", table, re.M)
         for key in keys:
             assert f"`{key}`" in line
-    assert set(shown) == {"port", "answer", "socket", "status", "draining"}
+    assert set(shown) == {"port", "answer", "socket", "line", "status", "draining"}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,312 @@
+"""``socketsuite chat``: on a terminal, through pipes, and over a connection that is lost."""
+
+from __future__ import annotations
+
+import queue
+import re
+import signal
+import socket
+import struct
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from socketsuite.testing import Daemon
+from tests.cli.conftest import Authority, Client, Serve, Start
+from tests.cli.contract import read
+from tests.cli.screen import Terminal
+from tests.cli.servers import TIMEOUT, free_port, goodbye, swallow
+
+OnTerminal = Callable[..., Terminal]
+COLOUR = re.compile(rb"\x1b\[[0-9;]*\b(?:3[0-7]|9[0-7]|38;[0-9;]*)m")
+
+
+@pytest.fixture
+def on_terminal(serve: Serve) -> Iterator[OnTerminal]:
+    """Start the client on terminals; all are killed after the test, before the servers close."""
+    opened: list[Terminal] = []
+
+    def begin(*arguments: object, columns: int = 80, **more: Any) -> Terminal:
+        opened.append(Terminal("chat", *arguments, columns=columns, **more))
+        return opened[-1]
+
+    yield begin
+    for one in opened:
+        one.close()
+
+
+class Room:
+    """A server that a test speaks through: what it says, and what it hears, line by line."""
+
+    def __init__(self) -> None:
+        self.connections: queue.Queue[socket.socket] = queue.Queue()
+        self.heard: queue.Queue[str] = queue.Queue()
+        self._now: socket.socket | None = None
+        self._rude = False
+
+    def __call__(self, connection: socket.socket) -> None:
+        self.connections.put(connection)
+        with connection.makefile("rb") as lines:
+            for line in lines:
+                self.heard.put(line.decode().removesuffix("\n"))
+        self.heard.put("(end)")
+        if not self._rude:
+            goodbye(connection)
+
+    @property
+    def connection(self) -> socket.socket:
+        if self._now is None:
+            self._now = self.connections.get(timeout=TIMEOUT)
+        return self._now
+
+    def say(self, *lines: str) -> None:
+        self.connection.sendall("".join([f"{line}\n" for line in lines]).encode())
+
+    def hear(self) -> str:
+        return self.heard.get(timeout=TIMEOUT)
+
+    def drop(self, *, rudely: bool = False) -> None:
+        """End the connection; the next one is the one that is spoken through."""
+        connection, self._now = self.connection, None
+        if rudely:  # the close will be a reset
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self._rude = True
+        connection.shutdown(socket.SHUT_RD)
+
+
+def has(*lines: str) -> Callable[[list[str]], bool]:
+    """Whether the screen ends with *lines*, one below the other."""
+    return lambda screen: [line for line in screen if line][-len(lines) :] == list(lines)
+
+
+# ── on a terminal ───────────────────────────────────────────────────────────────────────
+
+
+def test_lines_leave_what_is_typed_whole_and_a_restarted_daemon_is_found_again(
+    on_terminal: OnTerminal, tmp_path: Path
+) -> None:
+    port = free_port()
+    with Daemon(tmp_path, "socketsuite-chat", "--port", str(port)) as daemon:
+        terminal = on_terminal("127.0.0.1", port)
+        terminal.until(has("[lobby]"))
+        with daemon.connect() as other:
+            terminal.type("half a li")
+            terminal.until(has("[lobby] half a li"))
+            other.sendall(b"one\ntwo \x1b[2J\x1b]0;title\x07\n" + b"x" * 100 + b"\n")
+            shown = ["-> one", "-> two ^[[2J^[]0;title^G", "-> " + "x" * 77, "x" * 23]
+            terminal.until(has(*shown, "[lobby] half a li"))
+            terminal.resize(40, 12)
+            other.sendall(b"narrow\n")
+            terminal.until(has("-> narrow", "[lobby] half a li"))
+            terminal.type("ne\r")
+            assert other.recv(100) == b"-> half a line\n"
+            daemon.stop()
+    terminal.until(lambda screen: "[not connected]" in screen)
+    with Daemon(tmp_path, "socketsuite-chat", "--port", str(port)) as daemon:
+        terminal.until(has("-- connected again", "[lobby]"))
+        with daemon.connect() as other:
+            terminal.type("\x1b[A again\r")  # the line before
+            assert other.recv(100) == b"-> half a line again\n"
+            terminal.type("\x04")
+            assert terminal.wait() == 0
+    assert terminal.is_as_before
+
+
+def test_tab_completes_nicks_rooms_and_commands(on_terminal: OnTerminal, serve: Serve) -> None:
+    room = Room()
+    terminal = on_terminal("127.0.0.1", serve(room).port)
+    room.say("* #lobby has 3 people: @barbara +bob carl", "-> <dora> hello")
+    terminal.until(has("-> <dora> hello", "[lobby]"))
+    terminal.type("b\t")
+    terminal.until(lambda screen: any("barbara" in x and "bob" in x for x in screen[2:]))
+    terminal.type("o\thow is d\t?\r/jo\tden\r")
+    assert [room.hear(), room.hear()] == ["bob: how is dora ?", "/join den"]
+    room.say("* guest1 joined #den")
+    terminal.until(has("* guest1 joined #den", "[den]"))
+    terminal.type("/leave d\t\r")
+    assert room.hear() == "/leave den "
+    terminal.type("/quit bye\r")
+    assert [room.hear(), room.hear(), terminal.wait()] == ["/quit bye", "(end)", 0]
+
+
+def test_a_new_connection_is_told_who_and_where_we_were(
+    on_terminal: OnTerminal, serve: Serve
+) -> None:
+    room = Room()
+    options = ("--nick", "alice", "--room", "den", "127.0.0.1", serve(room).port)
+    terminal = on_terminal(*options)
+    assert [room.hear(), room.hear()] == ["/nick alice", "/join den"]
+    room.say("* guest1 is now alice", "* alice joined #den")
+    terminal.until(has("* alice joined #den", "[den]"))
+    room.drop()
+    assert room.hear() == "(end)"
+    assert [room.hear(), room.hear()] == ["/nick alice", "/join den"]
+    lines = terminal.until(lambda screen: "-- connected again" in screen)
+    (lost,) = [line for line in lines if "trying" in line]
+    assert re.fullmatch(r"-- no server \(it closed the connection\); trying again in 0\.\d s", lost)
+
+
+def test_a_line_is_kept_while_there_is_no_connection(on_terminal: OnTerminal, serve: Serve) -> None:
+    room = Room()
+    server = serve(room)
+    terminal = on_terminal("127.0.0.1", server.port)
+    terminal.until(has("[lobby]"))
+    assert room.connection is not None
+    terminal.type("in time\r")
+    assert room.hear() == "in time"
+    listener = server._listener
+    listener.shutdown(socket.SHUT_RDWR)  # whoever comes is refused
+    room.drop()
+    terminal.until(has("[not connected]"))
+    terminal.type("too late\r")
+    terminal.until(has("-- not connected; your line waits here", "[not connected] too late"))
+    terminal.type("\x15/quit\r")
+    assert terminal.wait() == 0
+
+
+@pytest.mark.parametrize("rudely", [False, True])
+def test_without_reconnecting_the_end_is_the_server_s(
+    on_terminal: OnTerminal, serve: Serve, rudely: bool
+) -> None:
+    room = Room()
+    port = serve(room).port
+    terminal = on_terminal("--no-reconnect", "127.0.0.1", port)
+    terminal.until(has("[lobby]"))
+    room.drop(rudely=rudely)
+    assert terminal.wait() == (1 if rudely else 0)
+    said = f"No server at 127.0.0.1 {port}: connection lost" in terminal.lines
+    assert said == rudely
+    assert terminal.is_as_before
+
+
+def test_a_password_is_neither_shown_nor_remembered(on_terminal: OnTerminal, serve: Serve) -> None:
+    room = Room()
+    terminal = on_terminal("127.0.0.1", serve(room).port)
+    terminal.until(has("[lobby]"))
+    terminal.type("/login bob\r")
+    assert room.hear() == "/login bob"
+    room.say("* password of bob?")
+    terminal.until(has("* password of bob?", "password:"))
+    terminal.type("hunter2\r")
+    assert room.hear() == "hunter2"
+    room.say("* you are logged in as bob")
+    terminal.until(has("* you are logged in as bob", "[lobby]"))
+    terminal.type("\x1b[A")
+    terminal.until(has("[lobby] /login bob"))
+    terminal.type(" hunter3\r")
+    assert room.hear() == "/login bob hunter3"
+    assert b"hunter" not in terminal.raw
+
+
+@pytest.mark.parametrize("coloured", [True, False])
+def test_nicks_have_colours_where_colours_are_wanted(
+    on_terminal: OnTerminal, serve: Serve, coloured: bool
+) -> None:
+    room = Room()
+    variables = {} if coloured else {"NO_COLOR": "1"}
+    terminal = on_terminal("127.0.0.1", serve(room).port, **variables)
+    room.say("-> <bob> one", "-> <carl> two", "* bob left #lobby")
+    terminal.until(has("-> <bob> one", "-> <carl> two", "* bob left #lobby", "[lobby]"))
+    assert bool(COLOUR.search(terminal.raw)) == coloured
+    assert b"\x07" not in terminal.raw
+
+
+def test_the_bell_rings_where_our_nick_is_said(on_terminal: OnTerminal, serve: Serve) -> None:
+    room = Room()
+    terminal = on_terminal("--bell", "--nick", "al", "127.0.0.1", serve(room).port)
+    room.say("* guest1 is now al", "-> <bob> also alas", "-> [2026-11-21 14:02Z] <bob> al?")
+    terminal.until(has("-> [2026-11-21 14:02Z] <bob> al?", "[lobby]"))
+    assert b"\x07" not in terminal.raw
+    room.say("-> <bob> what, Al?")
+    terminal.until(has("-> <bob> what, Al?", "[lobby]"))
+    assert terminal.raw.count(b"\x07") == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_gives_the_terminal_back(
+    on_terminal: OnTerminal, serve: Serve, authority: Authority, number: int
+) -> None:
+    room = Room()
+    trust = ("--tls", "--cafile", authority.cafile)
+    terminal = on_terminal(*trust, "localhost", serve(room, tls=authority.server()).port)
+    room.say("-> by TLS")
+    terminal.until(has("-> by TLS", "[lobby]"))
+    during = terminal.is_as_before
+    if number == signal.SIGINT:
+        terminal.type("typed\x03")
+    else:
+        terminal.process.send_signal(number)
+    assert terminal.wait() == 128 + number
+    assert (during, terminal.is_as_before) == (False, True)
+    assert b"Traceback" not in terminal.raw
+
+
+def test_no_server_is_one_line(on_terminal: OnTerminal) -> None:
+    port = free_port()
+    terminal = on_terminal("127.0.0.1", port)
+    assert terminal.wait() == 1
+    assert terminal.raw == f"No server at 127.0.0.1 {port}: connection refused\r\n".encode()
+
+
+# ── through pipes ───────────────────────────────────────────────────────────────────────
+
+
+def test_through_pipes_every_line_is_said_and_what_comes_is_harmless(
+    client: Client, serve: Serve
+) -> None:
+    heard = []
+
+    def answer(connection: socket.socket) -> None:
+        while data := connection.recv(1 << 16):
+            heard.append(data)
+        connection.sendall(b"-> <bob> hi\x1b[2J\r\n* that was it")
+        goodbye(connection)
+
+    port = serve(answer).port
+    options = ("--nick", "alice", "--room", "den", "--bell", "127.0.0.1", port)
+    done = client("chat", *options, input=b"/me waves\n\nno end")
+    assert b"".join(heard) == b"/nick alice\n/join den\n/me waves\n\nno end\n"
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout == b"-> <bob> hi^[[2J\n* that was it\n"
+
+
+def test_json_tells_of_each_line_and_of_the_end(client: Client, serve: Serve) -> None:
+    def answer(connection: socket.socket) -> None:
+        connection.sendall(b"-> #den <bob> hi\n* bob left #den\n")
+        swallow(connection)
+
+    port = serve(answer).port
+    done = client("chat", "--json", "--nick", "alice", "127.0.0.1", port, input=b"hello\n")
+    rows, result = read(done.stdout)
+    told = [{key: row[key] for key in ("room", "nick", "text", "kind", "said")} for row in rows]
+    assert told == [
+        {"room": "den", "nick": "bob", "text": "hi", "kind": "message", "said": None},
+        {"room": None, "nick": None, "text": "bob left #den", "kind": "server", "said": None},
+    ]
+    assert {row["event"] for row in rows} == {"line"}
+    assert (result["status"], result["lines_in"], result["lines_out"]) == (0, 2, 2)
+
+
+def test_lines_come_as_they_are_said(start: Start, serve: Serve) -> None:
+    room = Room()
+    process: subprocess.Popen = start("chat", "127.0.0.1", serve(room).port)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    for text in ("one", "two"):
+        process.stdin.write(f"{text}\n".encode())
+        process.stdin.flush()
+        assert room.hear() == text
+        room.say(f"-> {text}")
+        assert process.stdout.readline() == f"-> {text}\n".encode()
+    process.communicate(timeout=TIMEOUT)
+    assert [room.hear(), process.returncode] == ["(end)", 0]
+
+
+@pytest.mark.parametrize("name", ["two words", "x" * 65])
+def test_a_name_that_is_no_word_is_a_usage_error(client: Client, name: str) -> None:
+    done = client("chat", "--nick", name, "127.0.0.1", "1")
+    assert (done.returncode, done.stdout, done.stderr.count(b"\n")) == (2, b"", 1)
+    assert b"1 to 64 characters" in done.stderr
