@@ -145,7 +145,6 @@ class Screen:
             self._output, fragments, default_ui_style(), color_depth=app.color_depth
         )
         if app.is_running:
-            app.renderer.reset()
             app.invalidate()
 
     def _prompt(self) -> StyleAndTextTuples:

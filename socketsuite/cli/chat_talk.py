@@ -91,6 +91,8 @@ class Talk:
         """Note who is there, and what the server answers."""
         if line.nick is not None:
             self._saw(line.nick)
+        if line.room is not None:
+            _keep(self._rooms, line.room)
         if line.kind != "server":
             return
         for pattern, note in _NOTES:
@@ -121,8 +123,9 @@ class Talk:
         elif _same(before, self.nick):
             self.nick = nick
 
-    def _is(self, nick: str) -> None:
-        self.nick = self._chosen = nick
+    def _are(self, nick: str) -> None:
+        if _same(nick, self._asked_nick):  # not "away", nor "back"
+            self.nick = self._chosen = nick
 
     def _joined(self, nick: str, room: str) -> None:
         self._saw(nick)
@@ -208,7 +211,7 @@ def _keep(known: dict[str, None], name: str) -> None:
 _NOTES: list[tuple[re.Pattern[str], Callable[..., None]]] = [
     (re.compile(pattern), note)
     for pattern, note in (
-        (r"you are (\S+)", Talk._is),
+        (r"you are (\S+)", Talk._are),
         (r"you are logged in as (\S+)", Talk._logged_in),
         (r"password of (\S+)\?", Talk._asked_password),
         (r"you speak in #(\S+)", Talk._speaks),

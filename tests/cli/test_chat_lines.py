@@ -85,6 +85,8 @@ def test_a_nick_is_ours_once_the_server_says_so() -> None:
     assert (talk.nick, talk.again()) == ("alice", ["/nick alice"])
     talk.heard(understood(b"* alice is now guest7"))  # the server's doing
     assert talk.nick == "guest7"
+    assert talk_after(">/nick alice", "* you are alice").nick == "alice"
+    assert talk_after(">/away", "* you are back").nick is None
 
 
 def test_rooms_follow_the_server_s_answers() -> None:
@@ -139,7 +141,7 @@ def test_tab_finds_what_was_seen(before: str, word: str, found: list[str]) -> No
         "* gone has gone: closed",
         "* #den 2 people: a topic",
         "* #attic* 1 person",
-        "-> <dora> hello",
+        "-> #attic <dora> hello",
     )
     assert talk.completions(before) == (word, found)
 
