@@ -9,7 +9,6 @@ import hmac
 import re
 import time
 from collections import Counter as CountOf
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any

@@ -85,9 +85,7 @@ def _log_in(session: Session, account: str, password: str) -> None:
     if not password:
         session.tell("no password, no login")
         return
-    answer = maybeDeferred(
-        session.chat.authenticate, account, password, session.person.host
-    )
+    answer = maybeDeferred(session.chat.authenticate, account, password, session.person.host)
     session.wait_for(answer.addCallback(lambda known: _logged_in(session, account, known)))
 
 
