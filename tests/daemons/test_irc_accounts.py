@@ -36,7 +36,8 @@ def chat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
         (folder / name).write_text(f"{account}\n")
         (folder / name).chmod(0o600)
     files = ("--accounts", "accounts", "--operators", "operators")
-    words = ("--port", "0", "--irc-port", "0", *files, "--server-password", "open")
+    words: tuple[str, ...] = ("--port", "0", "--irc-port", "0", *files)
+    words += ("--server-password", "open")
     tls = ("--irc-tls-port", "0", *certificate.arguments)
     words = (*words, *tls, "--tls-client-ca", str(certificate.path))
     with Daemon(folder, "socketsuite-chat", *words) as daemon:

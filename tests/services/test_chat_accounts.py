@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -91,6 +92,7 @@ def test_a_file_has_a_line_for_each_account_and_what_else_it_has_is_passed_over(
         (f"alice:{PENCIL}:scram-sha-256=1,pencil,pencil,pencil", "scram-sha-256: it is not ITER"),
         (f"alice:{PENCIL}:scram-sha-256=4096,AAAA,AAAA,AAAA", "has not the right length"),
     ],
+    ids=itertools.count(),
 )
 def test_a_wrong_line_is_told_by_its_number_and_never_shown(
     file: File, line: str, words: str
@@ -173,7 +175,8 @@ def test_a_password_is_right_for_its_account_alone(file: File) -> None:
 def test_nobody_has_an_account_where_there_is_no_file() -> None:
     service, clock = chat()
     for _ in range(3):
-        assert result(service.authenticate("alice", "pencil", "192.0.2.1")) is None
+        refused = result(service.authenticate("alice", "pencil", "192.0.2.1"))
+        assert refused.value.code == "no_accounts"
         assert result(service.check_operator("alice", "pencil", "192.0.2.1")) is None
     assert clock.getDelayedCalls() == []
     assert service.sasl_mechanisms() == []

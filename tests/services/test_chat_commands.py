@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -319,11 +321,12 @@ def test_a_password_is_asked_for_and_what_comes_meanwhile_waits(later: bool) -> 
     asked = []
     answer: Deferred[str | None] = Deferred() if later else succeed("Cathy")
 
-    def authenticate(name: str, password: str) -> Deferred[str | None]:
+    def authenticate(name: str, password: str, host: str) -> Deferred[str | None]:
         asked.append((name, password))
         return answer
 
-    room.service.authenticate = authenticate
+    service: Any = room.service
+    service.authenticate = authenticate
     room.type("cat: /login cathy")
     assert room.seen("cat") == "* password of cathy?\n"
     room.forget()
@@ -341,7 +344,8 @@ def test_a_password_is_asked_for_and_what_comes_meanwhile_waits(later: bool) -> 
 
 def test_a_wrong_password_is_told_and_a_failure_is_one_line() -> None:
     room = LineRoom()
-    room.service.authenticate = lambda name, password: succeed(None)
+    service: Any = room.service
+    service.authenticate = lambda name, password, host: succeed(None)
     room.type("cat: /login cathy wrong")
     told = "* cathy: the password is another one, or there is no such account\n"
     assert room.seen("cat") == told
@@ -350,7 +354,8 @@ def test_a_wrong_password_is_told_and_a_failure_is_one_line() -> None:
 def test_who_is_gone_before_the_answer_disturbs_nobody() -> None:
     room = LineRoom()
     answer: Deferred[str | None] = Deferred()
-    room.service.authenticate = lambda name, password: answer
+    service: Any = room.service
+    service.authenticate = lambda name, password, host: answer
     room.type("cat: /login cathy word")
     room.type("cat: hello")
     room.streams["cat"].gone()
