@@ -14,7 +14,9 @@ from tests.support.transcripts import Stage, blocks, programs
 PAGE = (Path(__file__).parents[1] / "docs" / "chat-lines.md").read_text()
 
 
-@pytest.mark.parametrize("block", blocks(PAGE))
+@pytest.mark.parametrize(
+    "block", [pytest.param(block, id=str(number)) for number, block in enumerate(blocks(PAGE))]
+)
 def test_what_the_page_of_the_line_client_shows_happens(block: str, tmp_path: Path) -> None:
     program("nc.openbsd")
     folder = tmp_path / "play"

@@ -27,7 +27,7 @@ SEEN: dict[str, tuple[list[str], dict[str, str]]] = {
     "join, a topic and history": (
         ["ann: /join den", "ann: /topic tea", "ann: one", "bob: /join den"],
         {
-            "bob": "* bob joined #den\n* the topic of #den: tea\n* the last 1 lines of #den:\n"
+            "bob": "* bob joined #den\n* the topic of #den: tea\n* the history of #den:\n"
             "-> [1970-01-01 00:00Z] <ann> one\n",
             "ann": "* bob joined #den\n",
         },
@@ -109,11 +109,11 @@ SEEN: dict[str, tuple[list[str], dict[str, str]]] = {
     ),
     "history": (
         ["cat: one", "bob: /me waves", "bob: /history 1"],
-        {"bob": "* the last 1 lines of #lobby:\n-> [1970-01-01 00:00Z] * bob waves\n"},
+        {"bob": "* the history of #lobby:\n-> [1970-01-01 00:00Z] * bob waves\n"},
     ),
     "history, of who has no nick": (
         ["cat: one", "bob: /history"],
-        {"bob": "* the last 1 lines of #lobby:\n-> [1970-01-01 00:00Z] <guest3> one\n"},
+        {"bob": "* the history of #lobby:\n-> [1970-01-01 00:00Z] <guest3> one\n"},
     ),
     "history, none": (["bob: /history"], {"bob": "* there is no history of #lobby\n"}),
     "history, no number": (["bob: /history -1"], {"bob": "* usage: /history [N]\n"}),

@@ -92,7 +92,7 @@ def test_what_is_too_fast_is_said_when_its_time_has_come_and_nothing_is_read_unt
 
 def test_what_is_far_too_fast_is_dropped_with_a_word() -> None:
     room = flood(6)
-    assert room.seen("cat") == "* too fast: 2 of your lines were dropped\n"
+    assert room.seen("cat") == "* too fast, and dropped: 2 of your lines\n"
     room.clock.pump([1.0] * 4)
     assert heard(room) == [f"<guest3> {number}" for number in range(4)]
     room.type("cat: again")

@@ -164,7 +164,7 @@ class Session:
             if size >= MOST_HISTORY:
                 break
         if shown:
-            self.tell(f"the last {len(shown)} lines of #{room.name}:")
+            self.tell(f"the history of #{room.name}:")
             self.person.write(b"".join(reversed(shown)))
         return len(shown)
 

@@ -156,7 +156,7 @@ class LineChat(LingeringClose):
                 self._flooded(now)
                 return
         if dropped:
-            self.transport.write(server_line(f"too fast: {dropped} of your lines were dropped"))
+            self.transport.write(server_line(f"too fast, and dropped: {dropped} of your lines"))
 
     def _flooded(self, now: float) -> None:
         """Say what may be said now, and close."""
