@@ -36,11 +36,10 @@ def chat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
         (folder / name).write_text(f"{account}\n")
         (folder / name).chmod(0o600)
     files = ("--accounts", "accounts", "--operators", "operators")
-    words: tuple[str, ...] = ("--port", "0", "--irc-port", "0", *files)
-    words += ("--server-password", "open")
+    ports = ("--port", "0", "--irc-port", "0")
     tls = ("--irc-tls-port", "0", *certificate.arguments)
-    words = (*words, *tls, "--tls-client-ca", str(certificate.path))
-    with Daemon(folder, "socketsuite-chat", *words) as daemon:
+    words = (*ports, *files, *tls, "--tls-client-ca", str(certificate.path))
+    with Daemon(folder, "socketsuite-chat", *words, "--server-password", "open") as daemon:
         yield daemon
 
 
@@ -148,3 +147,19 @@ def test_what_operators_may(chat: Daemon) -> None:
         assert other.line() == "ERROR :Closing link: Killed (carla (enough))"
         one.ask("MODE carla -o")
         assert one.ask("KILL zoe :x")[0].split()[1] == "481"
+
+
+def test_all_clients_of_an_account_know_what_it_has_read(chat: Daemon) -> None:
+    with closing(begun(chat, "alice")) as one, closing(begun(chat, "alice2")) as two:
+        for each in (one, two):
+            each.ask("CAP REQ draft/read-marker", "AUTHENTICATE PLAIN")
+            each.ask(f"AUTHENTICATE {b64(b'%calice%cpencil' % (0, 0))}")
+            each.send("CAP END")
+            each.expect(" (376|422) ")
+        assert one.ask("JOIN #tea")[1].endswith(" MARKREAD #tea *")
+        late, early = (f"timestamp=2026-01-0{day}T00:00:00.123Z" for day in (2, 1))
+        assert one.ask(f"MARKREAD #tea {late}")[0].endswith(f" MARKREAD #tea {late}")
+        two.expect(f" MARKREAD #tea {late}$")
+        assert one.ask(f"MARKREAD #tea {early}")[0].endswith(f" MARKREAD #tea {late}")
+        assert two.ask("MARKREAD #Tea")[0].endswith(f" MARKREAD #Tea {late}")
+        assert " INVALID_PARAMS " in one.ask("CAP REQ standard-replies", "MARKREAD #tea x")[1]

@@ -60,11 +60,12 @@ def test_who_registers_is_welcomed_with_what_the_server_can(chat: Daemon) -> Non
 
 def test_before_registration_only_what_belongs_to_it_is_obeyed(chat: Daemon) -> None:
     one = Caller(chat)
-    assert one.ask("JOIN #tea", "NICK", "NICK 1x", "USER a", "NONSENSE", "") == [
+    assert one.ask("JOIN #tea", "NICK", "NICK 1x", "USER a", "AWAY :x", "NONSENSE", "") == [
         f":{SERVER} 451 * :You have not registered",
         f":{SERVER} 431 * :No nickname given",
         f":{SERVER} 432 * 1x :Erroneous nickname: a nick begins with a letter",
         f":{SERVER} 461 * USER :Not enough parameters",
+        f":{SERVER} 451 * :You have not registered",
         f":{SERVER} 451 * :You have not registered",
     ]
     one.send("QUIT")
@@ -230,6 +231,10 @@ REPLIES = [
     ("LIST T<5", ["321", "323"]),
     ("MONITOR + boris,zoe", [r"730 anna :?boris!~boris@127.0.0.1$", r"731 anna :?zoe$"]),
     ("MONITOR L", [r"733 anna"]),
+    ("CHATHISTORY NONE", [r"NOTICE anna :CHATHISTORY: There is no such"]),
+    ("CHATHISTORY LATEST #none * 5", [r"NOTICE anna :CHATHISTORY: Messages could"]),
+    ("MARKREAD", [r"NOTICE anna :MARKREAD: Missing"]),
+    ("REDACT #tea x", [r"NOTICE anna :REDACT: there is no such message"]),
     ("CAP LIST", [r"CAP anna LIST "]),
     ("CAP NONSENSE", [r"410 anna NONSENSE"]),
     ("AUTHENTICATE PLAIN", [r"904 anna"]),

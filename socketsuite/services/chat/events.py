@@ -65,6 +65,18 @@ class Tagged:
 
 
 @dataclass(frozen=True, slots=True)
+class Redacted:
+    """A room's message, by its id *message*, is taken back and kept no more."""
+
+    id: str
+    time: float
+    room: str
+    message: str
+    by: PersonFacts
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Joined:
     """Somebody came into a room."""
 
@@ -187,6 +199,7 @@ class PersonFacts:
 Event = (
     Said
     | Tagged
+    | Redacted
     | Joined
     | Left
     | Kicked

@@ -386,9 +386,31 @@ class Hub:
     def _tagged(
         self, person: Person, room: str | None, recipient: str | None, tags: str
     ) -> events.Tagged:
+        return events.Tagged(self._other_id(), self.now(), person.facts, room, recipient, tags)
+
+    def _other_id(self) -> str:
+        """Return an id that no message has, nor anything else."""
         self.tagged += 1
-        number = f"{self._started}-t{self.tagged:x}"
-        return events.Tagged(number, self.now(), person.facts, room, recipient, tags)
+        return f"{self._started}-t{self.tagged:x}"
+
+    def redact(self, person: Person, room: Room, number: str, reason: str = "") -> None:
+        """Take the message of *room* with the id *number* back: one's own, or as its operator.
+
+        :raises Refused: when it is another's, or not known.
+        """
+        message = next((one for one in room.history if one.id == number), None)
+        if message is None:
+            raise Refused("no_such_message", room.name, "there is no such message any more")
+        # A nick that was somebody else's then is not enough.
+        own = message.mask == person.mask and message.time >= person.since
+        own = own or (person.account is not None and message.account == person.account)
+        if not own:
+            room.require_operator(person)
+        room.history.remove(number)
+        event = events.Redacted(
+            self._other_id(), self.now(), room.name, number, person.facts, reason
+        )
+        self.tell(room.members, event)
 
     def _message(
         self,

@@ -12,6 +12,7 @@ Code = Literal[
     "bad_room",
     "no_such_nick",
     "no_such_room",
+    "no_such_message",
     "not_in_room",
     "they_are_not_in_room",
     "already_in_room",

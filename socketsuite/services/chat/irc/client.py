@@ -59,7 +59,10 @@ class Client(LingeringClose):
         self.busy = False
         self.waiting: deque[bytes] = deque()
         self.monitoring: dict[str, str] = {}
+        self.markers: dict[str, float] = {}
         self.batches = 0
+        # What an AWAY before registration says.
+        self.away: str | None = None
         self._captured: list[bytes] | None = None
         self._label = ""
         self._pending: Deferred[Any] | None = None
@@ -84,6 +87,11 @@ class Client(LingeringClose):
         """The certificate that the client has shown, if it has."""
         shown = getattr(self.transport, "getPeerCertificate", None)
         return shown() if shown is not None else None
+
+    @property
+    def me_account(self) -> str | None:
+        """The account that the client is logged in as."""
+        return self.person.account if self.person is not None else self.account
 
     @property
     def me(self) -> Person:

@@ -193,7 +193,13 @@ def ison(client: Client, line: Line) -> None:
 def away(client: Client, line: Line) -> None:
     """AWAY: be away, with these words, or back."""
     words = shortened(line.parameters[0], LONGEST_REASON) if line.parameters else ""
-    client.hub.set_away(client.me, words or None)
+    if client.person is not None:
+        client.hub.set_away(client.person, words or None)
+    elif "draft/pre-away" in client.capabilities:
+        client.away = words or None
+    else:
+        client.reply("ERR_NOTREGISTERED")
+        return
     client.reply("RPL_NOWAWAY" if words else "RPL_UNAWAY")
 
 
@@ -250,7 +256,7 @@ def _monitor_state(client: Client, nicks: list[str]) -> None:
 
 
 COMMANDS = {
-    "AWAY": Command(away, "[:WORDS]", "be away, or back"),
+    "AWAY": Command(away, "[:WORDS]", "be away, or back", early=True),
     "ISON": Command(ison, "NICK{ NICK}", "see who is here", 1),
     "MONITOR": Command(monitor, "+ NICKS | - NICKS | C | L | S", "be told who comes and goes", 1),
     "SETNAME": Command(setname, ":REALNAME", "have another real name", 1),

@@ -6,6 +6,7 @@ import contextlib
 
 from socketsuite.services.chat import events
 from socketsuite.services.chat.irc.client import Client, Command
+from socketsuite.services.chat.irc.commands_history import show_marker
 from socketsuite.services.chat.irc.server import (
     LONGEST_KEY,
     LONGEST_REASON,
@@ -79,6 +80,8 @@ def _join_one(client: Client, name: str, key: str | None) -> None:
         client.tell_to(others, events.AwaySet(me.facts, me.away))
     if room.topic:
         show_topic(client, room)
+    if "draft/read-marker" in client.capabilities:
+        show_marker(client, f"#{room.name}")
     if "draft/no-implicit-names" not in client.capabilities:
         show_names(client, room)
     replay(client, room)

@@ -159,6 +159,7 @@ REFUSALS: dict[Code, str] = {
     "bad_room": "ERR_BADCHANMASK",
     "no_such_nick": "ERR_NOSUCHNICK",
     "no_such_room": "ERR_NOSUCHCHANNEL",
+    "no_such_message": "ERR_UNKNOWNERROR",
     "not_in_room": "ERR_NOTONCHANNEL",
     "they_are_not_in_room": "ERR_USERNOTINCHANNEL",
     "already_in_room": "ERR_USERONCHANNEL",

@@ -103,7 +103,7 @@ def _enter(client: Client) -> None:
         return
     client.person = person
     client.server.unregistered -= 1
-    person.realname = client.realname
+    person.realname, person.away = client.realname, client.away
     _welcome(client)
     if client.server.chat.is_operator(client.account):
         commands_server.become_operator(client)

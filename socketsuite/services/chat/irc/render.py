@@ -65,6 +65,7 @@ class Renderer:
         self._how: dict[type[Any], Callable[[Any], bytes]] = {
             events.Said: self._said,
             events.Tagged: self._tagged,
+            events.Redacted: self._redacted,
             events.Joined: self._joined,
             events.Left: self._left,
             events.Kicked: self._kicked,
@@ -156,6 +157,14 @@ class Renderer:
             event.time, event.person.account, more=f"{event.tags};msgid={event.id}"
         )
         return stamps + serialise("TAGMSG", [target], source=event.person.mask)
+
+    def _redacted(self, event: events.Redacted) -> bytes:
+        if "draft/message-redaction" not in self.names:
+            return b""
+        more = f"msgid={event.id}" if self._tags else ""
+        stamps = self._stamps(event.time, event.by.account, more=more)
+        words = [f"#{event.room}", event.message, *filter(None, [event.reason])]
+        return stamps + serialise("REDACT", words, source=event.by.mask)
 
     # ── what happens ────────────────────────────────────────────────────────────────
 

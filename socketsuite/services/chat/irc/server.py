@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from socketsuite.services.chat.chat import Chat
 from socketsuite.services.chat.hub import MOST_ROOMS_EACH, Hub
+from socketsuite.services.chat.irc.markers import Markers
 from socketsuite.services.chat.irc.render import Renderers
 from socketsuite.services.chat.nicks import LONGEST_NICK, LONGEST_ROOM, key_of
 from socketsuite.services.chat.person import Person
@@ -21,6 +22,8 @@ MOST_TARGETS = 4
 """Targets of one PRIVMSG, NOTICE or TAGMSG."""
 MOST_MONITORED = 100
 MOST_MODES = 20
+MOST_HISTORY = 100
+"""Messages of one CHATHISTORY."""
 LONGEST_TOPIC = LONGEST_REASON = 300
 LONGEST_REALNAME = 120
 LONGEST_USER = 10
@@ -64,6 +67,7 @@ class Server:
     watchers: dict[str, dict[Watcher, None]] = field(default_factory=dict)
     unregistered: int = 0
     most_people: int = 0
+    markers: Markers = field(default_factory=Markers)
     motd: Callable[[], list[str]] = list
 
     def __post_init__(self) -> None:
@@ -111,6 +115,7 @@ def isupport(server: Server) -> Iterable[str]:
         "BOT=B",
         "CASEMAPPING=ascii",
         f"CHANLIMIT=#:{MOST_ROOMS_EACH}",
+        f"CHATHISTORY={MOST_HISTORY}",
         f"CHANMODES={KINDS.lists},k,{KINDS.when_set},{KINDS.never}",
         f"CHANNELLEN={LONGEST_ROOM + 1}",
         "CHANTYPES=#",
@@ -122,6 +127,7 @@ def isupport(server: Server) -> Iterable[str]:
         f"MAXLIST={KINDS.lists}:{MOST_MASKS}",
         f"MAXTARGETS={MOST_TARGETS}",
         f"MODES={MOST_MODES}",
+        "MSGREFTYPES=msgid,timestamp",
         f"MONITOR={MOST_MONITORED}",
         f"NAMELEN={LONGEST_REALNAME}",
         f"NETWORK={server.network}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from socketsuite.services.chat.irc import (
+    commands_history,
     commands_modes,
     commands_people,
     commands_rooms,
@@ -38,6 +39,7 @@ COMMANDS: dict[str, Command] = dict(
             **registration.COMMANDS,
             **commands_rooms.COMMANDS,
             **commands_talk.COMMANDS,
+            **commands_history.COMMANDS,
             **commands_modes.COMMANDS,
             **commands_people.COMMANDS,
             **commands_server.COMMANDS,
