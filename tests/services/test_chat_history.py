@@ -10,6 +10,7 @@ from socketsuite.services.chat import empty_rooms, history_queue
 from socketsuite.services.chat.history import History, HistoryLimits, size_of
 from socketsuite.services.chat.history_queue import HistoryQueue
 from socketsuite.services.chat.hub import Hub
+from socketsuite.services.chat.keeping import forget_old
 from socketsuite.services.chat.refusals import Refused
 from tests.support.kept_history import WIDE
 from tests.support.talking import Now, enter, message
@@ -133,7 +134,7 @@ def test_a_room_of_which_nothing_is_left_is_a_new_one() -> None:
     hub.leave(anna, "old")
     assert len(hub.empty_rooms) == 1
     now.seconds += 61
-    hub.forget_old()
+    forget_old(hub)
     assert len(hub.empty_rooms) == 0
     assert [hub.join(anna, name).password for name in ("silent", "old")] == [None, None]
 

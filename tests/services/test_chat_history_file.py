@@ -21,6 +21,7 @@ from socketsuite.services.chat.history_path import HistoryFileError
 from socketsuite.services.chat.history_queue import HistoryQueue
 from socketsuite.services.chat.history_writer import HistoryWriter
 from socketsuite.services.chat.hub import Hub
+from socketsuite.services.chat.keeping import forget_old, restore
 from socketsuite.services.chat.refusals import Refused
 from tests.support.kept_history import WIDE
 from tests.support.talking import Now, enter, message
@@ -34,7 +35,7 @@ class Kept:
         self.queue = HistoryQueue()
         self.hub = Hub(self.now, limits=limits, journal=self.queue)
         self.file, rooms, self.aside = open_or_begin_anew(path, limits, self.now())
-        self.hub.restore(rooms)
+        restore(self.hub, rooms)
 
     def save(self) -> None:
         self.file.apply(self.queue.take())
@@ -113,7 +114,7 @@ def test_the_file_is_within_the_limits_as_memory_is(tmp_path: Path) -> None:
         one.hub.say(anna, name, [b"x"] * 5)
     one.save()
     one.limits.lines = 2
-    one.hub.forget_old()
+    forget_old(one.hub)
     two = one.again()
     two.file.close()
     assert rows_of(two.path) == [("den", 4), ("den", 5), ("lobby", 4), ("lobby", 5)]

@@ -23,6 +23,7 @@ from socketsuite.services.chat.history import HistoryLimits
 from socketsuite.services.chat.history_path import reject_unsafe
 from socketsuite.services.chat.history_writer import HistoryWriter
 from socketsuite.services.chat.hub import Hub
+from socketsuite.services.chat.keeping import forget_old, restore, write_anew
 from socketsuite.services.chat.logins import Logins
 from socketsuite.services.chat.person import Person
 from socketsuite.services.chat.refusals import Refused
@@ -117,11 +118,11 @@ class Chat:
                 self.history_file,
                 in_reactor=lambda *call: self.reactor.callFromThread(*call),
                 emit=self.emit,
-                write_anew=lambda: self.hub.write_anew(),
+                write_anew=lambda: write_anew(self.hub),
             )
         journal = self.writer.queue if self.writer is not None else None
         self.hub = Hub(time.time, self.lobby, self.limits, self.owner_of, journal=journal)
-        self._forgetting = LoopingCall(self.hub.forget_old)
+        self._forgetting = LoopingCall(forget_old, self.hub)
         self._forgetting.clock = self.reactor
 
     def check_start(self) -> None:
@@ -138,7 +139,7 @@ class Chat:
         :raises OSError: when it cannot be used.
         """
         if self.writer is not None:
-            self.hub.restore(await self.writer.start(self.limits, self.hub.now()))
+            restore(self.hub, await self.writer.start(self.limits, self.hub.now()))
         self._forgetting.start(_FORGET_EVERY, now=False)
 
     def stop_service(self) -> Deferred[None] | None:
@@ -156,7 +157,7 @@ class Chat:
         self.limits.lines = self.history_lines
         self.limits.size = self.history_size
         self.limits.seconds = self.history_age
-        self.hub.forget_old()
+        forget_old(self.hub)
         self.flood.burst = self.flood_burst
         self.flood.rate = self.flood_rate
 

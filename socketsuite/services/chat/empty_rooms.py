@@ -115,3 +115,10 @@ def restored(room: Room, kept: KeptRoom) -> Room:
     room.order = state.order
     room.history.restore(kept.messages)
     return room
+
+
+def write_room(journal: Journal, room: Room, now: float) -> None:
+    """Tell *journal* all there is of *room*, of which it knows nothing."""
+    journal.room_changed(state_of(room, now))
+    for message in room.history:
+        journal.added(message)

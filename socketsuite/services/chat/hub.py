@@ -15,10 +15,10 @@ from typing import Any
 from twisted.logger import Logger
 
 from socketsuite.services.chat import events
-from socketsuite.services.chat.empty_rooms import EmptyRooms, restored, state_of
+from socketsuite.services.chat.empty_rooms import EmptyRooms, state_of
 from socketsuite.services.chat.events import Event, Kind, Message, PersonFacts
 from socketsuite.services.chat.history import History, HistoryLimits
-from socketsuite.services.chat.kept import Journal, KeptRoom
+from socketsuite.services.chat.kept import Journal
 from socketsuite.services.chat.nicks import (
     BadNameError,
     checked_nick,
@@ -258,32 +258,6 @@ class Hub:
         if not room.members and room is not self.lobby:
             del self.rooms[room.key]
             self.empty_rooms.keep(room)
-
-    def restore(self, kept: Iterable[KeptRoom]) -> None:
-        """Take back what a journal had written down, the last used room first; nobody is in yet."""
-        known = False
-        for one in reversed(tuple(kept)):
-            if one.state.key == self.lobby.key:
-                restored(self.lobby, one)
-                known = True
-            else:
-                room = Room(one.state.name, History(self.limits, self.now, self.journal), 0.0)
-                self.empty_rooms.keep(restored(room, one))
-        if not known:
-            self.journal.room_changed(state_of(self.lobby, self.now()))
-
-    def write_anew(self, rooms: Iterable[Room] | None = None) -> None:
-        """Tell the journal all there is of *rooms*, or of every room: it knows nothing of them."""
-        for room in (*self.rooms.values(), *self.empty_rooms) if rooms is None else rooms:
-            self.journal.room_changed(state_of(room, self.now()))
-            for message in room.history:
-                self.journal.added(message)
-
-    def forget_old(self) -> None:
-        """Let go of what is beyond the limits, in every room; for a timer, and changed limits."""
-        for room in self.rooms.values():
-            room.history.forget()
-        self.empty_rooms.forget_old()
 
     def leave(self, person: Person, name: str, reason: str = "") -> None:
         """Let *person* out of a room.
