@@ -213,6 +213,26 @@ def test_what_is_none_of_ours_is_refused_in_one_line_and_left_as_it_is(
     assert before == (path.read_bytes() if path.is_file() else None)
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_what_cannot_be_written_is_refused_with_the_cure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    path = tmp_path / "h"
+    if there:
+        Kept(path).again().file.close()
+    kernel = os.statvfs(tmp_path)
+    mounted = os.statvfs_result((*kernel[:8], os.ST_RDONLY, kernel[9]))
+    with monkeypatch.context() as read_only:
+        read_only.setattr(os, "statvfs", lambda path: mounted)
+        with pytest.raises(HistoryFileError, match="read-only: name a file elsewhere"):
+            open_or_begin_anew(path, WIDE, 0.0)
+    # To root everything is permitted: the kernel's answer to somebody else.
+    monkeypatch.setattr(os, "access", lambda path, mode, effective_ids: path != tmp_path)
+    with pytest.raises(HistoryFileError, match="let this user write it and its folder"):
+        open_or_begin_anew(path, WIDE, 0.0)
+    assert os.listdir(tmp_path) == ["h"] * there
+
+
 def scribble(path: Path, statement: str) -> None:
     database = sqlite3.connect(path)
     database.executescript(statement)

@@ -76,6 +76,7 @@ def reject_unsafe(path: Path) -> bool:
     except FileNotFoundError:
         if not path.parent.is_dir():
             raise HistoryFileError(path, _CURES[errno.ENOENT]) from None
+        _reject_unwritable(path, path.parent)
         return False
     except OSError as error:
         raise HistoryFileError(path, cause_of(error)) from None
@@ -89,9 +90,19 @@ def reject_unsafe(path: Path) -> bool:
             raise HistoryFileError(path, "others can write it: chmod 600")
         if found.st_uid not in (0, os.geteuid()):
             raise HistoryFileError(path, "it is another user's: chown it to this one")
+        _reject_unwritable(path, path, path.parent)
         return found.st_size > 0 and _check_header(path, os.read(descriptor, _HEADER))
     finally:
         os.close(descriptor)
+
+
+def _reject_unwritable(path: Path, *written: Path) -> None:
+    # SQLite would open it for reading, and fail later with other words.
+    for each in written:
+        if os.statvfs(each).f_flag & os.ST_RDONLY:
+            raise HistoryFileError(path, _CURES[errno.EROFS])
+        if not os.access(each, os.W_OK, effective_ids=True):
+            raise HistoryFileError(path, _CURES[errno.EACCES])
 
 
 def _check_header(path: Path, header: bytes) -> bool:
