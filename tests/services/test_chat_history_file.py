@@ -115,20 +115,20 @@ def test_the_file_is_within_the_limits_as_memory_is(tmp_path: Path) -> None:
     one.save()
     one.limits.lines = 2
     forget_old(one.hub)
-    two = one.again()
-    two.file.close()
-    assert rows_of(two.path) == [("den", 4), ("den", 5), ("lobby", 4), ("lobby", 5)]
+    one.save()
+    one.file.close()
+    assert rows_of(one.path) == [("den", 4), ("den", 5), ("lobby", 4), ("lobby", 5)]
 
     # What grew too old, or too much, while nobody ran is gone as soon as somebody does.
-    three = Kept(two.path, HistoryLimits(1, 1 << 20, 60.0), one.now)
+    three = Kept(one.path, HistoryLimits(1, 1 << 20, 60.0), one.now)
     three.file.close()
-    assert rows_of(two.path) == [("den", 5), ("lobby", 5)]
+    assert rows_of(one.path) == [("den", 5), ("lobby", 5)]
     one.now.seconds += 61
-    four = Kept(two.path, three.limits, one.now)
+    four = Kept(one.path, three.limits, one.now)
     assert len(four.hub.empty_rooms) == 0
     assert four.hub.lobby.order == 5
     four.again().file.close()
-    assert rows_of(two.path) == []
+    assert rows_of(one.path) == []
 
 
 def test_the_last_used_rooms_come_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,6 +213,15 @@ def test_what_is_none_of_ours_is_refused_in_one_line_and_left_as_it_is(
     assert before == (path.read_bytes() if path.is_file() else None)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_a_file_of_another_user_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "h"
+    Kept(path).again().file.close()
+    os.chown(path, 65534, -1)
+    with pytest.raises(HistoryFileError, match="another user's: chown it to this one"):
+        open_or_begin_anew(path, WIDE, 0.0)
+
+
 @pytest.mark.parametrize("there", [True, False])
 def test_what_cannot_be_written_is_refused_with_the_cure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool
@@ -251,6 +260,9 @@ DAMAGED: dict[str, Callable[[Path], object]] = {
     "no room's name": lambda path: scribble(path, "UPDATE rooms SET name = 'a b'"),
     "no JSON": lambda path: scribble(path, "UPDATE rooms SET modes = '[1'"),
     "no modes": lambda path: scribble(path, "UPDATE rooms SET modes = '{}'"),
+    "no flags": lambda path: scribble(
+        path, "UPDATE rooms SET modes = json_set(modes, '$.flags', 'nx')"
+    ),
     "no kind": lambda path: scribble(path, "UPDATE messages SET kind = 'x'"),
     "no place": lambda path: scribble(path, "UPDATE messages SET place = 10 + place"),
 }
