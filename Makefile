@@ -60,6 +60,7 @@ docs: $(VENV)/.installed-tests   ## write anew what comes from the declarations:
 	rm -rf man completions
 	$(BIN)/python -m tools.manual man
 	$(BIN)/python -m tools.completions completions
+	$(BIN)/python -m tools.irc_page docs/chat-irc.md
 	$(BIN)/python -m tests.strangers.matrix
 
 bench: $(VENV)/.installed-bench        ## compare with other servers, 5 minutes; writes docs/bench.svg

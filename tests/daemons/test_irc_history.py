@@ -47,7 +47,8 @@ def chat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
 def said(chat: Daemon) -> Iterator[Said]:
     with caller(chat, "anna", *NAMES, *MORE) as anna:
         anna.ask("JOIN #old")
-        ids, times = [], []
+        ids: list[str] = []
+        times: list[str] = []
         for number in range(10):
             before = times[-1] if times else ""
             while True:
@@ -144,6 +145,7 @@ def test_a_message_is_taken_back_by_its_author_and_by_operators(chat: Daemon, sa
         anna.ask(f"REDACT #old {other[1]}")
         boris.expect(f":anna!\\S+ REDACT #old {other[1]}$")
         assert not any("REDACT" in line for line in carla.ask())
+    anna.ask()
     assert said.history("LATEST #old * 2") == "89"
 
 

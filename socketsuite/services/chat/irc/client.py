@@ -8,20 +8,20 @@ from __future__ import annotations
 import contextlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from socketsuite.services.chat.irc.labels import middle, with_label
 from socketsuite.services.chat.irc.numerics import ABOUT_A_ROOM, NUMERICS, REFUSALS
 from socketsuite.services.chat.irc.server import MOST_MONITORED, Server
 from socketsuite.services.chat.person import Person
 from socketsuite.services.chat.refusals import Refused
 from socketsuite.services.chat.sasl import Mechanism, Success
 from socketsuite.services.stream import LingeringClose
-from socketsuite.wire.irc import Line, packed, serialise, tags_text
+from socketsuite.wire.irc import packed, serialise
 
 _log = Logger(namespace="socketsuite-chat")
 
@@ -126,7 +126,7 @@ class Client(LingeringClose):
         """
         number, usual = NUMERICS[name]
         text = usual if text is None else text
-        words = [number_safe(word) for word in parameters]
+        words = [middle(word) for word in parameters]
         if text:
             words.append(text)
         elif parameters:
@@ -198,7 +198,8 @@ class Client(LingeringClose):
             wire = b"".join(self._captured or ())
             self._captured = None
             if self._label:  # else the answer is yet to come, and has the label then
-                wire = self._with_label(wire.split(b"\r\n")[:-1], {"label": label})
+                self.batches += 1
+                wire = with_label(wire, label, self.server.name, f"l{self.batches:x}")
                 self._label = ""
             if wire:
                 self.deliver(wire)
@@ -233,19 +234,6 @@ class Client(LingeringClose):
 
     def process_waiting(self) -> None:
         """Obey the lines that wait; a protocol does."""
-
-    def _with_label(self, lines: list[bytes], label: Mapping[str, str]) -> bytes:
-        name = self.server.name
-        if not lines:
-            return serialise("ACK", source=name, tags=label)
-        if len(lines) == 1 or _is_one_batch(lines):
-            return b"\r\n".join([_tagged(lines[0], label), *lines[1:], b""])
-        self.batches += 1
-        reference = f"l{self.batches:x}"
-        whole = [_tagged(line, {"batch": reference}, unless=b"batch=") for line in lines]
-        start = serialise("BATCH", [f"+{reference}", "labeled-response"], source=name, tags=label)
-        end = serialise("BATCH", [f"-{reference}"], source=name)
-        return start + b"\r\n".join([*whole, end])
 
     # ── what it can see ─────────────────────────────────────────────────────────────
 
@@ -291,48 +279,3 @@ class Client(LingeringClose):
         self.monitoring.clear()
         if self.person is not None:
             self.hub.quit(self.person, reason)
-
-
-def number_safe(word: str) -> str:
-    """Return *word* as a middle parameter: not empty, no space, no ``:`` in front."""
-    word = word.replace(" ", "_") or "*"
-    return f"0{word}" if word[0] == ":" else word
-
-
-def _is_one_batch(lines: list[bytes]) -> bool:
-    first, last = lines[0].split(b" "), lines[-1].split(b" ")
-    if first[1:2] != [b"BATCH"] or last[1:2] != [b"BATCH"]:
-        return False
-    return first[2][1:] == last[2][1:]
-
-
-def _tagged(line: bytes, tags: Mapping[str, str], unless: bytes = b"") -> bytes:
-    text = tags_text(tags).encode()
-    if not line.startswith(b"@"):
-        return b"@%b %b" % (text, line)
-    own = line[1 : line.index(b" ")]
-    if unless and any(tag.startswith(unless) for tag in own.split(b";")):
-        return line
-    return b"@%b;%b" % (text, line[1:])
-
-
-Handler = Callable[[Any, Line], object]
-
-
-@dataclass(frozen=True)
-class Command:
-    """One command of the table.
-
-    :ivar handler: called with the client and the line.
-    :ivar usage: its parameters, as HELP and the documentation show them.
-    :ivar least: parameters without which it is refused.
-    :ivar early: whether it may come before registration is complete.
-    :ivar operators: whether it is for operators of the server alone.
-    """
-
-    handler: Handler
-    usage: str
-    about: str
-    least: int = 0
-    early: bool = False
-    operators: bool = False

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from socketsuite.services.chat.events import Message
-from socketsuite.services.chat.irc.client import Client, Command
+from socketsuite.services.chat.irc.client import Client
+from socketsuite.services.chat.irc.command import Command
 from socketsuite.services.chat.irc.render import server_time
 from socketsuite.services.chat.irc.server import LONGEST_REASON, MOST_HISTORY
 from socketsuite.services.chat.irc.texts import shortened

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from socketsuite.services.chat.irc.client import Client, Command
+from socketsuite.services.chat.irc.client import Client
+from socketsuite.services.chat.irc.command import Command
 from socketsuite.services.chat.irc.commands_rooms import refuse_in, room_named, sees
 from socketsuite.services.chat.irc.numerics import LIST_REPLIES
 from socketsuite.services.chat.irc.server import KINDS, MOST_MODES, USER_MODES

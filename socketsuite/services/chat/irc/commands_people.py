@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import islice
 
-from socketsuite.services.chat.irc.client import Client, Command
+from socketsuite.services.chat.irc.client import Client
+from socketsuite.services.chat.irc.command import Command
 from socketsuite.services.chat.irc.commands_rooms import prefixes, sees, show_away
 from socketsuite.services.chat.irc.server import (
     LONGEST_REALNAME,

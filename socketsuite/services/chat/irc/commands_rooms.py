@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 
 from socketsuite.services.chat import events
-from socketsuite.services.chat.irc.client import Client, Command
+from socketsuite.services.chat.irc.client import Client
+from socketsuite.services.chat.irc.command import Command
 from socketsuite.services.chat.irc.commands_history import show_marker
 from socketsuite.services.chat.irc.server import (
     LONGEST_KEY,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 
-from socketsuite.services.chat.irc.client import Client, Command
+from socketsuite.services.chat.irc.client import Client
+from socketsuite.services.chat.irc.command import Command
 from socketsuite.services.chat.irc.server import LONGEST_REASON
 from socketsuite.services.chat.irc.texts import shortened
 from socketsuite.wire.irc import Line

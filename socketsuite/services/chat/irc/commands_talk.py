@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import cast
 
 from socketsuite.services.chat.events import Kind, Message
-from socketsuite.services.chat.irc.client import Client, Command
+from socketsuite.services.chat.irc.client import Client
+from socketsuite.services.chat.irc.command import Command
 from socketsuite.services.chat.irc.commands_rooms import room_named, show_away
 from socketsuite.services.chat.irc.render import Renderer
 from socketsuite.services.chat.irc.server import MOST_TARGETS, PREFIXES

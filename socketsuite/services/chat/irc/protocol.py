@@ -11,7 +11,8 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from socketsuite.services.chat.irc import registration
-from socketsuite.services.chat.irc.client import Client, Command
+from socketsuite.services.chat.irc.client import Client
+from socketsuite.services.chat.irc.command import Command
 from socketsuite.services.chat.irc.server import Server
 from socketsuite.services.chat.irc.tables import COMMANDS
 from socketsuite.services.chat.refusals import Refused

@@ -10,8 +10,10 @@ from socketsuite.services.chat.irc import (
     commands_server,
     commands_talk,
     registration,
+    sasl_login,
 )
-from socketsuite.services.chat.irc.client import Client, Command
+from socketsuite.services.chat.irc.client import Client
+from socketsuite.services.chat.irc.command import Command
 from socketsuite.wire.irc import Line, packed
 
 
@@ -37,6 +39,7 @@ COMMANDS: dict[str, Command] = dict(
         {
             "HELP": Command(show_help, "[COMMAND]", "see what there is"),
             **registration.COMMANDS,
+            **sasl_login.COMMANDS,
             **commands_rooms.COMMANDS,
             **commands_talk.COMMANDS,
             **commands_history.COMMANDS,

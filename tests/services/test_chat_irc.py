@@ -1,0 +1,173 @@
+"""IRC on streams in memory: time, what is bounded, and what is rendered once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+
+from socketsuite.services.chat.chat import Chat, network_name, server_name
+from socketsuite.services.chat.events import Message
+from socketsuite.services.chat.irc.factory import REGISTRATION, IRCFactory, motd_lines
+from socketsuite.services.chat.irc.numerics import NUMERICS, REFUSALS
+from socketsuite.services.chat.irc.render import Renderers
+from tests.services.streams import FakeStream
+
+
+class Server:
+    """A server, and people on it."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.clock = Clock()
+        self.chat = Chat(self.clock)
+        self.factory = IRCFactory(self.chat, self.clock, **settings)
+        self.factory.doStart()
+
+    def enter(self, nick: str, *lines: str) -> FakeStream:
+        stream = FakeStream(self.factory.buildProtocol(None))
+        said = ["CAP LS 302", *lines, "CAP END", f"NICK {nick}", "USER a 0 * :a", "JOIN #tea"]
+        stream.protocol.dataReceived("".join(f"{line}\r\n" for line in said).encode())
+        return stream
+
+    def wait(self, seconds: float) -> None:
+        self.clock.pump([1.0] * int(seconds))
+
+
+def test_who_is_silent_is_asked_and_then_ended() -> None:
+    server = Server(ping=40.0)
+    anna, boris = server.enter("anna"), server.enter("boris")
+    for stream in (anna, boris):
+        stream.taken()
+    server.wait(55)
+    assert anna.taken() == boris.taken() == b"PING chat.localhost\r\n"
+    boris.protocol.dataReceived(b"PONG chat.localhost\r\n")
+    server.wait(39)
+    assert b"ERROR :Closing link: Ping timeout: 80 seconds" in anna.taken()
+    assert b":anna!~a@" in boris.taken()
+    assert anna.half_closed
+    server.factory.doStop()
+    assert not any(call.func == server.factory._look for call in server.clock.getDelayedCalls())
+
+
+def test_who_does_not_register_in_time_is_ended() -> None:
+    server = Server()
+    stream = FakeStream(server.factory.buildProtocol(None))
+    stream.protocol.dataReceived(b"NICK anna\r\n")
+    server.wait(REGISTRATION + 31)
+    assert stream.taken() == b"ERROR :Closing link: Registration timed out\r\n"
+    assert server.factory.server.unregistered == 0
+
+
+def test_a_drain_says_why_and_lets_all_go() -> None:
+    server = Server()
+    anna = server.enter("anna")
+    anna.taken()
+    anna.protocol.drain()
+    assert anna.taken() == b"ERROR :Closing link: the server stops\r\n"
+    assert server.chat.hub.people == {}
+    anna.protocol.dataReceived(b"PRIVMSG #tea :x\r\n")
+    assert anna.taken() == b""
+
+
+def test_a_room_s_message_is_rendered_once_for_all_who_see_it_alike(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server = Server()
+    people = [server.enter(f"p{'abcdefghij'[n]}", f"CAP REQ {name}") for n, name in enumerate(
+        ["server-time"] * 3 + ["echo-message"] * 3 + ["account-tag"] * 3
+    )]  # fmt: skip
+    renders = {one.protocol.person.render for one in people}
+    assert len(renders) == 3
+    speaker = server.enter("speaker")
+    for one in people:
+        one.taken()
+    speaker.protocol.dataReceived(b"PRIVMSG #tea :hi\r\n")
+    texts = {one.taken() for one in people}
+    assert len(texts) == 2
+    assert all(text.endswith(b":speaker!~a@192.168.1.1 PRIVMSG #tea :hi\r\n") for text in texts)
+
+
+def test_lines_that_come_while_something_takes_its_time_wait_in_their_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server = Server()
+    anna = server.enter("anna", "CAP REQ :batch labeled-response")
+    answer: Deferred[str | None] = Deferred()
+    monkeypatch.setattr(server.chat, "check_operator", lambda *_: answer)
+    monkeypatch.setattr(server.chat.logins.book, "operators", {"root": object()})
+    anna.taken()
+    anna.protocol.dataReceived(b"@label=x OPER root pw\r\nPING 1\r\n")
+    assert (anna.taken(), anna.producerState) == (b"", "paused")
+    answer.callback("root")
+    assert anna.producerState == "producing"
+    lines = anna.taken().split(b"\r\n")
+    assert lines[0].startswith(b"@label=x :chat.localhost BATCH +")
+    assert b" 381 anna " in lines[1]
+    assert lines[-2] == b":chat.localhost PONG chat.localhost 1"
+
+
+def test_who_goes_while_something_takes_its_time_is_waited_for_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server = Server()
+    anna = server.enter("anna")
+    cancelled = []
+    answer: Deferred[str | None] = Deferred(cancelled.append)
+    monkeypatch.setattr(server.chat, "check_operator", lambda *_: answer)
+    monkeypatch.setattr(server.chat.logins.book, "operators", {"root": object()})
+    anna.protocol.dataReceived(b"OPER root pw\r\n")
+    anna.gone()
+    assert cancelled == [answer]
+
+
+def message(text: bytes) -> Message:
+    return Message("id", 1, 0.0, "tea", "nc", "nc!lines@h", None, True, "message", text)
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        (b"plain", [b"plain"]),
+        (b"a\0b\xff", ["ab\N{REPLACEMENT CHARACTER}".encode()]),
+        (b"\x01DCC SEND x 1 2\x01", []),
+        ("ñ".encode() * 300, ["ñ".encode() * 242, "ñ".encode() * 58]),
+    ],
+    ids=["plain", "no text", "DCC", "long"],
+)
+def test_what_came_by_another_frontend_fits_into_irc(text: bytes, lines: list[bytes]) -> None:
+    render = Renderers("here", lambda: 0.0, False).for_capabilities(frozenset())
+    head = b":nc!lines@h PRIVMSG #tea :"
+    wire = render.message(message(text))
+    assert wire == b"".join(head + line + b"\r\n" for line in lines)
+    assert all(len(line) <= 510 for line in wire.split(b"\r\n"))
+
+
+def test_dcc_passes_where_the_setting_says_so() -> None:
+    server = Server(dcc=True)
+    anna, boris = server.enter("anna"), server.enter("boris")
+    boris.taken()
+    anna.protocol.dataReceived(b"PRIVMSG boris :\x01DCC CHAT chat 1 2\x01\r\n")
+    assert b"\x01DCC CHAT chat 1 2\x01" in boris.taken()
+
+
+def test_every_refusal_has_its_numeric() -> None:
+    assert set(REFUSALS.values()) <= set(NUMERICS)
+
+
+@pytest.mark.parametrize("name", ["", "a b", "irc:1", "-x", "a" * 64])
+def test_a_server_s_name_is_a_host_s(name: str) -> None:
+    with pytest.raises(ValueError):
+        server_name(name)
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a" * 33, "x=y"])
+def test_a_network_s_name_is_one_word(name: str) -> None:
+    with pytest.raises(ValueError):
+        network_name(name)
+
+
+def test_a_message_of_the_day_that_cannot_be_read_is_none() -> None:
+    assert motd_lines(None) == motd_lines(Path("/nowhere/at all")) == []

@@ -1,0 +1,75 @@
+"""Writes the tables of docs/chat-irc.md anew, from those that the IRC frontend obeys.
+
+python -m tools.irc_page docs/chat-irc.md
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+from socketsuite.services.chat.irc.capabilities import CAPABILITIES
+from socketsuite.services.chat.irc.server import USER_MODES
+from socketsuite.services.chat.irc.tables import COMMANDS
+from socketsuite.services.chat.room import FLAGS, LISTS
+
+
+def tables() -> dict[str, str]:
+    """Return the tables by their names, as they stand between the page's marks."""
+    return {
+        "commands": _table(
+            ("command", "what it does", "who"),
+            [
+                (f"`{name} {one.usage}`".replace(" `", "`"), one.about, _who(name))
+                for name, one in COMMANDS.items()
+            ],
+        ),
+        "capabilities": _table(
+            ("capability", "what a client has of it"),
+            [(f"`{name}`", one.about) for name, one in CAPABILITIES.items()],
+        ),
+        "room modes": _table(
+            ("mode", "what it is"),
+            [
+                ("`o NICK`", "operator of the room"),
+                ("`v NICK`", "voice: speaks where the room is moderated"),
+                ("`k KEY`", "a key, without which nobody comes in"),
+                ("`l NUMBER`", "how many may be in"),
+                *((f"`{letter}`", about) for letter, about in FLAGS.items()),
+                *((f"`{letter} MASK`", about) for letter, about in LISTS.items()),
+            ],
+        ),
+        "user modes": _table(
+            ("mode", "what it is"),
+            [(f"`{letter}`", about) for letter, about in USER_MODES.items()],
+        ),
+    }
+
+
+def _who(name: str) -> str:
+    return "operators of the server" if COMMANDS[name].operators else ""
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "".join(
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines
+    )
+
+
+def written(page: str) -> str:
+    """Return *page* with its tables as they are to be."""
+    for name, table in tables().items():
+        mark = re.escape(f"<!-- {name}: written by make docs -->\n")
+        pattern = f"({mark}).*?(?=<!-- end -->)"
+        page, count = re.subn(
+            pattern, lambda found, t=table: f"{found[1]}\n{t}\n", page, count=1, flags=re.S
+        )
+        assert count == 1, name
+    return page
+
+
+if __name__ == "__main__":
+    path = Path(sys.argv[1])
+    path.write_text(written(path.read_text()))
