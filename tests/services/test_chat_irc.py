@@ -49,7 +49,7 @@ def test_who_is_silent_is_asked_and_then_ended() -> None:
     assert b":anna!~a@" in boris.taken()
     assert anna.half_closed
     server.factory.doStop()
-    assert not any(call.func == server.factory._look for call in server.clock.getDelayedCalls())
+    assert server.clock.getDelayedCalls() == []
 
 
 def test_who_does_not_register_in_time_is_ended() -> None:
@@ -114,7 +114,7 @@ def test_who_goes_while_something_takes_its_time_is_waited_for_no_more(
 ) -> None:
     server = Server()
     anna = server.enter("anna")
-    cancelled = []
+    cancelled: list[object] = []
     answer: Deferred[str | None] = Deferred(cancelled.append)
     monkeypatch.setattr(server.chat, "check_operator", lambda *_: answer)
     monkeypatch.setattr(server.chat.logins.book, "operators", {"root": object()})
@@ -171,3 +171,29 @@ def test_a_network_s_name_is_one_word(name: str) -> None:
 
 def test_a_message_of_the_day_that_cannot_be_read_is_none() -> None:
     assert motd_lines(None) == motd_lines(Path("/nowhere/at all")) == []
+
+
+@pytest.mark.parametrize(("command", "at_once"), [("PING x", 50), ("WHO *", 1)])
+def test_who_sends_much_at_once_takes_turns_with_others(command: str, at_once: int) -> None:
+    server = Server()
+    anna = server.enter("anna")
+    server.clock.pump([0.0] * 3)
+    anna.taken()
+    anna.protocol.dataReceived(f"{command}\r\n".encode() * 120)
+    word = b" PONG " if command.startswith("PING") else b" 315 "
+    assert anna.taken().count(word) == at_once
+    assert anna.producerState == "paused"
+    anna.protocol.readConnectionLost()
+    assert not anna.disconnecting
+    server.clock.advance(0)
+    assert anna.taken().count(word) == 120 - at_once
+    assert anna.disconnecting
+
+
+def test_whoever_goes_has_nothing_obeyed_any_more() -> None:
+    server = Server()
+    anna = server.enter("anna")
+    anna.protocol.dataReceived(b"PRIVMSG #tea :x\r\n" * 120)
+    anna.gone()
+    server.clock.advance(0)
+    assert server.chat.hub.messages == 50

@@ -23,6 +23,8 @@ class Command:
     :ivar least: parameters without which it is refused.
     :ivar early: whether it may come before registration is complete.
     :ivar operators: whether it is for operators of the server alone.
+    :ivar costly: whether it takes time in proportion to who and what is there: others have their
+        turn after each.
     """
 
     handler: Handler
@@ -31,3 +33,4 @@ class Command:
     least: int = 0
     early: bool = False
     operators: bool = False
+    costly: bool = False

@@ -254,7 +254,8 @@ COMMANDS = {
         "LATEST | BEFORE | AFTER | AROUND | BETWEEN | TARGETS …",
         "see what was said before",
         1,
+        costly=True,
     ),
     "MARKREAD": Command(markread, "TARGET [timestamp=TIME]", "say up to when you have read"),
-    "REDACT": Command(redact, "#ROOM MSGID [:REASON]", "take a message back", 2),
+    "REDACT": Command(redact, "#ROOM MSGID [:REASON]", "take a message back", 2, costly=True),
 }

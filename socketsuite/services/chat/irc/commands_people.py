@@ -262,7 +262,7 @@ COMMANDS = {
     "MONITOR": Command(monitor, "+ NICKS | - NICKS | C | L | S", "be told who comes and goes", 1),
     "SETNAME": Command(setname, ":REALNAME", "have another real name", 1),
     "USERHOST": Command(userhost, "NICK{ NICK}", "see people's hosts", 1),
-    "WHO": Command(who, "[#ROOM | NICK | MASK] [o] [%FIELDS,TOKEN]", "find people"),
+    "WHO": Command(who, "[#ROOM | NICK | MASK] [o] [%FIELDS,TOKEN]", "find people", costly=True),
     "WHOIS": Command(whois, "[SERVER] NICK", "see what is known of somebody", 1),
-    "WHOWAS": Command(whowas, "NICK [COUNT]", "see who had a nick", 1),
+    "WHOWAS": Command(whowas, "NICK [COUNT]", "see who had a nick", 1, costly=True),
 }

@@ -254,10 +254,14 @@ class Condition:
 
 COMMANDS = {
     "INVITE": Command(invite, "NICK #ROOM", "let somebody into a room", 2),
-    "JOIN": Command(join, "#ROOM{,#ROOM} [KEY{,KEY}]", "come into rooms; 0 leaves all", 1),
+    "JOIN": Command(
+        join, "#ROOM{,#ROOM} [KEY{,KEY}]", "come into rooms; 0 leaves all", 1, costly=True
+    ),
     "KICK": Command(kick, "#ROOM NICK{,NICK} [:REASON]", "put people out of a room", 2),
-    "LIST": Command(list_rooms, "[#ROOM | MASK | >N | <N | C>MIN | T<MIN]", "see which rooms"),
-    "NAMES": Command(names, "#ROOM{,#ROOM}", "see who is in rooms"),
+    "LIST": Command(
+        list_rooms, "[#ROOM | MASK | >N | <N | C>MIN | T<MIN]", "see which rooms", costly=True
+    ),
+    "NAMES": Command(names, "#ROOM{,#ROOM}", "see who is in rooms", costly=True),
     "PART": Command(part, "#ROOM{,#ROOM} [:REASON]", "leave rooms", 1),
     "TOPIC": Command(topic, "#ROOM [:TOPIC]", "see or set a topic", 1),
 }

@@ -144,7 +144,7 @@ COMMANDS = {
     "INFO": Command(info, "", "see what this program is"),
     "KILL": Command(kill, "NICK :REASON", "put somebody out of the server", 2, operators=True),
     "LINKS": Command(links, "", "see which servers there are"),
-    "LUSERS": Command(lusers, "", "see how many are here"),
+    "LUSERS": Command(lusers, "", "see how many are here", costly=True),
     "MOTD": Command(motd, "", "see the message of the day"),
     "OPER": Command(oper, "NAME PASSWORD", "become an operator of the server", 2),
     "PING": Command(ping, "TOKEN", "ask whether the server is there", 1, early=True),
@@ -153,5 +153,7 @@ COMMANDS = {
     "REHASH": Command(rehash, "", "read the settings again", operators=True),
     "TIME": Command(show_time, "", "see the server's clock"),
     "VERSION": Command(version, "", "see which program this is"),
-    "WALLOPS": Command(wallops, ":TEXT", "say something to all who hear it", 1, operators=True),
+    "WALLOPS": Command(
+        wallops, ":TEXT", "say something to all who hear it", 1, operators=True, costly=True
+    ),
 }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
@@ -20,6 +21,8 @@ from socketsuite.wire.irc import LONGEST_BODY, LONGEST_TAGS, BadLineError, Line,
 from socketsuite.wire.lines import LineFramer, LineTooLong
 
 _LONGEST_LABEL = 64
+_LINES_A_TURN = 50
+"""Lines of one client that are obeyed before it is the turn of others."""
 
 
 class IRCChat(Client):
@@ -28,6 +31,8 @@ class IRCChat(Client):
     def __init__(self, server: Server, reactor: Any) -> None:
         super().__init__(server, reactor)
         # Both limits and some more: a line that is a little too long costs no connection.
+        self._turn: IDelayedCall | None = None
+        self._half_closed = False
         self._framer = LineFramer(LONGEST_TAGS + 4 * LONGEST_BODY)
 
     def connectionMade(self) -> None:
@@ -50,24 +55,45 @@ class IRCChat(Client):
             self.process_waiting()
 
     def process_waiting(self) -> None:
-        """Obey the lines that wait, in their order."""
+        """Obey the lines that wait, in their order; some of them, and the others next turn."""
+        left = _LINES_A_TURN
         while self.waiting and not self.busy and not self.closing:
+            if left <= 0:
+                self.busy = True
+                self.transport.pauseProducing()
+                self._turn = self.clock.callLater(0, self._next_turn)
+                return
             raw = self.waiting.popleft()
             if raw:
-                self._line(raw)
+                left -= self._line(raw)
+        if self._half_closed and not self.busy:
+            super().readConnectionLost()
 
-    def _line(self, raw: bytes) -> None:
+    def _next_turn(self) -> None:
+        self._turn, self.busy = None, False
+        self.transport.resumeProducing()
+        self.process_waiting()
+
+    def readConnectionLost(self) -> None:
+        """The caller's FIN: obey what waits, then flush what is queued and close."""
+        self._half_closed = True
+        self.process_waiting()
+
+    def _line(self, raw: bytes) -> int:
+        """Obey one line; return which part of a turn it takes, in lines."""
         try:
             line = parse(raw)
         except BadLineError as error:
             self._bad_line(error)
-            return
+            return 1
         label = ""
         if line.tags and {"batch", "labeled-response"} <= self.capabilities:
             label = line.tags.get("label", "")[:_LONGEST_LABEL]
+        command = COMMANDS.get(line.command)
         with self.labelled(label):
-            self._obey(line)
+            self._obey(line, command)
         registration.complete(self)
+        return _LINES_A_TURN if command is not None and command.costly else 1
 
     def _bad_line(self, error: BadLineError) -> None:
         if error.code == "utf8":
@@ -77,8 +103,7 @@ class IRCChat(Client):
         elif str(error) != "the line has no command":
             self.reply("ERR_UNKNOWNERROR", "*", text=str(error))
 
-    def _obey(self, line: Line) -> None:
-        command = COMMANDS.get(line.command)
+    def _obey(self, line: Line, command: Command | None) -> None:
         if command is None:
             if self.person is None:
                 self.reply("ERR_NOTREGISTERED")
@@ -107,5 +132,8 @@ class IRCChat(Client):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Leave."""
+        if self._turn is not None:
+            self._turn.cancel()
+            self._turn = None
         self.leave("Connection closed")
         super().connectionLost(reason)
