@@ -82,7 +82,7 @@ class Talk:
             lines.append(f"/nick {self._chosen}")
         last = [self.room] if self.room in self._inside else []
         rooms = [room for room in self._inside if room != self.room] + last
-        self.room = None
+        self.nick = self.room = None
         return lines + [f"/join {room} {self._inside[room]}".rstrip() for room in rooms]
 
     # ── what comes ──────────────────────────────────────────────────────────────────
@@ -134,6 +134,7 @@ class Talk:
             self._asked_room = ("", "")
             self.nick = nick
             self._inside[room] = key
+        if _same(nick, self.nick):
             self._speaks(room)
 
     def _speaks(self, room: str) -> None:
@@ -143,8 +144,10 @@ class Talk:
 
     def _left(self, nick: str, room: str) -> None:
         asked = self._asked_to_leave
-        if asked is not None and (_same(room, asked) or (not asked and self.room is None)):
+        if _same(room, asked) or (asked == "" and self.room is None):
             self._asked_to_leave = None
+            self._out_of(room)
+        elif _same(nick, self.nick):
             self._out_of(room)
 
     def _kicked(self, nick: str, room: str) -> None:

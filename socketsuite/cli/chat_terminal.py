@@ -119,7 +119,7 @@ class Chatting:
             except EOFError:
                 return
             unsent = ""
-            leaves = not self._talk.asks_password and line.split()[:1] == ["/quit"]
+            leaves = not self._talk.asks_password and line.lower().split()[:1] == ["/quit"]
             if self._client.is_open:
                 self._say(_lines(line, is_answer=self._talk.asks_password))
             elif not leaves:

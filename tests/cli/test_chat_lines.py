@@ -82,9 +82,9 @@ def test_a_nick_is_ours_once_the_server_says_so() -> None:
     assert talk_after(">/nick alice", "* alice: somebody has that nick").nick is None
     assert talk_after(">/nick alice", "-> guest1 is now alice").nick is None  # somebody's text
     talk = talk_after(">/nick alice", "* guest1 is now alice")
-    assert (talk.nick, talk.again()) == ("alice", ["/nick alice"])
+    assert talk.nick == "alice"
     talk.heard(understood(b"* alice is now guest7"))  # the server's doing
-    assert talk.nick == "guest7"
+    assert (talk.nick, talk.again()) == ("guest7", ["/nick alice"])
     assert talk_after(">/nick alice", "* you are alice").nick == "alice"
     assert talk_after(">/away", "* you are back").nick is None
 
@@ -97,6 +97,9 @@ def test_rooms_follow_the_server_s_answers() -> None:
         talk.heard(understood(line))
     assert talk.room == "lobby"
     assert talk.again() == ["/join den secret", "/join lobby"]
+    assert [talk.room, talk.nick] == [None, None]  # nobody has said so yet
+    talk = talk_after(">/join one", ">/join two", "* guest1 joined #two", "* guest1 joined #one")
+    assert talk.again() == ["/join two", "/join one"]
 
 
 def test_leaving_and_being_put_out_leave_no_room() -> None:

@@ -1,13 +1,10 @@
-"""``socketsuite chat``: on a terminal, through pipes, and over a connection that is lost."""
+"""``socketsuite chat`` on a terminal, and over a connection that is lost."""
 
 from __future__ import annotations
 
-import queue
 import re
 import signal
 import socket
-import struct
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,10 +12,10 @@ from typing import Any
 import pytest
 
 from socketsuite.testing import Daemon
-from tests.cli.conftest import Authority, Client, Serve, Start
-from tests.cli.contract import read
+from tests.cli.chat_room import Room
+from tests.cli.conftest import Authority, Serve
 from tests.cli.screen import Terminal
-from tests.cli.servers import TIMEOUT, free_port, goodbye, swallow
+from tests.cli.servers import free_port
 
 OnTerminal = Callable[..., Terminal]
 COLOUR = re.compile(rb"\x1b\[[0-9;]*\b(?:3[0-7]|9[0-7]|38;[0-9;]*)m")
@@ -38,51 +35,9 @@ def on_terminal(serve: Serve) -> Iterator[OnTerminal]:
         one.close()
 
 
-class Room:
-    """A server that a test speaks through: what it says, and what it hears, line by line."""
-
-    def __init__(self) -> None:
-        self.connections: queue.Queue[socket.socket] = queue.Queue()
-        self.heard: queue.Queue[str] = queue.Queue()
-        self._now: socket.socket | None = None
-        self._rude = False
-
-    def __call__(self, connection: socket.socket) -> None:
-        self.connections.put(connection)
-        with connection.makefile("rb") as lines:
-            for line in lines:
-                self.heard.put(line.decode().removesuffix("\n"))
-        self.heard.put("(end)")
-        if not self._rude:
-            goodbye(connection)
-
-    @property
-    def connection(self) -> socket.socket:
-        if self._now is None:
-            self._now = self.connections.get(timeout=TIMEOUT)
-        return self._now
-
-    def say(self, *lines: str) -> None:
-        self.connection.sendall("".join([f"{line}\n" for line in lines]).encode())
-
-    def hear(self) -> str:
-        return self.heard.get(timeout=TIMEOUT)
-
-    def drop(self, *, rudely: bool = False) -> None:
-        """End the connection; the next one is the one that is spoken through."""
-        connection, self._now = self.connection, None
-        if rudely:  # the close will be a reset
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self._rude = True
-        connection.shutdown(socket.SHUT_RD)
-
-
 def has(*lines: str) -> Callable[[list[str]], bool]:
     """Whether the screen ends with *lines*, one below the other."""
     return lambda screen: [line for line in screen if line][-len(lines) :] == list(lines)
-
-
-# ── on a terminal ───────────────────────────────────────────────────────────────────────
 
 
 def test_lines_leave_what_is_typed_whole_and_a_restarted_daemon_is_found_again(
@@ -128,8 +83,8 @@ def test_tab_completes_nicks_rooms_and_commands(on_terminal: OnTerminal, serve: 
     terminal.until(has("* guest1 joined #den", "[den]"))
     terminal.type("/leave d\t\r")
     assert room.hear() == "/leave den "
-    terminal.type("/quit bye\r")
-    assert [room.hear(), room.hear(), terminal.wait()] == ["/quit bye", "(end)", 0]
+    terminal.type("/Quit bye\r")
+    assert [room.hear(), room.hear(), terminal.wait()] == ["/Quit bye", "(end)", 0]
 
 
 def test_a_new_connection_is_told_who_and_where_we_were(
@@ -249,64 +204,3 @@ def test_no_server_is_one_line(on_terminal: OnTerminal) -> None:
     terminal = on_terminal("127.0.0.1", port)
     assert terminal.wait() == 1
     assert terminal.raw == f"No server at 127.0.0.1 {port}: connection refused\r\n".encode()
-
-
-# ── through pipes ───────────────────────────────────────────────────────────────────────
-
-
-def test_through_pipes_every_line_is_said_and_what_comes_is_harmless(
-    client: Client, serve: Serve
-) -> None:
-    heard = []
-
-    def answer(connection: socket.socket) -> None:
-        while data := connection.recv(1 << 16):
-            heard.append(data)
-        connection.sendall(b"-> <bob> hi\x1b[2J\r\n* that was it")
-        goodbye(connection)
-
-    port = serve(answer).port
-    options = ("--nick", "alice", "--room", "den", "--bell", "127.0.0.1", port)
-    done = client("chat", *options, input=b"/me waves\n\nno end")
-    assert b"".join(heard) == b"/nick alice\n/join den\n/me waves\n\nno end\n"
-    assert (done.returncode, done.stderr) == (0, b"")
-    assert done.stdout == b"-> <bob> hi^[[2J\n* that was it\n"
-
-
-def test_json_tells_of_each_line_and_of_the_end(client: Client, serve: Serve) -> None:
-    def answer(connection: socket.socket) -> None:
-        connection.sendall(b"-> #den <bob> hi\n* bob left #den\n")
-        swallow(connection)
-
-    port = serve(answer).port
-    done = client("chat", "--json", "--nick", "alice", "127.0.0.1", port, input=b"hello\n")
-    rows, result = read(done.stdout)
-    told = [{key: row[key] for key in ("room", "nick", "text", "kind", "said")} for row in rows]
-    assert told == [
-        {"room": "den", "nick": "bob", "text": "hi", "kind": "message", "said": None},
-        {"room": None, "nick": None, "text": "bob left #den", "kind": "server", "said": None},
-    ]
-    assert {row["event"] for row in rows} == {"line"}
-    assert (result["status"], result["lines_in"], result["lines_out"]) == (0, 2, 2)
-
-
-def test_lines_come_as_they_are_said(start: Start, serve: Serve) -> None:
-    room = Room()
-    process: subprocess.Popen = start("chat", "127.0.0.1", serve(room).port)
-    assert process.stdin is not None
-    assert process.stdout is not None
-    for text in ("one", "two"):
-        process.stdin.write(f"{text}\n".encode())
-        process.stdin.flush()
-        assert room.hear() == text
-        room.say(f"-> {text}")
-        assert process.stdout.readline() == f"-> {text}\n".encode()
-    process.communicate(timeout=TIMEOUT)
-    assert [room.hear(), process.returncode] == ["(end)", 0]
-
-
-@pytest.mark.parametrize("name", ["two words", "x" * 65])
-def test_a_name_that_is_no_word_is_a_usage_error(client: Client, name: str) -> None:
-    done = client("chat", "--nick", name, "127.0.0.1", "1")
-    assert (done.returncode, done.stdout, done.stderr.count(b"\n")) == (2, b"", 1)
-    assert b"1 to 64 characters" in done.stderr
