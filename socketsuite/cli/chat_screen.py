@@ -73,7 +73,13 @@ class Screen:
         )
 
     def show_connected(self, connected: bool) -> None:
-        """Show in the prompt whether what is typed can be said."""
+        """Show in the prompt whether what is typed can be said.
+
+        A password goes with the connection that asked for it: it is no line to be said later.
+        """
+        if not connected and self._talk.asks_password:
+            self._session.default_buffer.reset()
+            self._talk.asks_password = False
         self._connected = connected
         self._session.app.invalidate()
 

@@ -147,12 +147,20 @@ def test_a_password_is_neither_shown_nor_remembered(on_terminal: OnTerminal, ser
     terminal.until(has("* password of bob?", "password:"))
     terminal.type("hunter2\r")
     assert room.hear() == "hunter2"
-    room.say("* you are logged in as bob")
-    terminal.until(has("* you are logged in as bob", "[lobby]"))
+    room.say("* you are logged in as bob", "* guest1 is now bob")
+    terminal.until(has("* guest1 is now bob", "[lobby]"))
     terminal.type("\x1b[A")
     terminal.until(has("[lobby] /login bob"))
     terminal.type(" hunter3\r")
     assert room.hear() == "/login bob hunter3"
+    room.say("* password of carl?")
+    terminal.until(has("* password of carl?", "password:"))
+    terminal.type("hunter4")
+    terminal.until(has("* password of carl?", "password: *******"))
+    room.drop()  # who asked is gone, and what was typed is no line for others
+    terminal.until(has("-- connected again", "[lobby]"))
+    terminal.type("hello\r")
+    assert [room.hear() for _ in range(4)] == ["(end)", "/login bob hunter2", "/nick bob", "hello"]
     assert b"hunter" not in terminal.raw
 
 
