@@ -27,7 +27,11 @@ def printable(line: bytes) -> bytes:
     """
     if _BEYOND_PLAIN_ASCII.search(line) is None:
         return line
-    return _UNSAFE.sub(_visible, line.decode("utf-8", "replace")).encode("utf-8")
+    text = line.decode("utf-8", "replace")
+    if _UNSAFE.search(text) is not None:
+        for character in _VISIBLE.keys() & set(text):
+            text = text.replace(character, _VISIBLE[character])
+    return text.encode("utf-8")
 
 
 def without_controls(text: str) -> str:
@@ -35,10 +39,14 @@ def without_controls(text: str) -> str:
     return _UNSAFE.sub("", text)
 
 
-def _visible(match: re.Match[str]) -> str:
-    code = ord(match.group())
+def _visible(character: str) -> str:
+    code = ord(character)
     if code < 0x80:
         return "^" + chr(code ^ 0x40)
     if code < 0x100:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}"
+
+
+# For each character a text has, not for each of its places: a line of nothing else is no dearer.
+_VISIBLE = {one: _visible(one) for one in map(chr, range(0x2070)) if _UNSAFE.match(one)}
