@@ -103,6 +103,8 @@ def test_who_goes_on_is_closed_and_what_was_in_time_is_said() -> None:
     room = flood(100)
     assert room.seen("cat") == "* too fast: you are closed, and the rest was dropped\n"
     assert room.streams["cat"].half_closed
+    (figure,) = [one for one in room.service.metrics() if one.name == "too_fast"]
+    assert figure.value == {"delayed": 2, "dropped": 2, "closed": 1}
     assert heard(room) == ["<guest3> 0", "<guest3> 1", "* guest3 has gone: flooding"]
     room.streams["cat"].gone()
     assert room.clock.getDelayedCalls() == []

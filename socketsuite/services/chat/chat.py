@@ -206,10 +206,12 @@ class Chat:
         hub = self.hub
         people = CountOf(person.frontend for person in hub.people.values())
         saved = [] if self.writer is None else self.writer.figures()
+        too_fast = {verdict.value: count for verdict, count in self.flood.too_fast.items()}
         return [
             *saved,
             Counter("messages", "Messages said", hub.messages),
             Counter("deliveries", "People they went to", hub.deliveries),
+            Counter("too_fast", "Messages not said at once", too_fast, labels=["verdict"]),
             Gauge("rooms", "Rooms there are", len(hub.rooms)),
             Gauge("accounts", "Accounts there are", len(self.logins.book.accounts)),
             Gauge("people", "People there are", dict(people), labels=["frontend"]),

@@ -7,7 +7,7 @@ not know what a message is, nor any clock or transport.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 
@@ -15,9 +15,9 @@ class Verdict(Enum):
     """What becomes of one message."""
 
     AT_ONCE = "at once"
-    LATER = "later"
+    LATER = "delayed"
     DROPPED = "dropped"
-    CLOSE = "close"
+    CLOSE = "closed"
 
 
 @dataclass(eq=False)
@@ -25,10 +25,15 @@ class FloodLimits:
     """How much one person may say: *burst* messages at once, *rate* a second in the long run.
 
     A rate of 0 is no limit: nobody is asked about then.
+
+    :ivar too_fast: how many messages were not said at once, by what became of them.
     """
 
     burst: int = 10
     rate: float = 0.0
+    too_fast: dict[Verdict, int] = field(
+        default_factory=lambda: {Verdict.LATER: 0, Verdict.DROPPED: 0, Verdict.CLOSE: 0}
+    )
 
 
 class TokenBucket:
@@ -66,6 +71,10 @@ class TokenBucket:
             self._tokens -= 1.0
             # What was rounded away may leave a little more than nothing here.
             self.wait = max(0.0, -self._tokens) / rate
-            return Verdict.LATER
+            return self._counted(Verdict.LATER)
         self._dropped += 1
-        return Verdict.CLOSE if self._dropped > burst else Verdict.DROPPED
+        return self._counted(Verdict.CLOSE if self._dropped > burst else Verdict.DROPPED)
+
+    def _counted(self, verdict: Verdict) -> Verdict:
+        self._limits.too_fast[verdict] += 1
+        return verdict
