@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from twisted.internet.defer import Deferred, succeed
 
-from socketsuite.services.chat.line_commands import COMMANDS, MOST_LISTED
+from socketsuite.services.chat.line_commands import COMMANDS
 from socketsuite.services.chat.line_moderation import MODERATION
 from tests.services.line_chat import LineRoom
 
@@ -130,6 +127,10 @@ SEEN: dict[str, tuple[list[str], dict[str, str]]] = {
         ["bob: /login bob", "bob: /quit"],
         {"bob": "* bob: there are no accounts here\n", "ann": ""},
     ),
+    "login, no password": (
+        ["bob: /login bob", "bob: "],
+        {"bob": "* no password, no login\n", "ann": ""},
+    ),
     "help, one": (["bob: /help nick"], {"bob": "* /nick NICK: be called NICK\n"}),
     "quit": (["bob: /quit good night"], {"ann": "* bob has gone: good night\n", "cat": ""}),
     "kick": (
@@ -175,6 +176,7 @@ SEEN: dict[str, tuple[list[str], dict[str, str]]] = {
             "* muted: guest3!*@*, by ann!lines@192.168.1.1\n"
         },
     ),
+    "bans, no operator": (["bob: /bans"], {"bob": "* lobby: you are not an operator here\n"}),
     "bans, none": (["ann: /bans"], {"ann": "* nobody is banned or muted in #lobby\n"}),
     "mute": (
         ["ann: /mute guest3", "cat: hello?"],
@@ -313,80 +315,3 @@ def test_no_text_looks_like_a_line_of_the_server_or_anothers(text: str) -> None:
     for name in ("ann", "bob"):
         (line,) = room.seen(name).splitlines()
         assert line.startswith("-> <guest3> ")
-
-
-@pytest.mark.parametrize("later", [False, True])
-def test_a_password_is_asked_for_and_what_comes_meanwhile_waits(later: bool) -> None:
-    room = LineRoom()
-    asked = []
-    answer: Deferred[str | None] = Deferred() if later else succeed("Cathy")
-
-    def authenticate(name: str, password: str, host: str) -> Deferred[str | None]:
-        asked.append((name, password))
-        return answer
-
-    service: Any = room.service
-    service.authenticate = authenticate
-    room.type("cat: /login cathy")
-    assert room.seen("cat") == "* password of cathy?\n"
-    room.forget()
-    room.type("cat: /secret word\ncat: hello")
-    room.type("cat: again")
-    assert asked == [("cathy", "/secret word")]
-    if later:
-        assert room.streams["cat"].producerState == "paused"
-        assert room.seen("ann") == ""
-        answer.callback("Cathy")
-    assert room.seen("ann") == "* guest3 is now Cathy\n-> <Cathy> hello\n-> <Cathy> again\n"
-    assert room.seen("cat") == "* you are logged in as Cathy\n* guest3 is now Cathy\n"
-    assert room.streams["cat"].producerState == "producing"
-
-
-def test_a_wrong_password_is_told_and_a_failure_is_one_line() -> None:
-    room = LineRoom()
-    service: Any = room.service
-    service.authenticate = lambda name, password, host: succeed(None)
-    room.type("cat: /login cathy wrong")
-    told = "* cathy: the password is another one, or there is no such account\n"
-    assert room.seen("cat") == told
-
-
-def test_who_is_gone_before_the_answer_disturbs_nobody() -> None:
-    room = LineRoom()
-    answer: Deferred[str | None] = Deferred()
-    service: Any = room.service
-    service.authenticate = lambda name, password, host: answer
-    room.type("cat: /login cathy word")
-    room.type("cat: hello")
-    room.streams["cat"].gone()
-    answer.callback("Cathy")
-    assert room.seen("ann") == "* guest3 has gone: closed\n"
-    assert room.clock.getDelayedCalls() == []
-
-
-def test_long_lists_end_with_how_many_more_there_are() -> None:
-    room = LineRoom()
-    for _ in range(MOST_LISTED):
-        room.enter("more")
-    room.type("bob: /who")
-    assert room.seen("bob").endswith(" and 3 more\n")
-
-
-def test_who_may_not_enter_the_lobby_is_told_and_may_go_elsewhere() -> None:
-    room = LineRoom()
-    room.type("ann: /key tea")
-    room.enter("dan")
-    assert room.seen("dan") == "* lobby: the room's key is another one\n"
-    room.forget()
-    room.type("dan: hello?\ndan: /join den\ndan: hello")
-    assert room.seen("dan") == (
-        "* not said: #lobby: you are not in that room; /join it\n* guest4 joined #den\n"
-    )
-
-
-def test_a_client_that_is_put_out_is_told_why() -> None:
-    room = LineRoom()
-    room.people["bob"].close("killed by root")
-    assert room.seen("bob") == "* you are out: killed by root\n"
-    assert room.seen("ann") == "* bob has gone: killed by root\n"
-    assert room.streams["bob"].half_closed

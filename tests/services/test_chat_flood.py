@@ -124,6 +124,7 @@ def test_the_callers_fin_waits_for_what_was_delayed() -> None:
     cat.protocol.readConnectionLost()
     assert not cat.disconnecting
     room.clock.pump([1.0, 1.0])
+    assert cat.producerState == "paused"  # there is nothing to be read
     assert heard(room) == [f"<guest3> {number}" for number in range(4)]
     assert cat.disconnecting
 

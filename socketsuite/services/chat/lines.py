@@ -232,6 +232,7 @@ class LineChat(LingeringClose):
     def drain(self) -> None:
         """Leave, flush, close."""
         self._quit("the server stops")
+        self.closing = True
         self.transport.loseConnection()
 
     def readConnectionLost(self) -> None:
