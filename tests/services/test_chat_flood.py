@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from socketsuite.figures import Counter
 from socketsuite.services.chat.flood import FloodLimits, TokenBucket, Verdict
 from tests.services.line_chat import LineRoom
 
@@ -103,8 +102,8 @@ def test_who_goes_on_is_closed_and_what_was_in_time_is_said() -> None:
     room = flood(100)
     assert room.seen("cat") == "* too fast: you are closed, and the rest was dropped\n"
     assert room.streams["cat"].half_closed
-    (figure,) = [one for one in room.service.metrics() if one.name == "too_fast"]
-    assert figure.value == {"delayed": 2, "dropped": 2, "closed": 1}
+    figures = {one.name: one for one in room.service.metrics() if isinstance(one, Counter)}
+    assert figures["too_fast"].value == {"delayed": 2, "dropped": 2, "closed": 1}
     assert heard(room) == ["<guest3> 0", "<guest3> 1", "* guest3 has gone: flooding"]
     room.streams["cat"].gone()
     assert room.clock.getDelayedCalls() == []
@@ -146,7 +145,7 @@ def test_a_reload_changes_the_rate_for_those_who_are_in() -> None:
 def test_without_a_rate_nothing_is_delayed() -> None:
     room = LineRoom()
     room.type("cat: " + "\n".join(["x"] * 200))
-    assert Counter(heard(room)) == {"<guest3> x": 200}
+    assert heard(room) == ["<guest3> x"] * 200
     assert room.clock.getDelayedCalls() == []
 
 

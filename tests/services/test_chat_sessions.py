@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from twisted.internet.defer import Deferred, succeed
 
-from socketsuite.services.chat.events import Said
+from socketsuite.services.chat.events import Event, Said
 from socketsuite.services.chat.line_commands import MOST_LISTED
 from socketsuite.services.chat.line_render import render_ncat, render_plain
 from socketsuite.services.chat.line_session import MOST_HISTORY
@@ -110,12 +110,20 @@ def test_a_room_that_is_not_listed_is_none_for_who_is_not_inside() -> None:
 
 def test_no_message_holds_a_carriage_return() -> None:
     room = LineRoom()
-    room.type("bob: a\rb\nbob: /me c\rd\nbob: /msg ann e\rf")
-    texts = [message.text for message in room.service.hub.lobby.history]
-    assert texts == [b"a^Mb", b"c^Md"]
-    assert room.seen("ann") == "-> <bob> a^Mb\n-> * bob c^Md\n-> (bob) e^Mf\n"
-    (other,) = room.service.hub.tell_person(room.people["bob"], "ann", [b"x"])
-    assert render_plain(Said((other,), "ann")) == render_ncat(Said((other,), "ann")) == b""
+    told: list[Said] = []
+
+    def render(event: Event) -> bytes:
+        if isinstance(event, Said):
+            told.append(event)
+        return b""
+
+    hub = room.service.hub
+    dan = hub.enter(frontend="x", host="x", render=render, write=print, close=print)
+    hub.join(dan, "lobby")
+    room.type("bob: a\rb\nbob: /me c\rd\nbob: /msg guest4 e\rf")
+    assert [one.messages[0].text for one in told] == [b"a^Mb", b"c^Md", b"e^Mf"]
+    # Who is told nothing but lines sees none that is to one person.
+    assert render_plain(told[-1]) == render_ncat(told[-1]) == b""
 
 
 def test_history_is_shown_as_far_as_one_answer_may_go() -> None:
