@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from twisted.internet.defer import Deferred, succeed
 
@@ -18,11 +20,12 @@ def test_a_password_is_asked_for_and_what_comes_meanwhile_waits(later: bool) -> 
     asked = []
     answer: Deferred[str | None] = Deferred() if later else succeed("Cathy")
 
-    def authenticate(name: str, password: str) -> Deferred[str | None]:
+    def authenticate(name: str, password: str, host: str) -> Deferred[str | None]:
         asked.append((name, password))
         return answer
 
-    room.service.authenticate = authenticate
+    service: Any = room.service
+    service.authenticate = authenticate
     room.type("cat: /login cathy")
     assert room.seen("cat") == "* password of cathy?\n"
     room.forget()
@@ -40,7 +43,8 @@ def test_a_password_is_asked_for_and_what_comes_meanwhile_waits(later: bool) -> 
 
 def test_a_wrong_password_is_told_and_a_failure_is_one_line() -> None:
     room = LineRoom()
-    room.service.authenticate = lambda name, password: succeed(None)
+    service: Any = room.service
+    service.authenticate = lambda name, password, host: succeed(None)
     room.type("cat: /login cathy wrong")
     told = "* cathy: the password is another one, or there is no such account\n"
     assert room.seen("cat") == told
@@ -49,7 +53,8 @@ def test_a_wrong_password_is_told_and_a_failure_is_one_line() -> None:
 def test_who_is_gone_before_the_answer_disturbs_nobody() -> None:
     room = LineRoom()
     answer: Deferred[str | None] = Deferred()
-    room.service.authenticate = lambda name, password: answer
+    service: Any = room.service
+    service.authenticate = lambda name, password, host: answer
     room.type("cat: /login cathy word")
     room.type("cat: hello")
     room.streams["cat"].gone()
@@ -90,7 +95,8 @@ def test_a_client_that_is_put_out_is_told_why() -> None:
 
 def test_who_has_chosen_a_nick_keeps_it_at_login() -> None:
     room = LineRoom()
-    room.service.authenticate = lambda name, password: succeed("Robert")
+    service: Any = room.service
+    service.authenticate = lambda name, password, host: succeed("Robert")
     room.type("bob: /login robert word")
     assert room.seen("bob") == "* you are logged in as Robert\n"
     assert (room.people["bob"].nick, room.people["bob"].account) == ("bob", "Robert")
