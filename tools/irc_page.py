@@ -63,9 +63,8 @@ def written(page: str) -> str:
     for name, table in tables().items():
         mark = re.escape(f"<!-- {name}: written by make docs -->\n")
         pattern = f"({mark}).*?(?=<!-- end -->)"
-        page, count = re.subn(
-            pattern, lambda found, t=table: f"{found[1]}\n{t}\n", page, count=1, flags=re.S
-        )
+        new = table.replace("\\", r"\\")
+        page, count = re.subn(pattern, rf"\g<1>\n{new}\n", page, count=1, flags=re.S)
         assert count == 1, name
     return page
 

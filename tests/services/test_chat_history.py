@@ -95,9 +95,9 @@ def test_a_room_comes_back_as_it_was_left() -> None:
     hub = Hub(Now())
     anna = enter(hub, "anna")
     hub.join(anna, "Plans")
-    hub.set_topic(anna, "plans", "what next")
-    hub.say(anna, "plans", [b"one", b"two"])
-    hub.set_modes(anna, "plans", [(True, "m", None), (True, "b", "eve!*@*")])
+    hub.moderation.set_topic(anna, "plans", "what next")
+    hub.speech.say(anna, "plans", [b"one", b"two"])
+    hub.moderation.set_modes(anna, "plans", [(True, "m", None), (True, "b", "eve!*@*")])
     hub.leave(anna, "plans")
     assert list(hub.rooms) == ["lobby"]
     with pytest.raises(Refused, match="banned"):
@@ -105,7 +105,7 @@ def test_a_room_comes_back_as_it_was_left() -> None:
     room = hub.join(enter(hub, "carl"), "PLANS")
     assert (room.name, room.topic, texts(room.history)) == ("Plans", "what next", [b"one", b"two"])
     assert "m" in room.flags
-    hub.say(hub.person("carl"), "plans", [b"three"])
+    hub.speech.say(hub.person("carl"), "plans", [b"three"])
     assert [one.order for one in room.history] == [1, 2, 3]
 
 
@@ -113,8 +113,8 @@ def test_what_was_said_under_a_key_is_not_shown_to_whoever_comes_first() -> None
     hub = Hub(Now())
     anna = enter(hub, "anna")
     hub.join(anna, "den")
-    hub.set_modes(anna, "den", [(True, "k", "sesame")])
-    hub.say(anna, "den", [b"secret"])
+    hub.moderation.set_modes(anna, "den", [(True, "k", "sesame")])
+    hub.speech.say(anna, "den", [b"secret"])
     hub.quit(anna)
     with pytest.raises(Refused, match="key"):
         hub.join(enter(hub, "eve"), "den")
@@ -128,8 +128,8 @@ def test_a_room_of_which_nothing_is_left_is_a_new_one() -> None:
     anna = enter(hub, "anna")
     for name in ("silent", "old"):
         hub.join(anna, name)
-        hub.set_modes(anna, name, [(True, "k", "sesame")])
-    hub.say(anna, "old", [b"long ago"])
+        hub.moderation.set_modes(anna, name, [(True, "k", "sesame")])
+    hub.speech.say(anna, "old", [b"long ago"])
     hub.leave(anna, "silent")
     hub.leave(anna, "old")
     assert len(hub.empty_rooms) == 1
@@ -146,7 +146,7 @@ def test_of_rooms_that_were_left_the_last_ones_are_kept(monkeypatch: pytest.Monk
 
     def visit(name: str, text: bytes = b"x") -> None:
         hub.join(anna, name)
-        hub.say(anna, name, [text])
+        hub.speech.say(anna, name, [text])
         hub.leave(anna, name)
 
     for name in "abcda":

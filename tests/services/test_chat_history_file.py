@@ -51,11 +51,11 @@ def test_a_room_comes_back_from_the_file_as_it_was(tmp_path: Path) -> None:
     anna = enter(one.hub, "Änna")
     one.hub.set_account(anna, "anna")
     room = one.hub.join(anna, "Plans")
-    one.hub.set_topic(anna, "plans", "what \ud800 next")
+    one.hub.moderation.set_topic(anna, "plans", "what \ud800 next")
     changes = [(True, "k", "a key"[2:]), (True, "l", "7"), (True, "i", None), (True, "I", "b*!*@*")]
-    one.hub.set_modes(anna, "plans", changes)
-    one.hub.say(anna, "plans", [b"\xff\x00", "привет".encode()], "emote")
-    one.hub.say(anna, "plans", [b""])
+    one.hub.moderation.set_modes(anna, "plans", changes)
+    one.hub.speech.say(anna, "plans", [b"\xff\x00", "привет".encode()], "emote")
+    one.hub.speech.say(anna, "plans", [b""])
     before = list(room.history)
 
     two = one.again()
@@ -66,7 +66,7 @@ def test_a_room_comes_back_from_the_file_as_it_was(tmp_path: Path) -> None:
     assert (back.name, back.topic, back.topic_by) == ("Plans", "what ? next", anna.mask)
     assert (back.flags, back.password, back.limit) == (room.flags, "key", 7)
     assert (back.lists, back.created, back.order) == (room.lists, room.created, 3)
-    (more,) = two.hub.say(two.hub.person("bea"), "plans", [b"more"])
+    (more,) = two.hub.speech.say(two.hub.person("bea"), "plans", [b"more"])
     assert more.order == 4
     assert more.id not in {each.id for each in before}
 
@@ -77,8 +77,8 @@ def test_the_lobbys_topic_comes_back_and_its_order_goes_on_though_all_was_delete
     one = Kept(tmp_path / "h")
     anna = enter(one.hub, "anna")
     one.hub.join(anna, "lobby")
-    one.hub.set_topic(anna, "lobby", "welcome")
-    (said,) = one.hub.say(anna, "lobby", [b"never mind this"])
+    one.hub.moderation.set_topic(anna, "lobby", "welcome")
+    (said,) = one.hub.speech.say(anna, "lobby", [b"never mind this"])
     one.save()
     one.hub.lobby.history.remove(said.id)
     two = one.again()
@@ -92,7 +92,7 @@ def test_an_order_goes_on_though_no_line_is_kept(tmp_path: Path) -> None:
     one = Kept(tmp_path / "h", HistoryLimits(0, 1 << 20, 0.0))
     anna = enter(one.hub, "anna")
     one.hub.join(anna, "lobby")
-    one.hub.say(anna, "lobby", [b"x"] * 3)
+    one.hub.speech.say(anna, "lobby", [b"x"] * 3)
     two = one.again()
     two.file.close()
     assert (two.hub.lobby.order, rows_of(two.path)) == (3, [])
@@ -111,7 +111,7 @@ def test_the_file_is_within_the_limits_as_memory_is(tmp_path: Path) -> None:
     anna = enter(one.hub, "anna")
     for name in ("lobby", "den"):
         one.hub.join(anna, name)
-        one.hub.say(anna, name, [b"x"] * 5)
+        one.hub.speech.say(anna, name, [b"x"] * 5)
     one.save()
     one.limits.lines = 2
     forget_old(one.hub)
@@ -140,7 +140,7 @@ def test_the_last_used_rooms_come_back(tmp_path: Path, monkeypatch: pytest.Monke
     for name in ("first", "second", "third", "lobby"):
         one.now.seconds += 1
         one.hub.join(anna, name)
-        one.hub.say(anna, name, [name.encode()])
+        one.hub.speech.say(anna, name, [name.encode()])
     two = one.again()
     assert [room.name for room in two.hub.empty_rooms] == ["second", "third"]
     two.again().file.close()
@@ -274,7 +274,7 @@ def test_a_damaged_file_of_ours_is_kept_aside_and_another_begun(tmp_path: Path, 
     one = Kept(path)
     anna = enter(one.hub, "anna")
     one.hub.join(anna, "lobby")
-    one.hub.say(anna, "lobby", [b"x" * 3000] * 5)
+    one.hub.speech.say(anna, "lobby", [b"x" * 3000] * 5)
     one.again().file.close()
     DAMAGED[case](path)
     for number in (1, 2):

@@ -72,7 +72,7 @@ def test_what_one_says_reaches_all_others_in_the_room_and_nobody_else(club: Club
     for each in (ann, bob, cem, eve):
         club.told(each)
     before = club.renders
-    (message,) = club.hub.say(ann, "#Tea", [b"hello"])
+    (message,) = club.hub.speech.say(ann, "#Tea", [b"hello"])
     assert club.renders == before + 1  # once for all who see alike
     assert club.told(bob) == club.told(cem) == [events.Said((message,))]
     assert club.told(ann) == club.told(eve) == []
@@ -83,8 +83,11 @@ def test_what_one_says_reaches_all_others_in_the_room_and_nobody_else(club: Club
 
 def test_messages_have_ids_of_their_own_and_a_place_in_their_rooms_order(club: Club) -> None:
     ann = club.enter("ann", "tea", "coffee")
-    said = [*club.hub.say(ann, "tea", [b"1", b"2"]), *club.hub.say(ann, "coffee", [b"3"])]
-    said += club.hub.say(ann, "tea", [b"4"])
+    said = [
+        *club.hub.speech.say(ann, "tea", [b"1", b"2"]),
+        *club.hub.speech.say(ann, "coffee", [b"3"]),
+    ]
+    said += club.hub.speech.say(ann, "tea", [b"4"])
     assert [one.order for one in said] == [1, 2, 1, 3]
     assert len({one.id for one in said}) == 4
     assert [one.text for one in club.hub.room("tea").history] == [b"1", b"2", b"4"]
@@ -155,7 +158,7 @@ def test_one_who_cannot_be_told_is_out_and_the_rest_hear(club: Club) -> None:
     room = club.hub.room("tea")
     room.listens_anew(bob)
     club.told(cem)
-    club.hub.say(ann, "tea", [b"hello"])
+    club.hub.speech.say(ann, "tea", [b"hello"])
     kinds = {type(event) for event in club.told(cem)}
     assert kinds == {events.Said, events.Quit}
     assert bob not in room.members
@@ -167,12 +170,15 @@ def test_one_who_cannot_be_told_is_out_and_the_rest_hear(club: Club) -> None:
 def test_the_first_in_a_room_is_its_operator_and_nobody_else(club: Club) -> None:
     ann, bob = club.enter("ann", "tea"), club.enter("bob", "tea")
     hub = club.hub
-    assert refused(lambda: hub.kick(bob, "ann", "tea")) == "not_room_operator"
-    assert refused(lambda: hub.set_topic(bob, "tea", "mine")) == "not_room_operator"
-    assert refused(lambda: hub.set_modes(bob, "tea", [(True, "m", None)])) == "not_room_operator"
-    hub.set_modes(ann, "tea", [(True, "o", "bob")])
-    hub.kick(bob, "ann", "tea", "out")
-    assert refused(lambda: hub.say(ann, "tea", [b"x"])) == "cannot_say"
+    assert refused(lambda: hub.moderation.kick(bob, "ann", "tea")) == "not_room_operator"
+    assert refused(lambda: hub.moderation.set_topic(bob, "tea", "mine")) == "not_room_operator"
+    assert (
+        refused(lambda: hub.moderation.set_modes(bob, "tea", [(True, "m", None)]))
+        == "not_room_operator"
+    )
+    hub.moderation.set_modes(ann, "tea", [(True, "o", "bob")])
+    hub.moderation.kick(bob, "ann", "tea", "out")
+    assert refused(lambda: hub.speech.say(ann, "tea", [b"x"])) == "cannot_say"
     hub.join(ann, "tea")  # a kick is no ban
 
 
@@ -190,9 +196,9 @@ def test_who_may_not_come_in_is_told_why_and_an_invitation_lets_in(
     club: Club, modes: list[tuple[bool, str, str | None]], code: str
 ) -> None:
     ann, bob = club.enter("ann", "tea"), club.enter("bob")
-    club.hub.set_modes(ann, "tea", modes)
+    club.hub.moderation.set_modes(ann, "tea", modes)
     assert refused(lambda: club.hub.join(bob, "tea")) == code
-    club.hub.invite(ann, "bob", "tea")
+    club.hub.moderation.invite(ann, "bob", "tea")
     club.hub.join(bob, "tea", None)
     club.hub.leave(bob, "tea")
     assert refused(lambda: club.hub.join(bob, "tea")) == code  # it holds once
@@ -201,10 +207,14 @@ def test_who_may_not_come_in_is_told_why_and_an_invitation_lets_in(
 def test_a_key_an_exception_and_an_invite_mask_let_in(club: Club) -> None:
     ann, bob = club.enter("ann", "tea"), club.enter("bob")
     hub = club.hub
-    hub.set_modes(ann, "tea", [(True, "k", "secret"), (True, "b", "bob"), (True, "e", "b*")])
+    hub.moderation.set_modes(
+        ann, "tea", [(True, "k", "secret"), (True, "b", "bob"), (True, "e", "b*")]
+    )
     hub.join(bob, "tea", "secret")
     hub.leave(bob, "tea")
-    hub.set_modes(ann, "tea", [(False, "k", "x"), (True, "i", None), (True, "I", "BOB!*@*")])
+    hub.moderation.set_modes(
+        ann, "tea", [(False, "k", "x"), (True, "i", None), (True, "I", "BOB!*@*")]
+    )
     hub.join(bob, "tea")
 
 
@@ -213,26 +223,28 @@ def test_who_may_not_speak_is_refused_until_given_voice(
     club: Club, modes: list[tuple[bool, str, str | None]]
 ) -> None:
     ann, bob = club.enter("ann", "tea"), club.enter("bob", "tea")
-    club.hub.set_modes(ann, "tea", modes)
-    assert refused(lambda: club.hub.say(bob, "tea", [b"x"])) == "cannot_say"
-    club.hub.set_modes(ann, "tea", [(True, "v", "bob")])
-    club.hub.say(bob, "tea", [b"x"])
+    club.hub.moderation.set_modes(ann, "tea", modes)
+    assert refused(lambda: club.hub.speech.say(bob, "tea", [b"x"])) == "cannot_say"
+    club.hub.moderation.set_modes(ann, "tea", [(True, "v", "bob")])
+    club.hub.speech.say(bob, "tea", [b"x"])
 
 
 def test_a_list_has_an_end(club: Club) -> None:
     ann = club.enter("ann", "tea")
     for number in range(100):
-        club.hub.set_modes(ann, "tea", [(True, "b", f"n{number}")])
-    code = refused(lambda: club.hub.set_modes(ann, "tea", [(True, "e", "one")]))
+        club.hub.moderation.set_modes(ann, "tea", [(True, "b", f"n{number}")])
+    code = refused(lambda: club.hub.moderation.set_modes(ann, "tea", [(True, "e", "one")]))
     assert code == "list_full"
-    assert club.hub.set_modes(ann, "tea", [(False, "b", "N7")]) == [(False, "b", "n7!*@*")]
+    assert club.hub.moderation.set_modes(ann, "tea", [(False, "b", "N7")]) == [
+        (False, "b", "n7!*@*")
+    ]
 
 
 def test_an_operator_of_the_server_may_everything(club: Club) -> None:
     ann, oper = club.enter("ann", "tea"), club.enter("oper")
-    club.hub.set_modes(ann, "tea", [(True, "i", None), (True, "m", None)])
+    club.hub.moderation.set_modes(ann, "tea", [(True, "i", None), (True, "m", None)])
     oper.operator = True
-    club.hub.kick(oper, "ann", "tea")
+    club.hub.moderation.kick(oper, "ann", "tea")
     club.hub.join(oper, "tea")
 
 
@@ -244,11 +256,11 @@ def test_history_is_bounded_in_lines_bytes_and_age() -> None:
     club = Club(limits=limits)
     ann = club.enter("ann", "tea")
     for number in range(5):
-        club.hub.say(ann, "tea", [b"%d" % number])
+        club.hub.speech.say(ann, "tea", [b"%d" % number])
     history = club.hub.room("tea").history
     assert [one.text for one in history] == [b"2", b"3", b"4"]
     assert [one.text for one in history.latest(2)] == [b"3", b"4"]
-    club.hub.say(ann, "tea", [b"x" * 9700])
+    club.hub.speech.say(ann, "tea", [b"x" * 9700])
     assert [one.text[:1] for one in history] == [b"x"]
     club.now += 61
     assert len(history) == history.size == 0

@@ -196,4 +196,4 @@ def test_whoever_goes_has_nothing_obeyed_any_more() -> None:
     anna.protocol.dataReceived(b"PRIVMSG #tea :x\r\n" * 120)
     anna.gone()
     server.clock.advance(0)
-    assert server.chat.hub.messages == 50
+    assert server.chat.hub.speech.messages == 50

@@ -84,6 +84,6 @@ def test_nobody_elsewhere_is_taken_for_ncats_announcer() -> None:
     hub.rename(ann, "Announce")
     assert room.seen("cat") == "<announce> <user1> is now <Announce>.\n"
     room.forget()
-    hub.say(ann, "lobby", [b"all is well"])
-    hub.say(ann, "lobby", [b"waves"], "emote")
+    hub.speech.say(ann, "lobby", [b"all is well"])
+    hub.speech.say(ann, "lobby", [b"waves"], "emote")
     assert room.seen("cat") == "<announce?> all is well\n<announce?> * waves\n"

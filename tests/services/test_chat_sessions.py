@@ -105,7 +105,7 @@ def test_who_has_chosen_a_nick_keeps_it_at_login() -> None:
 def test_a_room_that_is_not_listed_is_none_for_who_is_not_inside() -> None:
     room = LineRoom()
     room.type("ann: /join den")
-    room.service.hub.set_modes(room.people["ann"], "den", [(True, "s", None)])
+    room.service.hub.moderation.set_modes(room.people["ann"], "den", [(True, "s", None)])
     room.forget()
     room.type("bob: /rooms\nbob: /who den")
     assert room.seen("bob") == "* #lobby* 3 people\n* den: there is no such room\n"

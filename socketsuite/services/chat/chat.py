@@ -209,8 +209,8 @@ class Chat:
         too_fast = {verdict.value: count for verdict, count in self.flood.too_fast.items()}
         return [
             *saved,
-            Counter("messages", "Messages said", hub.messages),
-            Counter("deliveries", "People they went to", hub.deliveries),
+            Counter("messages", "Messages said", hub.speech.messages),
+            Counter("deliveries", "People they went to", hub.speech.deliveries),
             Counter("too_fast", "Messages not said at once", too_fast, labels=["verdict"]),
             Gauge("rooms", "Rooms there are", len(hub.rooms)),
             Gauge("accounts", "Accounts there are", len(self.logins.book.accounts)),

@@ -196,7 +196,9 @@ def topic(session: Session, rest: str) -> None:
     """Show the topic, or set it."""
     room = session.room()
     if rest:
-        session.hub.set_topic(session.person, room.name, "" if rest == "-" else words(rest))
+        session.hub.moderation.set_topic(
+            session.person, room.name, "" if rest == "-" else words(rest)
+        )
     else:
         session.tell(f"the topic of #{room.name}: {room.topic or 'none'}")
 
@@ -218,7 +220,7 @@ def message(session: Session, rest: str) -> None:
     name, text = first(rest)
     if not text:
         raise UsageError
-    session.hub.tell_person(session.person, name, [text.encode().replace(b"\r", b"^M")])
+    session.hub.speech.tell_person(session.person, name, [text.encode().replace(b"\r", b"^M")])
     away = session.hub.person(name).away
     if away is not None:
         session.tell(f"{session.hub.person(name).nick} is away: {away}")

@@ -15,7 +15,7 @@ Change = tuple[bool, str, str | None]
 
 
 def _set(session: Session, *changes: Change) -> None:
-    if not session.hub.set_modes(session.person, session.room().name, changes):
+    if not session.hub.moderation.set_modes(session.person, session.room().name, changes):
         session.tell("nothing has changed: it was so already")
 
 
@@ -55,7 +55,7 @@ def _with_or_without(letter: str) -> Callable[[Session, str], None]:
 def kick(session: Session, rest: str) -> None:
     """Put somebody out."""
     nick, reason = first(rest)
-    session.hub.kick(session.person, nick, session.room().name, words(reason))
+    session.hub.moderation.kick(session.person, nick, session.room().name, words(reason))
 
 
 def bans(session: Session, rest: str) -> None:
@@ -76,7 +76,7 @@ def invite(session: Session, rest: str) -> None:
     if more:
         raise UsageError
     other, room = session.hub.person(nick), session.room()
-    session.hub.invite(session.person, nick, room.name)
+    session.hub.moderation.invite(session.person, nick, room.name)
     if other.hears_private:
         session.tell(f"{other.nick} is invited to #{room.name}")
     else:

@@ -80,7 +80,7 @@ class Session:
         # No message of the hub holds a CR; people see it as printable() would have it.
         lines = [line.replace(b"\r", b"^M") if b"\r" in line else line for line in lines]
         try:
-            self.hub.say_in(self.room(), self.person, lines, kind)
+            self.hub.speech.say_in(self.room(), self.person, lines, kind)
         except Refused as refused:
             self.tell(f"not said: {refused}")
 

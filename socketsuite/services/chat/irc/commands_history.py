@@ -241,7 +241,7 @@ def redact(client: Client, line: Line) -> None:
         client.fail("REDACT", "INVALID_TARGET", target, text=text)
         return
     try:
-        client.hub.redact(client.me, room, number, reason)
+        client.hub.speech.redact(client.me, room, number, reason)
     except Refused as refused:
         unknown = refused.code == "no_such_message"
         code = "UNKNOWN_MSGID" if unknown else "REDACT_FORBIDDEN"

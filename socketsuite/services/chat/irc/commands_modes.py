@@ -44,7 +44,7 @@ def mode(client: Client, line: Line) -> None:
     if not changes:
         return
     try:
-        client.hub.set_modes(client.me, f"#{room.name}", changes)
+        client.hub.moderation.set_modes(client.me, f"#{room.name}", changes)
     except Refused as refused:
         if refused.code != "bad_mode":
             refuse_in(client, room, refused)

@@ -117,7 +117,7 @@ def topic(client: Client, line: Line) -> None:
     room = room_named(client, line.parameters[0])
     if len(line.parameters) > 1:
         text = shortened(line.parameters[1], LONGEST_TOPIC)
-        client.hub.set_topic(client.me, f"#{room.name}", text)
+        client.hub.moderation.set_topic(client.me, f"#{room.name}", text)
     elif not sees(client, room):
         raise Refused("not_in_room", room.name, "you are not in that room")
     elif room.topic:
@@ -163,7 +163,7 @@ def kick(client: Client, line: Line) -> None:
     reason = shortened(line.parameters[2], LONGEST_REASON) if len(line.parameters) > 2 else ""
     for nick in each(client, line.parameters[1]):
         try:
-            client.hub.kick(client.me, nick, f"#{room.name}", reason)
+            client.hub.moderation.kick(client.me, nick, f"#{room.name}", reason)
         except Refused as refused:
             refuse_in(client, room, refused)
 
@@ -183,7 +183,7 @@ def invite(client: Client, line: Line) -> None:
     nick, name = line.parameters[:2]
     room = room_named(client, name)
     try:
-        client.hub.invite(client.me, nick, f"#{room.name}")
+        client.hub.moderation.invite(client.me, nick, f"#{room.name}")
     except Refused as refused:
         refuse_in(client, room, refused)
         return

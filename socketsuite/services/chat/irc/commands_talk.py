@@ -89,14 +89,14 @@ def say(
         _check_ctcp(client, room, lines, kind)
         if status:
             letter = "o" if "@" in target[: len(target) - len(name)] else status
-            said = hub.say_to_status(room, me, letter, lines, kind, tags)
+            said = hub.speech.say_to_status(room, me, letter, lines, kind, tags)
             _echo(client, said, None, PREFIXES[letter])
         else:
-            said = hub.say_in(room, me, lines, kind, tags)
+            said = hub.speech.say_in(room, me, lines, kind, tags)
             _echo(client, said, None)
         return said
     _check_ctcp(client, None, lines, kind)
-    said = hub.tell_person(me, target, lines, kind, tags)
+    said = hub.speech.tell_person(me, target, lines, kind, tags)
     other = hub.person(target)
     _echo(client, said, other.nick)
     if kind != "notice":
@@ -132,9 +132,9 @@ def tagmsg(client: Client, line: Line) -> None:
     for target in targets:
         try:
             if target.startswith("#"):
-                event = client.hub.tag_room(room_named(client, target), client.me, tags)
+                event = client.hub.speech.tag_room(room_named(client, target), client.me, tags)
             else:
-                event = client.hub.tag_person(client.me, target, tags)
+                event = client.hub.speech.tag_person(client.me, target, tags)
         except Refused as refused:
             client.refuse(refused)
         else:

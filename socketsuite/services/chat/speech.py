@@ -1,0 +1,186 @@
+"""What people say: in a room, to one person, and what they take back.
+
+This module knows no wire and no transport.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from socketsuite.services.chat import events
+from socketsuite.services.chat.events import Kind, Message
+from socketsuite.services.chat.person import Person
+from socketsuite.services.chat.refusals import Refused
+from socketsuite.services.chat.room import OPERATOR, VOICE, Room
+
+
+class Speech:
+    """What is said in the rooms of *hub*, and privately.
+
+    :ivar messages: how many were said; *deliveries* how many people they went to.
+    :ivar observers: called with each message that was said in a room.
+    """
+
+    def __init__(self, hub: Any) -> None:
+        self.hub = hub
+        self.messages = self.deliveries = self.tagged = 0
+        self.observers: list[Callable[[Message], object]] = []
+        self._started = f"{int(hub.now()):x}-{secrets.token_hex(3)}"
+
+    def say(
+        self, person: Person, name: str, lines: Sequence[bytes], kind: Kind = "message"
+    ) -> tuple[Message, ...]:
+        """Say *lines* in a room: to everybody but *person*.
+
+        :return: the messages, as they are kept.
+        :raises Refused: when *person* may not speak there.
+        """
+        return self.say_in(self.hub.room(name), person, lines, kind)
+
+    def say_in(
+        self,
+        room: Room,
+        person: Person,
+        lines: Sequence[bytes],
+        kind: Kind = "message",
+        tags: str = "",
+    ) -> tuple[Message, ...]:
+        """As :meth:`say`, in a *room* that is at hand; *tags* are a client's for all clients."""
+        room.check_speech(person)
+        now = person.spoke_at = self.hub.now()
+        said = []
+        for line in lines:
+            room.order += 1
+            said.append(self._message(person, room.name, room.order, now, kind, line, tags))
+            room.history.add(said[-1])
+        messages = tuple(said)
+        told = self.hub.tell_room(room, events.Said(messages), person)
+        self.deliveries += told * len(messages)
+        for observer in self.observers:
+            for message in messages:
+                observer(message)
+        return messages
+
+    def say_to_status(
+        self,
+        room: Room,
+        person: Person,
+        status: str,
+        lines: Sequence[bytes],
+        kind: Kind = "message",
+        tags: str = "",
+    ) -> tuple[Message, ...]:
+        """Say *lines* to those in *room* who are operators, or, with *status* ``v``, have voice.
+
+        It is not kept.
+
+        :raises Refused: when *person* may not speak there.
+        """
+        room.check_speech(person)
+        now = person.spoke_at = self.hub.now()
+        messages = tuple(
+            self._message(person, room.name, 0, now, kind, line, tags) for line in lines
+        )
+        wanted = {OPERATOR} if status == OPERATOR else {OPERATOR, VOICE}
+        hearers = [one for one, has in room.members.items() if has & wanted and one is not person]
+        self.hub.tell(hearers, events.Said(messages, status=status))
+        self.deliveries += len(hearers) * len(messages)
+        return messages
+
+    def tag_room(self, room: Room, person: Person, tags: str) -> events.Tagged:
+        """Tell everybody else in *room* of *tags* alone, such as that *person* types.
+
+        :raises Refused: when *person* may not speak there.
+        """
+        room.check_speech(person)
+        event = self._tagged(person, room.name, None, tags)
+        self.hub.tell_room(room, event, person)
+        return event
+
+    def tag_person(self, person: Person, nick: str, tags: str) -> events.Tagged:
+        """Tell one person of *tags* alone.
+
+        :raises Refused: when nobody has that nick.
+        """
+        other = self.hub.person(nick)
+        event = self._tagged(person, None, other.nick, tags)
+        self.hub.tell([other], event)
+        return event
+
+    def _tagged(
+        self, person: Person, room: str | None, recipient: str | None, tags: str
+    ) -> events.Tagged:
+        return events.Tagged(self._other_id(), self.hub.now(), person.facts, room, recipient, tags)
+
+    def _other_id(self) -> str:
+        """Return an id that no message has, nor anything else."""
+        self.tagged += 1
+        return f"{self._started}-t{self.tagged:x}"
+
+    def redact(self, person: Person, room: Room, number: str, reason: str = "") -> None:
+        """Take the message of *room* with the id *number* back: one's own, or as its operator.
+
+        :raises Refused: when it is another's, or not known.
+        """
+        message = next((one for one in room.history if one.id == number), None)
+        if message is None:
+            raise Refused("no_such_message", room.name, "there is no such message any more")
+        # A nick that was somebody else's then is not enough.
+        own = message.mask == person.mask and message.time >= person.since
+        own = own or (person.account is not None and message.account == person.account)
+        if not own:
+            room.require_operator(person)
+        room.history.remove(number)
+        event = events.Redacted(
+            self._other_id(), self.hub.now(), room.name, number, person.facts, reason
+        )
+        self.hub.tell(room.members, event)
+
+    def _message(
+        self,
+        person: Person,
+        room: str | None,
+        order: int,
+        now: float,
+        kind: Kind,
+        text: bytes,
+        tags: str = "",
+    ) -> Message:
+        self.messages += 1
+        return Message(
+            f"{self._started}-{self.messages:x}",
+            order,
+            now,
+            room,
+            person.nick,
+            person.mask,
+            person.account,
+            person.named,
+            kind,
+            text,
+            tags,
+        )
+
+    def tell_person(
+        self,
+        person: Person,
+        nick: str,
+        lines: Sequence[bytes],
+        kind: Kind = "message",
+        tags: str = "",
+    ) -> tuple[Message, ...]:
+        """Say *lines* to one person alone.
+
+        :return: the messages.
+        :raises Refused: when nobody has that nick, or one who does not see private messages.
+        """
+        other = self.hub.person(nick)
+        if not other.hears_private:
+            raise Refused("cannot_say", other.nick, "sees no private messages")
+        now = person.spoke_at = self.hub.now()
+        messages = tuple(self._message(person, None, 0, now, kind, line, tags) for line in lines)
+        self.hub.tell([other], events.Said(messages, other.nick))
+        self.deliveries += len(messages)
+        return messages
