@@ -23,7 +23,9 @@ def chat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     (folder / "motd").write_text("Be kind\n\nto all\n")
     ports = ("--port", "0", "--irc-port", "0")
     names = ("--server-name", SERVER, "--network-name", "Example", "--motd", "motd")
-    with Daemon(folder, "socketsuite-chat", *ports, *names) as daemon:
+    # Without history a room is gone with the last one in it, and each test has it anew.
+    history = ("--history-lines", "0")
+    with Daemon(folder, "socketsuite-chat", *ports, *names, *history) as daemon:
         yield daemon
 
 
