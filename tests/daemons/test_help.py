@@ -54,8 +54,8 @@ def test_help_all_has_every_setting_and_help_says_how_many(name: str) -> None:
     every = {item.flag for item in settings(name)}
     assert flags(shown(name, "--help-all")) == every | GENERAL
     assert f"--help-all has all {len(every)} settings" in shown(name, "--help")
-    of_every_daemon = every - {item.flag for item in settings(name, own=True)}
-    assert len(flags(shown(name, "--help")) & of_every_daemon) < len(of_every_daemon) / 2
+    of_the_daemon = every - {item.flag for item in settings(name, own=True)}
+    assert len(flags(shown(name, "--help")) & of_the_daemon) < len(of_the_daemon) / 2
 
 
 def test_every_setting_most_used_is_one() -> None:
