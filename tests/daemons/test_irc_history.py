@@ -160,3 +160,17 @@ def test_who_comes_in_away_is_away(chat: Daemon) -> None:
         for line in one.ask("WHOIS dora")
     )
     one.close()
+
+
+def test_the_last_message_of_a_room_is_shown_to_who_joins(chat: Daemon) -> None:
+    with caller(chat, "dana") as dana, caller(chat, "boris", "server-time", "batch") as boris:
+        dana.ask("JOIN #before")
+        dana.ask("PRIVMSG #before :said before")
+        lines = boris.ask("JOIN #before")
+        assert re.search(r" BATCH \+\w+ chathistory #before$", lines[-3])
+        assert re.search(
+            r"^@batch=\w+;time=20\S+Z :dana!\S+ PRIVMSG #before :said before$", lines[-2]
+        )
+        with caller(chat, "carla") as carla:
+            last = carla.ask("JOIN #before")[-1]
+            assert re.search(r"PRIVMSG #before :\[\d\d:\d\d\] said before$", last)
