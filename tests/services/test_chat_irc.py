@@ -9,11 +9,13 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
+from socketsuite.services.chat.accounts import Book
 from socketsuite.services.chat.chat import Chat, network_name, server_name
 from socketsuite.services.chat.events import Message
 from socketsuite.services.chat.irc.factory import REGISTRATION, IRCFactory, motd_lines
 from socketsuite.services.chat.irc.numerics import NUMERICS, REFUSALS
 from socketsuite.services.chat.irc.render import Renderers
+from socketsuite.wire.account_line import AccountLine
 from tests.services.streams import FakeStream
 
 
@@ -197,3 +199,68 @@ def test_whoever_goes_has_nothing_obeyed_any_more() -> None:
     anna.gone()
     server.clock.advance(0)
     assert server.chat.hub.speech.messages == 50
+
+
+def told(stream: FakeStream, nick: str) -> list[bytes]:
+    """Return what a client is told of capabilities."""
+    head = f":chat.localhost CAP {nick} ".encode()
+    return [line[len(head) :] for line in stream.taken().split(b"\r\n") if line.startswith(head)]
+
+
+def test_who_wants_it_is_told_when_logging_in_becomes_possible() -> None:
+    server = Server()
+    anna, old = server.enter("anna"), FakeStream(server.factory.buildProtocol(None))
+    old.protocol.dataReceived(b"NICK old\r\nUSER a 0 * :a\r\n")
+    for one in (anna, old):
+        one.taken()
+    server.chat.logins.book = Book({"eve": AccountLine("eve", "hash")}, {})
+    server.factory.reload_service()
+    assert (told(anna, "anna"), old.taken()) == ([b"NEW sasl=PLAIN"], b"")
+    anna.protocol.dataReceived(b"CAP REQ sasl\r\n")
+    assert told(anna, "anna") == [b"ACK sasl"]
+    server.factory.reload_service()
+    assert told(anna, "anna") == []
+    server.chat.logins.book = Book({}, {})
+    server.factory.reload_service()
+    assert told(anna, "anna") == [b"DEL sasl"]
+    assert "sasl" not in anna.protocol.capabilities
+
+
+def test_where_tls_is_and_for_how_long_is_told() -> None:
+    server = Server(sts_port=6697, sts_duration=60.0)
+    plain, secure, old = (FakeStream(server.factory.buildProtocol(None)) for _ in range(3))
+    secure.getPeerCertificate = lambda: None  # type: ignore[attr-defined]
+    for one in (plain, secure):
+        one.protocol.dataReceived(b"CAP LS 302\r\nCAP REQ sts\r\n")
+    old.protocol.dataReceived(b"CAP LS\r\n")
+    assert b" sts=port=6697 " in plain.value()
+    assert b" sts=duration=60 " in secure.value()
+    assert b"CAP * NAK sts\r\n" in secure.value()
+    assert b"sts" not in old.value()
+
+
+def test_who_says_too_much_waits_then_is_dropped_and_then_closed() -> None:
+    server = Server()
+    server.chat.flood.burst, server.chat.flood.rate = 3, 1.0
+    anna = server.enter("anna")
+    boris = server.enter("boris")
+    server.wait(10)
+    boris.taken()
+    line = b"PRIVMSG #tea :x\r\n"
+    anna.protocol.dataReceived(line * 5)
+    assert boris.taken().count(b" PRIVMSG ") == 3
+    assert anna.producerState == "paused"
+    server.clock.advance(1)
+    assert boris.taken().count(b" PRIVMSG ") == 1
+    server.clock.advance(1)
+    assert boris.taken().count(b" PRIVMSG ") == 1
+    assert anna.producerState == "producing"
+    server.wait(10)
+    anna.taken()
+    anna.protocol.dataReceived(line * 8)
+    assert (
+        anna.taken() == b":chat.localhost NOTICE anna :too fast, and dropped: 2 of your lines\r\n"
+    )
+    server.wait(10)
+    anna.protocol.dataReceived(line * 12)
+    assert anna.taken() == b"ERROR :Closing link: Excess flood\r\n"

@@ -42,6 +42,7 @@ CAPABILITIES: dict[str, Capability] = {
     "draft/no-implicit-names": Capability("JOIN is not followed by the names"),
     "sasl": Capability("logging in before registration ends"),
     "server-time": Capability("messages have the time they were sent at", renders=True),
+    "sts": Capability("where TLS is, for clients that are to use nothing else"),
     "setname": Capability("one's real name can be changed, and others' changes are told", True),
     "standard-replies": Capability("FAIL, WARN and NOTE instead of notices"),
     "userhost-in-names": Capability("NAMES shows whole masks"),

@@ -55,9 +55,9 @@ class Client(LingeringClose):
         self.heard: float = reactor.seconds()
         self.since = self.heard
         self.pinged = False
-        # Lines that wait until something that takes its time is done.
+        # Lines that wait, each for its time, or until something that takes its own is done.
         self.busy = False
-        self.waiting: deque[bytes] = deque()
+        self.waiting: deque[tuple[float, bytes]] = deque()
         self.monitoring: dict[str, str] = {}
         self.markers: dict[str, float] = {}
         self.batches = 0

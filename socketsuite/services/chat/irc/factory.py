@@ -18,6 +18,7 @@ from twisted.internet.protocol import Protocol, ServerFactory
 from socketsuite import __version__
 from socketsuite.services.chat.chat import Chat
 from socketsuite.services.chat.irc.protocol import IRCChat
+from socketsuite.services.chat.irc.registration import tell_news
 from socketsuite.services.chat.irc.server import Server
 from socketsuite.settings import setting
 from socketsuite.wire.printable import without_controls
@@ -54,10 +55,27 @@ class IRCFactory(ServerFactory):
     )  # fmt: skip
     dcc: bool = setting(False, "let DCC pass, by which clients connect to each other")
 
+    sts_port: int = setting(
+        0,
+        "the TLS port that clients are to use and no other (STS), as they see it; 0 is none",
+        minimum=0,
+        maximum=65535,
+    )
+    sts_duration: float = setting(
+        30 * 86400.0, "how long they remember that", minimum=0, unit="seconds"
+    )
+
     def __post_init__(self) -> None:
         self.server = Server(
-            self.chat, f"socketsuite-{__version__}", time.time(), self.dcc, self._reload
+            self.chat,
+            f"socketsuite-{__version__}",
+            time.time(),
+            self.dcc,
+            self.sts_port,
+            self.sts_duration,
+            self._reload,
         )
+        self._mechanisms: list[str] = self.chat.sasl_mechanisms()
         self.server.motd = lambda: motd_lines(self.chat.motd)
         self._timer: IDelayedCall | None = None
 
@@ -69,6 +87,13 @@ class IRCFactory(ServerFactory):
         """Look no more."""
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
+
+    def reload_service(self) -> None:
+        """Tell clients of mechanisms of SASL that came or went with the accounts."""
+        before, self._mechanisms = self._mechanisms, self.chat.sasl_mechanisms()
+        if before != self._mechanisms:
+            for client in list(self.server.clients):
+                tell_news(client, before)
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
         """Return a protocol for one caller."""

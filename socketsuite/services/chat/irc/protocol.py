@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
+from socketsuite.services.chat.flood import TokenBucket, Verdict
 from socketsuite.services.chat.irc import registration
 from socketsuite.services.chat.irc.client import Client
 from socketsuite.services.chat.irc.command import Command
@@ -33,6 +34,7 @@ class IRCChat(Client):
         # Both limits and some more: a line that is a little too long costs no connection.
         self._turn: IDelayedCall | None = None
         self._half_closed = False
+        self._bucket: TokenBucket | None = None
         self._framer = LineFramer(LONGEST_TAGS + 4 * LONGEST_BODY)
 
     def connectionMade(self) -> None:
@@ -46,24 +48,58 @@ class IRCChat(Client):
             return
         self.heard, self.pinged = self.clock.seconds(), False
         try:
-            self.waiting.extend(self._framer.feed(data))
+            self._take(self._framer.feed(data))
         except LineTooLong as error:
-            self.waiting.extend(error.lines)
+            self._take(error.lines)
             self.process_waiting()
             self.end("line too long")
         else:
             self.process_waiting()
 
+    def _take(self, lines: list[bytes]) -> None:
+        """Have *lines* wait, each for its time; what comes much too fast is dropped."""
+        flood = self.server.chat.flood
+        if not flood.rate:
+            self.waiting.extend([(0.0, line) for line in lines])
+            return
+        now = self.heard
+        if self._bucket is None:
+            self._bucket = TokenBucket(flood, now)
+        dropped = 0
+        for line in lines:
+            verdict = self._bucket.judge(now) if self._counts(line) else Verdict.AT_ONCE
+            if verdict is Verdict.AT_ONCE or verdict is Verdict.LATER:
+                wait = self._bucket.wait if verdict is Verdict.LATER else 0.0
+                self.waiting.append((now + wait, line))
+            elif verdict is Verdict.DROPPED:
+                dropped += 1
+            else:
+                self.end("Excess flood")
+                return
+        if dropped:
+            self.notice(f"too fast, and dropped: {dropped} of your lines")
+
+    def _counts(self, raw: bytes) -> bool:
+        """Whether a line counts as said: all do but those by which one registers."""
+        if self.person is not None:
+            return True
+        try:
+            command = COMMANDS.get(parse(raw).command)
+        except BadLineError:
+            return True
+        return command is None or not command.early
+
     def process_waiting(self) -> None:
         """Obey the lines that wait, in their order; some of them, and the others next turn."""
         left = _LINES_A_TURN
         while self.waiting and not self.busy and not self.closing:
-            if left <= 0:
+            wait = self.waiting[0][0] - self.clock.seconds() if self.waiting[0][0] else 0.0
+            if left <= 0 or wait > 0:
                 self.busy = True
                 self.transport.pauseProducing()
-                self._turn = self.clock.callLater(0, self._next_turn)
+                self._turn = self.clock.callLater(max(0.0, wait), self._next_turn)
                 return
-            raw = self.waiting.popleft()
+            _, raw = self.waiting.popleft()
             if raw:
                 left -= self._line(raw)
         if self._half_closed and not self.busy:

@@ -11,7 +11,7 @@ from socketsuite.services.chat.irc import commands_server
 from socketsuite.services.chat.irc.capabilities import CAPABILITIES
 from socketsuite.services.chat.irc.client import Client
 from socketsuite.services.chat.irc.command import Command
-from socketsuite.services.chat.irc.sasl_login import mechanisms
+from socketsuite.services.chat.irc.sasl_login import mechanisms, usable
 from socketsuite.services.chat.irc.server import (
     KINDS,
     LONGEST_REALNAME,
@@ -149,27 +149,45 @@ def capability(client: Client, line: Line) -> None:
         client.reply("ERR_INVALIDCAPCMD", line.parameters[0][:32])
 
 
-def available(client: Client) -> list[str]:
-    """Return the capabilities that this client may have."""
-    return [name for name in CAPABILITIES if name != "sasl" or mechanisms(client)]
+def values(client: Client) -> dict[str, str]:
+    """Return the capabilities that are there for this client, with their values."""
+    found = {name: one.value for name, one in CAPABILITIES.items()}
+    found["sasl"] = ",".join(mechanisms(client))
+    found["sts"] = client.server.sts(client.secure) if client.capability_version >= 302 else ""
+    return {name: value for name, value in found.items() if value or name not in ("sasl", "sts")}
 
 
 def offered(client: Client) -> list[str]:
     """Return them as LS shows them."""
-    names = []
-    for name in available(client):
-        value = CAPABILITIES[name].value
-        if name == "sasl":
-            value = ",".join(mechanisms(client))
-        shown = value and client.capability_version >= 302
-        names.append(f"{name}={value}" if shown else name)
-    return names
+    shown = client.capability_version >= 302
+    return [
+        f"{name}={value}" if value and shown else name for name, value in values(client).items()
+    ]
+
+
+def tell_news(client: Client, mechanisms_before: list[str]) -> None:
+    """Tell what has become of ``sasl``, where its mechanisms have changed."""
+    now = values(client)
+    before = {name: value for name, value in now.items() if name != "sasl"}
+    if old := ",".join(usable(client, mechanisms_before)):
+        before["sasl"] = old
+    new = [name for name, value in now.items() if before.get(name) != value]
+    gone = [name for name in before if name not in now]
+    client.capabilities -= set(gone)
+    if "cap-notify" not in client.capabilities:
+        return
+    if new:
+        _show(client, "NEW", [one for one in offered(client) if one.partition("=")[0] in new])
+    if gone:
+        _show(client, "DEL", gone)
 
 
 def _show(client: Client, what: str, names: list[str]) -> None:
     texts = packed(names, 380) or [""]
     for text in texts[:-1]:
-        if client.capability_version >= 302:
+        if what in ("NEW", "DEL"):
+            client.send("CAP", client.nick, what, text)
+        elif client.capability_version >= 302:
             client.send("CAP", client.nick, what, "*", text)
         else:
             client.send("CAP", client.nick, what, text)
@@ -177,7 +195,7 @@ def _show(client: Client, what: str, names: list[str]) -> None:
 
 
 def _request(client: Client, wanted: str) -> None:
-    names, may = set(client.capabilities), set(available(client))
+    names, may = set(client.capabilities), set(values(client)) - {"sts"}
     for word in wanted.split():
         name = word.removeprefix("-")
         if name not in may or (word == "-cap-notify" and client.capability_version >= 302):

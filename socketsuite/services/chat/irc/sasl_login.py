@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Iterable
 
 from twisted.internet.defer import maybeDeferred
 
@@ -23,7 +24,11 @@ _MOST_SASL = 8192
 
 def mechanisms(client: Client) -> list[str]:
     """Return the mechanisms by which this client may log in."""
-    names = client.server.chat.sasl_mechanisms()
+    return usable(client, client.server.chat.sasl_mechanisms())
+
+
+def usable(client: Client, names: Iterable[str]) -> list[str]:
+    """Return which of the mechanisms *names* are for this client."""
     return [name for name in names if name != "EXTERNAL" or client.certificate is not None]
 
 

@@ -62,6 +62,8 @@ class Server:
     version: str
     started: float
     dcc: bool = False
+    sts_port: int = 0
+    sts_duration: float = 0.0
     reload: Callable[[], object] = lambda: None
     clients: dict[Any, None] = field(default_factory=dict)
     watchers: dict[str, dict[Watcher, None]] = field(default_factory=dict)
@@ -81,6 +83,12 @@ class Server:
     def hub(self) -> Hub:
         """Everybody and every room."""
         return self.chat.hub
+
+    def sts(self, secure: bool) -> str:
+        """Return the value of ``sts``: where TLS is, or for how long nothing else is to be used."""
+        if not self.sts_port:
+            return ""
+        return f"duration={int(self.sts_duration)}" if secure else f"port={self.sts_port}"
 
     # ── who watches whom ────────────────────────────────────────────────────────────
 
