@@ -143,6 +143,8 @@ complete -c twistd -n '__fish_seen_subcommand_from socketsuite-chat' -l irc-unix
 complete -c twistd -n '__fish_seen_subcommand_from socketsuite-chat' -l irc-listen -x -d 'irc: a Twisted server endpoint, such as \'tcp:9000\' or \'systemd:domain=INET:index=0\'; may be repeated'
 complete -c twistd -n '__fish_seen_subcommand_from socketsuite-chat' -l irc-ping -x -d 'silence after which a client is asked whether it is there  [default: 120]'
 complete -c twistd -n '__fish_seen_subcommand_from socketsuite-chat' -l irc-dcc -l no-irc-dcc -d 'let DCC pass, by which clients connect to each other  [default: off]'
+complete -c twistd -n '__fish_seen_subcommand_from socketsuite-chat' -l irc-sts-port -x -d 'the TLS port that clients are to use and no other (STS), as they see it; 0 is none  [default: 0]'
+complete -c twistd -n '__fish_seen_subcommand_from socketsuite-chat' -l irc-sts-duration -x -d 'how long they remember that  [default: 2592000]'
 complete -c twistd -n '__fish_seen_subcommand_from socketsuite-chat' -l port -x -d 'TCP port to listen on; may be repeated; 0 lets the kernel choose  [default: 9000]'
 complete -c twistd -n '__fish_seen_subcommand_from socketsuite-chat' -l tls-port -x -d 'TCP port to speak TLS on, beside those that do not; may be repeated; needs --tls-cert'
 complete -c twistd -n '__fish_seen_subcommand_from socketsuite-chat' -l interface -x -d 'address to listen on; may be repeated; \'::\' is every address, IPv6 and IPv4  [default: 127.0.0.1, ::1]'
