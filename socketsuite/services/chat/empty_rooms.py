@@ -74,6 +74,8 @@ class EmptyRooms:
 
     def _is_worth(self, room: Room) -> bool:
         """Whether anything was said there, or a topic set, within the limits."""
+        if not self._limits.lines:
+            return False  # nothing is to be kept: a room is gone with the last one in it
         if len(room.history):
             return True
         seconds = self._limits.seconds
