@@ -173,13 +173,18 @@ class HasStatusColumns(Protocol):
         ...
 
 
+class CommandError(Exception):
+    """Raised by an admin command for what the operator said wrongly: its text is the answer."""
+
+
 @dataclass(frozen=True)
 class AdminCommand:
     """Something that an operator may have the service do, by ``socketsuite admin``.
 
     :param function: called with the operator's words, each a ``str``; what it returns is shown,
         and has to be of JSON's kinds.  It may return a Deferred or a coroutine, which has 30
-        seconds, and is cancelled when the operator goes away.
+        seconds, and is cancelled when the operator goes away.  It raises :class:`CommandError`
+        for what the operator said wrongly.
     :param help: a line of what it does.
     :param usage: its words, such as ``NICK [REASON]``; else made of the parameters' names.
     """

@@ -14,7 +14,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from socketsuite.contract import AdminCommand
+from socketsuite.contract import AdminCommand, CommandError
 from socketsuite.observe.own_figures import shown
 
 TIMEOUT = 30.0
@@ -145,6 +145,10 @@ class Run:
     def _failed(self, failure: Failure) -> None:
         if self.over and failure.check(CancelledError):
             return  # by ourselves, which is no news
+        if failure.check(CommandError):
+            words = " ".join(str(failure.value).split())
+            self._finish({"error": shown(words, _LONGEST_ERROR)})
+            return
         _log.failure("{service}: {name} raised", failure, service=self._service, name=self._name)
         kind = type(failure.value).__name__
         words = f"{self._name} raised {kind}: {failure.value}".rstrip(": ")

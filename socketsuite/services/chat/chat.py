@@ -16,7 +16,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import LoopingCall
 
-from socketsuite.contract import LogEvents, ignore_events
+from socketsuite.contract import AdminCommand, LogEvents, ignore_events
 from socketsuite.figures import Counter, Figure, Gauge
 from socketsuite.services.chat.flood import FloodLimits
 from socketsuite.services.chat.history import HistoryLimits
@@ -25,6 +25,7 @@ from socketsuite.services.chat.history_writer import HistoryWriter
 from socketsuite.services.chat.hub import Hub
 from socketsuite.services.chat.keeping import forget_old, restore, write_anew
 from socketsuite.services.chat.logins import Logins
+from socketsuite.services.chat.operating import commands
 from socketsuite.services.chat.person import Person
 from socketsuite.services.chat.refusals import Refused
 from socketsuite.services.chat.sasl import Mechanism
@@ -216,6 +217,10 @@ class Chat:
             Gauge("accounts", "Accounts there are", len(self.logins.book.accounts)),
             Gauge("people", "People there are", dict(people), labels=["frontend"]),
         ]
+
+    def admin_commands(self) -> dict[str, AdminCommand]:
+        """Return what the daemon's operator may have the chat do."""
+        return commands(self.hub)
 
     def status_columns(self, protocol: Any) -> dict[str, str]:
         """Return who a connection is, and in how many rooms."""
