@@ -107,6 +107,7 @@ def test_people_by_nc_and_by_irc_are_in_one_room(chat: Daemon) -> None:
         names = next(line for line in lines if " 353 " in line)
         guest = re.search(r"@(guest\d+)", names)
         assert guest is not None
+        assert f" 531 anna {guest[1]} :" in anna.ask(f"PRIVMSG {guest[1]} :psst")[0]
         anna.send("PRIVMSG #lobby :hello, nc", "PRIVMSG #lobby :\x01ACTION waves\x01")
         assert read_line(nc) == b"-> <anna> hello, nc\n"
         assert read_line(nc) == b"-> * anna waves\n"
@@ -216,7 +217,7 @@ REPLIES = [
     ("PRIVMSG #none :x", [r"403 anna #none"]),
     ("NOTICE #none :x", []),
     ("PRIVMSG a,b,c,d,e :x", [r"407 anna e", "401", "401", "401", "401"]),
-    ("PRIVMSG boris :\x01DCC SEND x 1 2\x01", [r"404 .* DCC does not pass"]),
+    ("PRIVMSG boris :\x01DCC SEND x 1 2\x01", [r"531 anna boris :DCC does not pass"]),
     ("TAGMSG boris", [r"421 anna TAGMSG"]),
     ("JOIN #tea", []),
     ("JOIN tea", [r"403 anna #?tea"]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import cast
 
 from socketsuite.services.chat.events import Kind, Message
@@ -20,18 +20,19 @@ _STATUSES = {sign: letter for letter, sign in PREFIXES.items()}
 
 def privmsg(client: Client, line: Line) -> None:
     """PRIVMSG: say something; what is refused is told."""
-    _talk(client, line, "message", client.refuse)
+    _talk(client, line, "message")
 
 
 def notice(client: Client, line: Line) -> None:
     """NOTICE: as PRIVMSG, but nothing answers it."""
-    _talk(client, line, "notice", lambda refused: None)
+    _talk(client, line, "notice")
 
 
-def _talk(client: Client, line: Line, kind: Kind, refuse: Callable[[Refused], object]) -> None:
-    targets = _targets(client, line, quiet=kind == "notice")
+def _talk(client: Client, line: Line, kind: Kind) -> None:
+    answered = kind != "notice"
+    targets = _targets(client, line, quiet=not answered)
     if len(line.parameters) < 2 or not line.parameters[1]:
-        if targets and kind != "notice":
+        if targets and answered:
             client.reply("ERR_NOTEXTTOSEND")
         return
     text = line.parameters[1]
@@ -42,7 +43,15 @@ def _talk(client: Client, line: Line, kind: Kind, refuse: Callable[[Refused], ob
         try:
             say(client, target, [text.encode()], kind, tags)
         except Refused as refused:
-            refuse(refused)
+            if answered:
+                _refuse(client, target, refused)
+
+
+def _refuse(client: Client, target: str, refused: Refused) -> None:
+    if refused.code == "cannot_say" and "#" not in target:
+        client.reply("ERR_CANNOTSENDTOUSER", target, text=refused.text)
+    else:
+        client.refuse(refused)
 
 
 def _targets(client: Client, line: Line, quiet: bool = False) -> list[str]:

@@ -119,6 +119,7 @@ NUMERICS: dict[str, Numeric] = {
         ("501", "ERR_UMODEUNKNOWNFLAG", "Unknown MODE flag"),
         ("502", "ERR_USERSDONTMATCH", "Can't change mode for other users"),
         ("524", "ERR_HELPNOTFOUND", "No help available on this topic"),
+        ("531", "ERR_CANNOTSENDTOUSER", "Cannot send to user"),
         ("671", "RPL_WHOISSECURE", "is using a secure connection"),
         ("696", "ERR_INVALIDMODEPARAM", ""),
         ("704", "RPL_HELPSTART", ""),
