@@ -163,3 +163,18 @@ def test_all_clients_of_an_account_know_what_it_has_read(chat: Daemon) -> None:
         assert one.ask(f"MARKREAD #tea {early}")[0].endswith(f" MARKREAD #tea {late}")
         assert two.ask("MARKREAD #Tea")[0].endswith(f" MARKREAD #Tea {late}")
         assert " INVALID_PARAMS " in one.ask("CAP REQ standard-replies", "MARKREAD #tea x")[1]
+
+
+def test_others_are_told_of_accounts_who_want_to_know(chat: Daemon) -> None:
+    with closing(begun(chat, "dora")) as one, closing(begun(chat, "emil")) as two:
+        two.ask("CAP REQ :account-notify extended-join account-tag")
+        for each in (two, one):
+            each.send("CAP END")
+            each.expect(" (376|422) ")
+            each.ask("JOIN #cake")
+        two.expect(r"^:dora!\S+ JOIN #cake [*] :?a$")
+        one.ask("AUTHENTICATE PLAIN", f"AUTHENTICATE {b64(b'%calice%cpencil' % (0, 0))}")
+        two.expect(r"^@account=Alice :dora!\S+ ACCOUNT Alice$")
+        one.send("PRIVMSG #cake :hi", "PART #cake", "JOIN #cake")
+        two.expect(r"^@account=Alice :dora!\S+ PRIVMSG #cake :hi$")
+        two.expect(r"^@account=Alice :dora!\S+ JOIN #cake Alice :?a$")
