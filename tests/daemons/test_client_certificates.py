@@ -156,7 +156,9 @@ class Club:
         assert self.listener.read(16) == b"-> members only\n"
         connected, closed = self.daemon.lines[lines:]
         assert f"connected transport=tls peer={caller.peer} " in connected
-        assert re.search(r' duration=\S+ reason=handshake_failed detail="[ -~]{5,160}"$', closed)
+        assert re.search(
+            r' duration=\S+ reason=handshake_failed detail="[ -~]{5,160}" frontend=lines$', closed
+        )
         assert descriptors(self.daemon) == self.quiet
         assert self.refusals() == refusals + 1
         return ending.how
