@@ -60,10 +60,11 @@ class History:
         self._keep(message)
         self._journal.added(message)
         messages, limits = self._messages, self._limits
-        # Looked at here, for each message of each room, without asking what time it is.
+        # Looked at here, for each message of each room, without asking what time it is; and a
+        # sixteenth more is kept, to let go of many at once. Who reads sees what the limits say.
         if (
-            len(messages) > limits.lines
-            or self.size > limits.size
+            len(messages) > limits.lines + (limits.lines >> 4)
+            or self.size > limits.size + (limits.size >> 4)
             or (limits.seconds and messages[0].time < message.time - limits.seconds)
         ):
             self.forget(message.time)
