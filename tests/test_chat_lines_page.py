@@ -9,7 +9,7 @@ import pytest
 
 from socketsuite.services.chat.line_commands import COMMANDS
 from tests.support.peers import program
-from tests.support.transcripts import Stage, blocks, programs
+from tests.support.transcripts import blocks, play_alone
 
 PAGE = (Path(__file__).parents[1] / "docs" / "chat-lines.md").read_text()
 
@@ -19,13 +19,7 @@ PAGE = (Path(__file__).parents[1] / "docs" / "chat-lines.md").read_text()
 )
 def test_what_the_page_of_the_line_client_shows_happens(block: str, tmp_path: Path) -> None:
     program("nc.openbsd")
-    folder = tmp_path / "play"
-    folder.mkdir()
-    stage = Stage(folder, programs(tmp_path / "bin"))
-    try:
-        stage.play(block)
-    finally:
-        stage.close()
+    play_alone(block, tmp_path)
 
 
 def test_every_command_is_in_a_table_as_it_is_used() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.peers import program
-from tests.support.transcripts import Stage, blocks, matches, programs
+from tests.support.transcripts import Stage, blocks, matches, play_alone, programs
 
 PAGE = (Path(__file__).parents[1] / "docs" / "lectures.md").read_text()
 SECTIONS = {part.split(" ", 1)[0]: part for part in re.split(r"^## (?=S\d)", PAGE, flags=re.M)[1:]}
@@ -26,13 +26,7 @@ def test_what_the_course_shows_happens(block: str, tmp_path: Path) -> None:
     for peer in PEERS:
         if re.search(rf"\b{peer}\b", block):
             program(peer)
-    folder = tmp_path / "play"
-    folder.mkdir()
-    stage = Stage(folder, programs(tmp_path / "bin"))
-    try:
-        stage.play(block)
-    finally:
-        stage.close()
+    play_alone(block, tmp_path)
 
 
 def test_every_row_of_the_course_has_its_section_in_order() -> None:

@@ -16,7 +16,7 @@ import click
 
 from socketsuite.cli.options import SECONDS, epilog, json_option, pass_output
 from socketsuite.cli.output import Output
-from socketsuite.cli.status import RUN, VARIABLE, find
+from socketsuite.cli.status import RUN, admin_option, find
 from socketsuite.cli.units import safe
 from socketsuite.transport.dial.failed import Failed
 from socketsuite.transport.dial.target import Target
@@ -33,14 +33,7 @@ from socketsuite.transport.dial.target import Target
         "no daemon answers there, or the command failed",
     ),
 )
-@click.option(
-    "--admin",
-    "paths",
-    multiple=True,
-    metavar="PATH",
-    help=f"The daemon's admin socket; may be repeated. Else {VARIABLE}, else"
-    f" {RUN}/socketsuite*/*admin.sock.",
-)
+@admin_option
 @click.option(
     "--timeout",
     type=SECONDS,

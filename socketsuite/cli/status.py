@@ -28,6 +28,15 @@ if TYPE_CHECKING:
 
 VARIABLE = "SOCKETSUITE_ADMIN"
 RUN = Path("/run")
+
+admin_option = click.option(
+    "--admin",
+    "paths",
+    multiple=True,
+    metavar="PATH",
+    help=f"The daemon's admin socket; may be repeated. Else {VARIABLE}, else"
+    f" {RUN}/socketsuite*/*admin.sock.",
+)
 # Not every *.sock: what is said to a chat's own socket is heard by people.
 _PATTERNS = ("socketsuite*/*admin.sock", "socketsuite*/*/*admin.sock")
 
@@ -44,14 +53,7 @@ _PATTERNS = ("socketsuite*/*admin.sock", "socketsuite*/*/*admin.sock")
         "success, or the daemon that was watched has ended",
     )
 )
-@click.option(
-    "--admin",
-    "paths",
-    multiple=True,
-    metavar="PATH",
-    help=f"The daemon's admin socket; may be repeated. Else {VARIABLE}, else"
-    f" {RUN}/socketsuite*/*admin.sock.",
-)
+@admin_option
 @click.option(
     "--watch",
     type=SECONDS,

@@ -172,3 +172,10 @@ def test_a_person_gets_the_sum_from_nc(accumulator: Daemon) -> None:
     with at_work(program("nc.openbsd"), "127.0.0.1", str(accumulator.port())) as terminal:
         terminal.sendall(packed(11))
         hears(terminal, 11)
+
+
+def test_who_has_closed_its_half_is_not_held_by_the_pushes(accumulator: Daemon) -> None:
+    with accumulator.connect() as client:
+        client.sendall(packed(3))
+        client.shutdown(socket.SHUT_WR)
+        assert len(read_all(client)) <= 2 * len(packed(0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -192,12 +193,16 @@ def test_a_start_in_the_background_is_awaited_by_who_began_it(
     assert b"raised ValueError: no database" in failed.stdout + failed.stderr
     assert not (tmp_path / "twistd.pid").exists()
     subprocess.run([*command, "wait"], cwd=tmp_path, env=env, check=True, timeout=20)
-    until((tmp_path / "twistd.log").read_text, lambda log: log.count(" ready, pid ") == 1)
-    for name in ("drain", "stop"):
-        signal_file(name)
     pid = int((tmp_path / "twistd.pid").read_text())
-    os.kill(pid, signal.SIGTERM)
-    until(lambda: Path(f"/proc/{pid}").exists(), lambda there: not there)
+    try:
+        until((tmp_path / "twistd.log").read_text, lambda log: log.count(" ready, pid ") == 1)
+        for name in ("drain", "stop"):
+            signal_file(name)
+        os.kill(pid, signal.SIGTERM)
+        until(lambda: Path(f"/proc/{pid}").exists(), lambda there: not there)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def test_sigterm_in_the_middle_of_a_start_ends_it_with_status_0(stranger: Start) -> None:

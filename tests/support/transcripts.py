@@ -191,3 +191,13 @@ def programs(folder: Path) -> Path:
     if openbsd is not None:
         (folder / "nc").symlink_to(openbsd)
     return folder
+
+
+def play_alone(block: str, folder: Path) -> None:
+    """Play *block* in an empty folder below *folder*, with the ``nc`` that documents mean."""
+    (folder / "play").mkdir()
+    stage = Stage(folder / "play", programs(folder / "bin"))
+    try:
+        stage.play(block)
+    finally:
+        stage.close()

@@ -11,6 +11,7 @@ accumulator = ServicePlugin(
     f"{_SERVICES}.accumulator:AccumulatorFactory",
     port=40000,
     description="One sum of everybody's int32 integers, pushed to each client",
+    defaults=_NO_ANSWER,  # what is pushed goes on for ever
 )
 chargen = ServicePlugin(
     "socketsuite-chargen",

@@ -109,10 +109,3 @@ class History:
         self.forget()
         start = max(0, len(self._messages) - count)
         return list(islice(self._messages, start, None))
-
-    def between(
-        self, after: Callable[[Message], bool], before: Callable[[Message], bool]
-    ) -> list[Message]:
-        """Return the messages for which both are true, the oldest first."""
-        self.forget()
-        return [one for one in self._messages if after(one) and before(one)]

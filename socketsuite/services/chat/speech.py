@@ -6,7 +6,7 @@ This module knows no wire and no transport.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from socketsuite.services.chat import events
@@ -20,13 +20,11 @@ class Speech:
     """What is said in the rooms of *hub*, and privately.
 
     :ivar messages: how many were said; *deliveries* how many people they went to.
-    :ivar observers: called with each message that was said in a room.
     """
 
     def __init__(self, hub: Any) -> None:
         self.hub = hub
         self.messages = self.deliveries = self.tagged = 0
-        self.observers: list[Callable[[Message], object]] = []
         self._started = f"{int(hub.now()):x}-{secrets.token_hex(3)}"
 
     def say(
@@ -58,9 +56,6 @@ class Speech:
         messages = tuple(said)
         told = self.hub.tell_room(room, events.Said(messages), person)
         self.deliveries += told * len(messages)
-        for observer in self.observers:
-            for message in messages:
-                observer(message)
         return messages
 
     def say_to_status(

@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 
 from socketsuite.services.chat.irc.labels import middle, with_label
 from socketsuite.services.chat.irc.numerics import ABOUT_A_ROOM, NUMERICS, REFUSALS
-from socketsuite.services.chat.irc.server import MOST_MONITORED, Server
+from socketsuite.services.chat.irc.server import Server
 from socketsuite.services.chat.person import Person
 from socketsuite.services.chat.refusals import Refused
 from socketsuite.services.chat.sasl import Mechanism, Success
@@ -253,10 +253,6 @@ class Client(LingeringClose):
             self.reply("RPL_MONONLINE", text=person.mask)
         else:
             self.reply("RPL_MONOFFLINE", text=person.nick)
-
-    def monitor_room(self) -> int:
-        """How many more may be monitored."""
-        return MOST_MONITORED - len(self.monitoring)
 
     def end(self, reason: str) -> None:
         """Leave the hub, say why, and close."""
