@@ -92,7 +92,8 @@ class Service(Right):
 CLOSES_ON_LARGE_REPLIES = """
 class Service(Right):
     def answer(self, data):
-        self.transport.write(data)
+        # Never the whole: a fast reader could have it before the connection is gone.
+        self.transport.write(data[: 1 << 20])
         if len(data) > 1 << 20:
             reactor.callLater(0, self.transport.abortConnection)
 """
