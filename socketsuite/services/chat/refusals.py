@@ -30,6 +30,8 @@ Code = Literal[
     "nothing_to_say",
     "busy",
     "no_accounts",
+    "wrong_password",
+    "bad_request",
 ]
 
 

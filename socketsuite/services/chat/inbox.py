@@ -1,0 +1,113 @@
+"""What one person has asked for and is not done yet: in order, each for its time, some each turn.
+
+For frontends whose client sends whole messages.  Nothing is read from who has something waiting,
+so what waits is bounded by what arrives at once.  This module must not know what is asked for.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+from twisted.internet.interfaces import IDelayedCall
+
+from socketsuite.services.chat.flood import FloodLimits, TokenBucket, Verdict
+
+Item = TypeVar("Item")
+
+PART_OF_A_TURN = 100
+"""What one person may do in a turn before others have theirs, in the cost of its requests."""
+
+MOST_WAITING = 1000
+"""Requests that may wait; who sends more at once is flooding."""
+
+
+class Inbox(Generic[Item]):
+    """What one person asked for.
+
+    :param clock: the reactor, for what has to wait.
+    :param flood: how much one person may say.
+    :param do: does one thing, and returns its cost, 1 for a small one.
+    :param read: told whether anything more may be read.
+    :ivar busy: whether something that was begun is not done yet; the rest waits for it.
+    """
+
+    def __init__(
+        self,
+        clock: Any,
+        flood: FloodLimits,
+        do: Callable[[Item], int],
+        read: Callable[[bool], object],
+    ) -> None:
+        self._clock = clock
+        self._flood = flood
+        self._do = do
+        self._read = read
+        self._waiting: deque[tuple[float, Item]] = deque()
+        self._bucket: TokenBucket | None = None
+        self._turn: IDelayedCall | None = None
+        self._reading = True
+        self._working = self._stopped = False
+        self.busy = False
+
+    def put(self, item: Item) -> Verdict:
+        """Take *item*; return what becomes of it."""
+        verdict, due = Verdict.AT_ONCE, 0.0
+        if self._flood.rate:
+            now = self._clock.seconds()
+            if self._bucket is None:
+                self._bucket = TokenBucket(self._flood, now)
+            verdict = self._bucket.judge(now)
+            if verdict is Verdict.LATER:
+                due = now + self._bucket.wait
+        if len(self._waiting) >= MOST_WAITING:
+            verdict = Verdict.CLOSE
+        if verdict is Verdict.AT_ONCE or verdict is Verdict.LATER:
+            self._waiting.append((due, item))
+            self.work()
+        return verdict
+
+    def work(self) -> None:
+        """Do what may be done now."""
+        if self._working:
+            return
+        self._working = True
+        try:
+            left = PART_OF_A_TURN
+            while self._waiting and not self.busy and not self._stopped:
+                due = self._waiting[0][0]
+                wait = max(0.0, due - self._clock.seconds()) if due else 0.0
+                if wait or left <= 0:
+                    self._later(wait)
+                    break
+                left -= self._do(self._waiting.popleft()[1])
+        finally:
+            self._working = False
+        self._set_reading(not (self._waiting or self.busy) or self._stopped)
+
+    def done(self) -> None:
+        """Go on: what kept the rest waiting is done."""
+        self.busy = False
+        self.work()
+
+    def stop(self) -> None:
+        """Do nothing any more."""
+        self._stopped = True
+        self._waiting.clear()
+        if self._turn is not None:
+            self._turn.cancel()
+            self._turn = None
+
+    def _later(self, wait: float) -> None:
+        if self._turn is None:
+            self._turn = self._clock.callLater(wait, self._next_turn)
+
+    def _next_turn(self) -> None:
+        self._turn = None
+        self.work()
+
+    def _set_reading(self, reading: bool) -> None:
+        if reading is not self._reading:
+            self._reading = reading
+            self._read(reading)
