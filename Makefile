@@ -17,7 +17,7 @@ OUT_OF_REACH := test_a_jail_without_dev_null_is_one_line_and_status_1
 COMPILE = $(BIN)/python -m compileall -q socketsuite twisted examples
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format types check coverage docs bench bench-quick campaigns
+.PHONY: help run test test-thorough lint format types check coverage docs bench bench-quick campaigns
 .PHONY: campaign-differential campaign-mutation release clean
 
 help:            ## show this list
@@ -29,7 +29,12 @@ run: $(VENV)/.installed   ## start the chat daemon on port 9000; talk to it with
 test: $(VENV)/.installed-tests   ## run every test; real peers are installed where apt and root allow
 	@tools/install-peers
 	@$(COMPILE)
-	$(BIN)/pytest -n 3 --dist loadgroup $(TESTS)
+	$(BIN)/pytest -n 4 --dist loadgroup $(TESTS)
+
+test-thorough: $(VENV)/.installed-tests  ## the same checks on every service and both transports, five minutes more
+	@tools/install-peers
+	@$(COMPILE)
+	$(BIN)/pytest -n 4 --dist loadgroup --thorough -m thorough
 
 lint: $(VENV)/.installed-tests   ## check style and format
 	$(BIN)/ruff check .

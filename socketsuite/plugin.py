@@ -22,6 +22,7 @@ from twisted.application.service import IService, IServiceMaker
 from twisted.plugin import IPlugin
 from zope.interface import implementer
 
+from socketsuite.loading import without_collections
 from socketsuite.service import Frontend, ServiceSpecification, services_named
 
 __all__ = ["Frontend", "ServicePlugin", "SuitePlugin"]
@@ -37,10 +38,11 @@ class ServicePlugin(ServiceSpecification):
 
     def options(self) -> Any:
         """Return the command's options, for twistd to parse the command line with."""
-        from socketsuite.daemon.config.command_line import DaemonOptions
+        with without_collections():
+            from socketsuite.daemon.config.command_line import DaemonOptions
 
-        rivals = services_named(self.tapname)
-        return DaemonOptions(rivals[0] if self in rivals else self, rivals)
+            rivals = services_named(self.tapname)
+            return DaemonOptions(rivals[0] if self in rivals else self, rivals)
 
     def makeService(self, options: Any) -> IService:
         """Return the service that twistd will start, assembled from *options*."""
@@ -57,9 +59,10 @@ class SuitePlugin:
 
     def options(self) -> Any:
         """Return the command's options, for twistd to parse the command line with."""
-        from socketsuite.daemon.config.command_line import SuiteOptions
+        with without_collections():
+            from socketsuite.daemon.config.command_line import SuiteOptions
 
-        return SuiteOptions(self.tapname)
+            return SuiteOptions(self.tapname)
 
     def makeService(self, options: Any) -> IService:
         """Return the service that twistd will start, assembled from *options*."""
@@ -67,6 +70,7 @@ class SuitePlugin:
 
 
 def _assemble(options: Any) -> IService:
-    from socketsuite.daemon.process.assemble import make_service
+    with without_collections():
+        from socketsuite.daemon.process.assemble import make_service
 
-    return make_service(options)
+        return make_service(options)

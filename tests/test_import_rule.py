@@ -24,13 +24,14 @@ ROOMS: dict[str, set[str]] = {
     "service": set(),
     "addresses": set(),
     "figures": set(),
+    "loading": set(),
     "contract": {"figures"},
     "transport": {"wire", "reasons", "addresses"},
     "testing": set(),
     "observe": {"service", "settings", "wire", "reasons", "addresses", "figures"},
     "policies": {"observe", "transport", "service", "settings", "reasons", "addresses"},
     "services": {"wire", "service", "settings", "contract", "figures"},
-    "cli": {"wire", "service", "settings", "transport", "addresses"},
+    "cli": {"wire", "service", "settings", "transport", "addresses", "loading"},
     "daemon": {
         "service",
         "contract",
@@ -42,7 +43,7 @@ ROOMS: dict[str, set[str]] = {
         "reasons",
         "addresses",
     },
-    "plugin": {"daemon", "service", "contract", "figures"},
+    "plugin": {"daemon", "service", "contract", "figures", "loading"},
 }
 # The daemon's own boxes, from the ground up: each may import those before it.
 BOXES = ["errors", "listen", "config", "serve", "admin", "process"]

@@ -19,6 +19,7 @@ import click
 from socketsuite import __version__
 from socketsuite.cli.output import Output
 from socketsuite.cli.stopping import Stopped, catch, leave
+from socketsuite.loading import without_collections
 from socketsuite.transport.dial.failed import Failed, os_cause, os_code
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return _installed_command(ctx, cmd_name)
-        module = importlib.import_module(f"socketsuite.cli.{cmd_name}")
+        with without_collections():
+            module = importlib.import_module(f"socketsuite.cli.{cmd_name}")
         command: click.Command = getattr(module, cmd_name)
         return command
 

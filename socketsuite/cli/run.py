@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 
 from socketsuite.cli.output import Output
 from socketsuite.cli.stopping import Stopped, catch
+from socketsuite.loading import without_collections
 
 Work = Callable[[Any], Coroutine["Deferred[Any]", Any, None]]
 
@@ -36,7 +37,8 @@ def run(work: Work, output: Output, *, on_asyncio: bool = False) -> None:
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
         asyncioreactor.install(loop)
-    from twisted.internet import reactor
+    with without_collections():
+        from twisted.internet import reactor
 
     _Run(reactor, work, output).to_its_end()
 

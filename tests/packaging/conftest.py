@@ -62,7 +62,9 @@ class Venv:
         return run(self.path / "bin" / "python", *arguments, cwd=self.path)
 
     def pip_install(self, *what: str | Path) -> None:
-        self.python("-m", "pip", "install", "--quiet", "--disable-pip-version-check", *what)
+        # Without caches of bytecode: most of it is never imported.
+        options = ["--quiet", "--disable-pip-version-check", "--no-compile"]
+        self.python("-m", "pip", "install", *options, *what)
 
     def home_of(self, module: str) -> Path:
         """Return the file that *module* is imported from in there."""

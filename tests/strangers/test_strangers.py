@@ -23,11 +23,18 @@ from tests.support.admin import asked, figures, until
 from tests.support.peers import program
 from tests.support.stranger import package
 
-CASES = [
-    pytest.param(family, transport, marks=pytest.mark.xdist_group(f"{family} on {transport}"))
-    for family in FAMILIES
-    for transport in TRANSPORTS
-]
+# Of stock Twisted's own transport, without --thorough: some of the families.
+ON_BOTH = {"web", "mail", "wrappers"}
+
+
+def _case(family: str, transport: str) -> Any:
+    marks = [pytest.mark.xdist_group(f"{family} on {transport}")]
+    if transport != "burst" and family not in ON_BOTH:
+        marks.append(pytest.mark.thorough)
+    return pytest.param(family, transport, marks=marks)
+
+
+CASES = [_case(family, transport) for family in FAMILIES for transport in TRANSPORTS]
 # How clients over TLS end too: without a close alert, or leaving something unread.
 UNTIDY = ("closed_in_mid_stream", "lost")
 

@@ -1,4 +1,7 @@
-"""Every kind of service of the suite passes every conformance check that applies to it."""
+"""Every kind of service of the suite passes every conformance check that applies to it.
+
+Without ``--thorough``: those that are unlike each other all of them, the others the short ones.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,23 @@ from socketsuite.service import installed_services
 from socketsuite.testing.checks.base import Check
 from tests.testing.kits import EVERY
 
+# One that answers, one that tells others, one that speaks first.
+ALL_CHECKS = {"socketsuite-echo", "socketsuite-chat", "socketsuite-watch"}
+FOR_ALL = {"splits", "half-close", "garbage", "matrix", "drain"}
+
+
+def _marks(kit: str, check: str) -> tuple[pytest.MarkDecorator, ...]:
+    return () if kit in ALL_CHECKS or check in FOR_ALL else (pytest.mark.thorough,)
+
 
 @pytest.mark.parametrize(
     "check",
     [
-        pytest.param(check, id=f"{kit.name.removeprefix('socketsuite-')}-{check}")
+        pytest.param(
+            check,
+            id=f"{kit.name.removeprefix('socketsuite-')}-{check}",
+            marks=_marks(kit.name, check.name),
+        )
         for kit in EVERY
         for check in kit.checks()
     ],
