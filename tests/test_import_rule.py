@@ -30,7 +30,8 @@ ROOMS: dict[str, set[str]] = {
     "testing": set(),
     "observe": {"service", "settings", "wire", "reasons", "addresses", "figures"},
     "policies": {"observe", "transport", "service", "settings", "reasons", "addresses"},
-    "services": {"wire", "service", "settings", "contract", "figures"},
+    "web": {"wire", "addresses"},
+    "services": {"web", "wire", "service", "settings", "contract", "figures"},
     "cli": {"wire", "service", "settings", "transport", "addresses", "loading"},
     "daemon": {
         "service",
