@@ -109,6 +109,13 @@ class Daemon(Protocol):
         """Whether the service finishes what it has begun, and begins nothing."""
         ...
 
+    def is_proxy(self, host: str | None) -> bool:
+        """Whether *host* is one of ``--proxy-from``, whose word for the client is believed.
+
+        :param host: of a transport's peer; ``None`` is a caller of a Unix socket.
+        """
+        ...
+
     def listenTCP(
         self,
         port: int,

@@ -46,6 +46,9 @@ class Frontend:
     :param enabled: whether it listens on its default port without being asked.  The first one
         always does.
     :param description: a few words for its help text; its name is used without.
+    :param http: its callers speak HTTP, in which a proxy may name the client, too: a proxy of
+        ``--proxy-from`` that sends no PROXY header is served all the same, and the factory asks
+        :meth:`socketsuite.contract.Daemon.is_proxy` whom to believe.
     :raises ValueError: for a name that cannot begin a flag, or a port out of range.
     """
 
@@ -56,6 +59,7 @@ class Frontend:
     kind: Literal["stream", "datagram"] = "stream"
     enabled: bool = False
     description: str = ""
+    http: bool = False
 
     def __post_init__(self) -> None:
         if not _FRONTEND_NAME.fullmatch(self.name):

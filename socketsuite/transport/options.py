@@ -83,12 +83,15 @@ class ProxyOptions:
         it, or the reason to close it with.
     :param admit: given the transport when there is a protocol for it, before that is connected.
     :param header_seconds: how long a peer has for its header.
+    :param optional: a connection that begins with something else is its own peer's; the first
+        bytes tell, for no HTTP and no TLS begins as a header does.
     """
 
     trusted: Callable[[str | None], bool]
     refusal: Callable[[Any], Reason | None]
     admit: Callable[[Any], None]
     header_seconds: float = 5.0
+    optional: bool = False
 
 
 @dataclass(eq=False)

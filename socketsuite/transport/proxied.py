@@ -1,7 +1,8 @@
 """Accepted connections that begin with a proxy's header: PROXY protocol, 1 and 2.
 
 On a port that expects a header nobody is served without one, and only named hosts may send
-it: the protocol is never guessed.  The header is read before anything else, and not a byte
+it: the protocol is never guessed.  (Where it is optional, HTTP's own headers may stand for it;
+only named hosts may connect all the same.)  The header is read before anything else, and not a byte
 more, so a TLS handshake may follow, on the socket or in a protocol.  From then on the
 transport's peer is the real client, its host the address that the client connected to; only
 then it is asked whether the client is admitted, and only then the port's factory makes a
@@ -30,7 +31,16 @@ from socketsuite.reasons import (
 )
 from socketsuite.transport.options import PortOptions, ProxyOptions
 from socketsuite.transport.tls import Unconnected
-from socketsuite.wire.proxy import MAX_HEADER, BadHeader, Endpoint, Header, HeaderFramer
+from socketsuite.wire.proxy import (
+    MAX_HEADER,
+    BadHeader,
+    Endpoint,
+    Header,
+    HeaderFramer,
+    may_begin,
+)
+
+_NO_HEADER = Header(0)
 
 
 class ProxyHeaderFactory(Factory):
@@ -143,13 +153,27 @@ class Proxied:
         try:
             if not waiting:
                 raise BadHeader("closed before its end")
+            if self._proxy.optional and not may_begin(self._framer.held + waiting):
+                return self._without_header()
             return self._framer.feed(self.socket.recv(self._framer.belonging(waiting)))
         except BadHeader as error:
             self._refuse(BAD_PROXY_HEADER.because(str(error)))
             return None
 
+    def _without_header(self) -> Header:
+        """Return what stands for a header where there is none.
+
+        :raises BadHeader: when what was taken already was no beginning of a TLS handshake.
+        """
+        assert self._framer is not None
+        if self._framer.held and self.options.kind == "tls":
+            raise BadHeader("neither a header nor TLS")
+        return _NO_HEADER
+
     def _serve(self, header: Header) -> None:
         """Become the real client's connection, and begin as usual if it is admitted."""
+        assert self._framer is not None
+        early = self._framer.held if header is _NO_HEADER else b""
         self._forget_header_deadline()
         self.header = header
         if header.source is not None:
@@ -167,6 +191,8 @@ class Proxied:
         self.logstr = f"{self._getLogPrefix(protocol)},{self.sessionno},{self.hostname}"
         self.protocol, self._framer = protocol, None
         self._connect(protocol)
+        if early:
+            protocol.dataReceived(early)
 
     # ── what differs from then on, or until then ────────────────────────────────────
 

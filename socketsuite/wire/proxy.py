@@ -54,22 +54,29 @@ class Header:
     destination: Endpoint | None = None
 
 
+def may_begin(data: bytes) -> bool:
+    """Whether *data*, the first bytes of a connection, may be the beginning of a header."""
+    return any(start.startswith(data[: len(start)]) for start in (_LINE_START, _SIGNATURE))
+
+
 class HeaderFramer:
     """Takes one header off the beginning of a stream, however it was cut into chunks.
 
     Look at the bytes that wait, ask :meth:`belonging`, take so many, :meth:`feed` them.
+
+    :ivar held: what was fed.
     """
 
     def __init__(self) -> None:
-        self._held = b""
+        self.held = b""
 
     def belonging(self, waiting: bytes) -> int:
         """Return how many of the bytes *waiting* to be fed are surely the header's.
 
         All of them, unless the header ends within; never 0 before it is complete.
         """
-        seen = self._held + waiting
-        return max(0, min(_known_end(seen), len(seen)) - len(self._held))
+        seen = self.held + waiting
+        return max(0, min(_known_end(seen), len(seen)) - len(self.held))
 
     def feed(self, data: bytes) -> Header | None:
         """Take the header's next bytes; return the header once it is complete.
@@ -79,9 +86,9 @@ class HeaderFramer:
         """
         if len(data) > self.belonging(data):
             raise ValueError("these bytes are not all the header's")
-        self._held += data
-        held = self._held
-        if not any(held.startswith(start[: len(held)]) for start in (_LINE_START, _SIGNATURE)):
+        self.held += data
+        held = self.held
+        if not may_begin(held):
             raise BadHeader("this is something else")
         if held.startswith(b"P"):
             return _line(held)

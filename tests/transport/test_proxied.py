@@ -211,7 +211,7 @@ def test_a_header_split_at_every_byte_names_the_client(world: Behind, header: by
         caller.send(header[:cut])
         world.until(lambda: len(world.transports) == count + 1)  # noqa: B023
         framer = world.transports[-1]._framer
-        world.until(lambda: len(framer._held) == cut)  # noqa: B023
+        world.until(lambda: len(framer.held) == cut)  # noqa: B023
         assert len(world.served) == count
         caller.send(header[cut:] + b"hello")
         assert world.read(caller, 5) == b"hello"
@@ -278,7 +278,7 @@ def test_half_a_header_keeps_nobody_busy(world: Behind) -> None:
         world.call().send(part)
     world.until(lambda: len(world.transports) == 3)
     held = [len(part) for part in (LINE[:20], BLOCK[:14], BLOCK[:30])]
-    world.until(lambda: [len(one._framer._held) for one in world.transports] == held)
+    world.until(lambda: [len(one._framer.held) for one in world.transports] == held)
     turns: list[int] = []
     if world.burst:
         burst = burst_of(world.reactor)
@@ -456,7 +456,7 @@ def test_a_caller_that_resets_within_the_header_is_let_go(tcp_world: Behind) -> 
     tcp_world.open()
     caller = tcp_world.call()
     caller.send(LINE[:5])
-    tcp_world.until(lambda: tcp_world.transports and tcp_world.transports[0]._framer._held)
+    tcp_world.until(lambda: tcp_world.transports and tcp_world.transports[0]._framer.held)
     caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     caller.close()
     assert tcp_world.why() is None
@@ -590,7 +590,7 @@ CLOSINGS: dict[str, Callable[[Any], None]] = {
 def closes_at_once(world: Behind, method: str) -> None:
     caller = world.call()
     caller.send(LINE[:5])
-    world.until(lambda: world.transports and world.transports[0]._framer._held)
+    world.until(lambda: world.transports and world.transports[0]._framer.held)
     CLOSINGS[method](world.transports[0])
     assert world.why() == (IDLE_TIMEOUT if method == "close" else None)
     assert world.served == []

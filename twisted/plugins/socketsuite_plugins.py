@@ -26,6 +26,7 @@ chat = ServicePlugin(
     frontends=[
         Frontend("lines", f"{_SERVICES}.chat.lines:LineChatFactory", port=9000),
         Frontend("irc", f"{_SERVICES}.chat.irc.factory:IRCFactory", port=6667, tls_port=6697),
+        Frontend("web", f"{_SERVICES}.chat.web.factory:WebFactory", port=8080, http=True),
     ],
     # A broadcast, unlike an answer, has no end at which a slow reader has read all of it.
     defaults={"send-queue": "4M"},

@@ -52,6 +52,10 @@ class DaemonHandle(Daemon):
         """Whether the service drains: it finishes what it has begun, and begins nothing."""
         return self._is_draining()
 
+    def is_proxy(self, host: str | None) -> bool:
+        """Whether *host* is one of ``--proxy-from``."""
+        return self._listeners.is_proxy(host)
+
     def listenTCP(
         self,
         port: int,

@@ -153,6 +153,11 @@ class Listeners:
         with contextlib.suppress(OSError):
             set_accepted_options(accepted, self._configuration.listen)
 
+    def is_proxy(self, host: str | None) -> bool:
+        """Whether *host* is one of ``--proxy-from``; ``None`` is a caller of a Unix socket."""
+        proxies = self._connections.policy.proxies
+        return proxies.expected(local=host is None) and proxies.trusts(host)
+
     def _trusts(self, host: str | None) -> bool:
         return self._connections.policy.proxies.trusts(host)
 
@@ -167,6 +172,8 @@ class Listeners:
         """
         configuration, connections = self._configuration, self._connections
         admission = connections.refusal_behind_proxy, connections.admit
+        frontends = configuration.frontends
+        optional = any(one.name == frontend and one.frontend.http for one in frontends)
         tls = TLSOptions(partial(self._new_context, frontend), self._handshake_seconds)
         return PortOptions(
             connections,
@@ -175,7 +182,7 @@ class Listeners:
             log_data=configuration.log.log_data != "off",
             prepare=self._prepare if each else None,
             tls=tls if kind == "tls" and self._burst else None,
-            proxy=ProxyOptions(self._trusts, *admission) if by_proxy else None,
+            proxy=ProxyOptions(self._trusts, *admission, optional=optional) if by_proxy else None,
             frontend=frontend,
         )
 

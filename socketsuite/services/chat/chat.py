@@ -30,6 +30,7 @@ from socketsuite.services.chat.person import Person
 from socketsuite.services.chat.refusals import Refused
 from socketsuite.services.chat.sasl import Mechanism
 from socketsuite.settings import byte_size, setting
+from socketsuite.web.origins import Origins
 
 # Seconds between two looks for what is too old.
 _FORGET_EVERY = 30.0
@@ -40,6 +41,15 @@ def server_name(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]{0,62}", text):
         raise ValueError("a host name, such as irc.example.org")
     return text
+
+
+def web_origin(raw: Any) -> str:
+    """Return an origin as browsers name it, such as ``https://example.org``; or ``*``."""
+    try:
+        Origins.of([raw])
+    except (ValueError, AttributeError):
+        raise ValueError("an origin such as https://example.org, or *") from None
+    return str(raw)
 
 
 def network_name(text: str) -> str:
@@ -104,11 +114,19 @@ class Chat:
     operators: Path | None = setting(
         None, "who is an operator of the server: such lines, too", metavar="FILE", reload=True
     )
+    allow_origin: tuple[str, ...] = setting(
+        (),
+        "an origin whose pages may use the web frontend beside its own; * is all",
+        parse=web_origin,
+        metavar="ORIGIN",
+    )
     server_password: str = setting(
         "", "what everybody has to say first, on frontends that ask", secret=True, reload=True
     )
 
     def __post_init__(self) -> None:
+        # The frontend of IRC, once it is made: others carry its lines, too.
+        self.irc: Any = None
         self.logins = Logins(self.reactor)
         self.reload_service()
         self.limits = HistoryLimits(self.history_lines, self.history_size, self.history_age)

@@ -77,6 +77,7 @@ class IRCFactory(ServerFactory):
         )
         self._mechanisms: list[str] = self.chat.sasl_mechanisms()
         self.server.motd = lambda: motd_lines(self.chat.motd)
+        self.chat.irc = self
         self._timer: IDelayedCall | None = None
 
     def startFactory(self) -> None:

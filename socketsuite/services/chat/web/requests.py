@@ -62,7 +62,7 @@ def perform(
         fields = checked(asked, request.fields, ("type", "request"))
         result = request.run(session, fields)
     except Refused as refused:
-        answer(_refused(refused, label))
+        answer(refused_answer(refused, label))
         return _COST_OF_WRONG
     if isinstance(result, Deferred):
         done = result.addCallbacks(
@@ -90,7 +90,8 @@ def _done(result: Result | None, label: str | None) -> dict[str, Any]:
     return _labelled({"type": "done"}, label) | (result or {})
 
 
-def _refused(refused: Refused, label: str | None) -> dict[str, Any]:
+def refused_answer(refused: Refused, label: str | None = None) -> dict[str, Any]:
+    """Return how a refusal is answered."""
     return _labelled(
         {
             "type": "refused",
@@ -104,9 +105,11 @@ def _refused(refused: Refused, label: str | None) -> dict[str, Any]:
 
 def _failed(failure: Failure, session: Session, label: str | None) -> dict[str, Any]:
     if isinstance(failure.value, Refused):
-        return _refused(failure.value, label)
+        return refused_answer(failure.value, label)
     _log.failure("a request from {host} failed", failure, host=session.host)
-    return _refused(Refused("busy", "", "that did not work; the server's log says why"), label)
+    return refused_answer(
+        Refused("busy", "", "that did not work; the server's log says why"), label
+    )
 
 
 def _labelled(answer: dict[str, Any], label: str | None) -> dict[str, Any]:

@@ -129,3 +129,8 @@ class Session:
         """Whether the person may see that there is *room*, and who is in it."""
         inside = room.key in self.me.rooms or self.me.operator
         return "s" not in room.flags or inside
+
+
+def is_secure(connection: Any) -> bool:
+    """Whether what carries *connection* is TLS."""
+    return hasattr(connection.transport, "getPeerCertificate")

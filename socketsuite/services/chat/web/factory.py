@@ -1,0 +1,121 @@
+"""The frontend ``web``: the page, WebSocket and Socket.IO, as one HTTP site.
+
+This module must not know what is said on a connection.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from twisted.internet.interfaces import IAddress, IDelayedCall
+from twisted.internet.protocol import Protocol, ServerFactory
+from twisted.web.resource import Resource
+from twisted.web.server import Site
+
+from socketsuite.contract import Daemon
+from socketsuite.services.chat.chat import Chat, web_origin
+from socketsuite.services.chat.irc.factory import IRCFactory
+from socketsuite.services.chat.lines import LineChatFactory
+from socketsuite.services.chat.web.json_client import JSONClient
+from socketsuite.services.chat.web.line_messages import LineMessages
+from socketsuite.services.chat.web.page_files import page_files
+from socketsuite.settings import setting
+from socketsuite.web.origins import Origins
+from socketsuite.web.websocket import (
+    WebSocketHandler,
+    WebSocketOptions,
+    WebSocketResource,
+)
+
+JSON, LINES = "chat.v1.json", "lines"
+IRC_TEXT, IRC_BINARY, IRC = "text.ircv3.net", "binary.ircv3.net", "irc.ircv3.net"
+"""The subprotocols; a client that names none speaks JSON."""
+
+HELLO_SECONDS = 60.0
+"""Seconds that a client has for coming in."""
+
+
+@dataclass(eq=False)
+class WebFactory(ServerFactory):
+    """The frontend ``web``.
+
+    :param chat: whose hub everybody is in.
+    :param daemon: knows whose word for a client's address is believed.
+    """
+
+    chat: Chat
+    reactor: Any
+    daemon: Daemon
+    ping: float = setting(
+        25.0, "seconds between two pings of a connection", minimum=0.1, unit="seconds"
+    )
+    framed_by: tuple[str, ...] = setting(
+        (),
+        "an origin whose pages may show this one in a frame",
+        parse=web_origin,
+        metavar="ORIGIN",
+    )
+
+    def __post_init__(self) -> None:
+        self._clients: dict[JSONClient, None] = {}
+        self._timer: IDelayedCall | None = None
+        self._lines = LineChatFactory(self.chat, self.reactor)
+        # One server of IRC, by whichever way its clients come.
+        self._own_irc = None if self.chat.irc else IRCFactory(self.chat, self.reactor)
+        self._irc: IRCFactory = self.chat.irc
+        self._site: Any = Site(self._root(), reactor=self.reactor)
+
+    def _root(self) -> Resource:
+        root = Resource()
+        for name, file in page_files(" ".join(["'self'", *self.framed_by])).items():
+            root.putChild(name.encode(), file)
+        options = WebSocketOptions(ping_interval=self.ping, ping_timeout=self.ping)
+        allowed = Origins.of(self.chat.allow_origin)
+        names = [JSON, LINES, IRC_TEXT, IRC_BINARY, IRC]
+        root.putChild(
+            b"ws",
+            WebSocketResource(
+                self._open, options, subprotocols=names, origins=allowed, reactor=self.reactor
+            ),
+        )
+        return root
+
+    def _open(self, request: Any, subprotocol: str | None) -> WebSocketHandler:
+        if subprotocol == LINES:
+            return LineMessages(self._lines.buildProtocol(None))
+        if subprotocol in (IRC_TEXT, IRC_BINARY, IRC):
+            binary = subprotocol == IRC_BINARY
+            return LineMessages(self._irc.buildProtocol(None), binary=binary)
+        client = JSONClient(self.chat, self.reactor, partial(self._clients.pop, None))
+        self._clients[client] = None
+        return client
+
+    def startFactory(self) -> None:
+        """Begin to look who does not come in."""
+        if self._own_irc is not None:
+            self._own_irc.startFactory()
+        self._site.startFactory()
+        self._timer = self.reactor.callLater(HELLO_SECONDS / 4, self._look)
+
+    def stopFactory(self) -> None:
+        """Look no more."""
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._site.stopFactory()
+        if self._own_irc is not None:
+            self._own_irc.stopFactory()
+
+    def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
+        """Return a protocol for one caller."""
+        protocol: Protocol | None = self._site.buildProtocol(addr)
+        return protocol
+
+    def _look(self) -> None:
+        """End who has said no hello in time: one timer for all."""
+        self._timer = self.reactor.callLater(HELLO_SECONDS / 4, self._look)
+        late = self.reactor.seconds() - HELLO_SECONDS
+        for client in list(self._clients):
+            if client.since < late:
+                client.end("no hello", f"no hello within {HELLO_SECONDS:g} seconds", 1008)

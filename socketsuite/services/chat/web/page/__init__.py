@@ -1,0 +1,1 @@
+"""The page of the chat: HTML, a stylesheet and JavaScript modules, as they are sent."""
