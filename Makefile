@@ -66,6 +66,7 @@ docs: $(VENV)/.installed-tests   ## write anew what comes from the declarations:
 	$(BIN)/python -m tools.manual man
 	$(BIN)/python -m tools.completions completions
 	$(BIN)/python -m tools.irc_page docs/chat-irc.md
+	$(BIN)/python -m tools.websocket_page docs/chat-websocket.md docs/chat-websocket.schema.json
 	$(BIN)/python -m tests.strangers.matrix
 
 bench: $(VENV)/.installed-bench        ## compare with other servers, 5 minutes; writes docs/bench.svg

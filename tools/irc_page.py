@@ -5,7 +5,6 @@ python -m tools.irc_page docs/chat-irc.md
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 
@@ -13,23 +12,24 @@ from socketsuite.services.chat.irc.capabilities import CAPABILITIES
 from socketsuite.services.chat.irc.server import USER_MODES
 from socketsuite.services.chat.irc.tables import COMMANDS
 from socketsuite.services.chat.room import FLAGS, LISTS
+from tools.marked_tables import table, with_tables
 
 
 def tables() -> dict[str, str]:
     """Return the tables by their names, as they stand between the page's marks."""
     return {
-        "commands": _table(
+        "commands": table(
             ("command", "what it does", "who"),
             [
                 (f"`{name} {one.usage}`".replace(" `", "`"), one.about, _who(name))
                 for name, one in COMMANDS.items()
             ],
         ),
-        "capabilities": _table(
+        "capabilities": table(
             ("capability", "what a client has of it"),
             [(f"`{name}`", one.about) for name, one in CAPABILITIES.items()],
         ),
-        "room modes": _table(
+        "room modes": table(
             ("mode", "what it is"),
             [
                 ("`o NICK`", "operator of the room"),
@@ -40,7 +40,7 @@ def tables() -> dict[str, str]:
                 *((f"`{letter} MASK`", about) for letter, about in LISTS.items()),
             ],
         ),
-        "user modes": _table(
+        "user modes": table(
             ("mode", "what it is"),
             [(f"`{letter}`", about) for letter, about in USER_MODES.items()],
         ),
@@ -51,22 +51,9 @@ def _who(name: str) -> str:
     return "operators of the server" if COMMANDS[name].operators else ""
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    lines = [head, ("---",) * len(head), *rows]
-    return "".join(
-        "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines
-    )
-
-
 def written(page: str) -> str:
     """Return *page* with its tables as they are to be."""
-    for name, table in tables().items():
-        mark = re.escape(f"<!-- {name}: written by make docs -->\n")
-        pattern = f"({mark}).*?(?=<!-- end -->)"
-        new = table.replace("\\", r"\\")
-        page, count = re.subn(pattern, rf"\g<1>\n{new}\n", page, count=1, flags=re.S)
-        assert count == 1, name
-    return page
+    return with_tables(page, tables())
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ class Inbox(Generic[Item]):
     :param do: does one thing, and returns its cost, 1 for a small one.
     :param read: told whether anything more may be read.
     :ivar busy: whether something that was begun is not done yet; the rest waits for it.
+    :ivar reading: whether anything more may be read, as *read* was told.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class Inbox(Generic[Item]):
         self._waiting: deque[tuple[float, Item]] = deque()
         self._bucket: TokenBucket | None = None
         self._turn: IDelayedCall | None = None
-        self._reading = True
+        self.reading = True
         self._working = self._stopped = False
         self.busy = False
 
@@ -108,6 +109,6 @@ class Inbox(Generic[Item]):
         self.work()
 
     def _set_reading(self, reading: bool) -> None:
-        if reading is not self._reading:
-            self._reading = reading
+        if reading is not self.reading:
+            self.reading = reading
             self._read(reading)

@@ -117,4 +117,9 @@ class JSONClient:
         if reading:
             self.connection.resume()
         else:
+            # What has come already is judged as well: who sends too much at once is told so.
+            self.clock.callLater(0, self._look_whether_to_read)
+
+    def _look_whether_to_read(self) -> None:
+        if not self.inbox.reading:
             self.connection.pause()

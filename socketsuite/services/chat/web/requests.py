@@ -77,7 +77,8 @@ def perform(
 
 def _request(name: Any, session: Session) -> Request:
     if not isinstance(name, str) or name not in REQUESTS:
-        near = difflib.get_close_matches(str(name)[:20], REQUESTS, 1, 0.5)
+        said = name[:20] if isinstance(name, str) else ""
+        near = difflib.get_close_matches(said, REQUESTS, 1, 0.5)
         cure = f"did you mean {near[0]}?" if near else f"there are {', '.join(REQUESTS)}"
         raise Refused("bad_request", "type", f"is no request: {cure}")
     request = REQUESTS[name]
