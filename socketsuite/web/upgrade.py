@@ -55,15 +55,6 @@ def client_of(request: Any) -> str:
     return host_text(getattr(request.getClientAddress(), "host", "") or "")
 
 
-def answer(request: Any, status: int, text: str, headers: Any = ()) -> bytes:
-    """Make *request*'s answer one line of text, and return it."""
-    request.setResponseCode(status)
-    request.setHeader(b"Content-Type", b"text/plain; charset=utf-8")
-    for name, value in headers:
-        request.setHeader(name.encode(), value.encode())
-    return f"{status} {text}\n".encode()
-
-
 def upgrade(
     request: Any,
     handler: WebSocketHandler,
@@ -94,8 +85,11 @@ def upgrade(
         common, handler, subprotocol, deflates=deflate is not None, client=client_of(request)
     )
     draining = getattr(channel, "draining", False)
+    log = getattr(channel.factory, "log", None)
     transport, rest = _take_over(request, channel, connection)
     transport.write(_accept(request, offer, subprotocol, deflate))
+    if log is not None:
+        log(request)
     connection.makeConnection(transport)
     if draining:
         connection.drain()

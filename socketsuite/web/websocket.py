@@ -10,10 +10,11 @@ from typing import Any
 
 from twisted.web.resource import Resource
 
+from socketsuite.web.answers import answer
 from socketsuite.web.connection import WebSocketConnection, WebSocketHandler
 from socketsuite.web.options import WebSocketOptions
 from socketsuite.web.origins import Origins
-from socketsuite.web.upgrade import Refused, answer, offer_of, upgrade
+from socketsuite.web.upgrade import Refused, offer_of, upgrade
 
 __all__ = [
     "Origins",
