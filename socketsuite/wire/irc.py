@@ -7,8 +7,11 @@ command means, nor who sent it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+
+from socketsuite.wire.printable import formatted_text
 
 LONGEST_BODY = 512
 """Bytes of a line without its tags, CR and LF counted."""
@@ -18,6 +21,8 @@ LONGEST_TAGS = 4096
 
 MOST_PARAMETERS = 15
 
+# A tag's key (IRCv3 message-tags): perhaps a client's, perhaps a vendor's.
+_KEY = re.compile(r"\+?[A-Za-z0-9./-]+")
 _ESCAPES = {":": ";", "s": " ", "\\": "\\", "r": "\r", "n": "\n"}
 _TO_ESCAPE = str.maketrans({";": r"\:", " ": r"\s", "\\": r"\\", "\r": r"\r", "\n": r"\n"})
 
@@ -88,11 +93,14 @@ def parse(raw: bytes) -> Line:
 
 
 def parse_tags(text: str) -> dict[str, str]:
-    """Return the tags of ``key=value;key``; of a key that stands twice, the last."""
+    """Return the tags of ``key=value;key``; of a key that stands twice, the last.
+
+    What has no key, or one that none can have, is no tag.
+    """
     tags = {}
     for one in text.split(";"):
         key, _, value = one.partition("=")
-        if key:
+        if _KEY.fullmatch(key):
             tags[key] = unescape(value) if "\\" in value else value
     return tags
 
@@ -111,9 +119,10 @@ def unescape(value: str) -> str:
 
 
 def tags_text(tags: Mapping[str, str]) -> str:
-    """Return *tags* as they stand behind ``@``."""
+    """Return *tags* as they stand behind ``@``; controls in their values become visible."""
     return ";".join(
-        f"{key}={value.translate(_TO_ESCAPE)}" if value else key for key, value in tags.items()
+        f"{key}={formatted_text(value.translate(_TO_ESCAPE))}" if value else key
+        for key, value in tags.items()
     )
 
 
@@ -127,14 +136,15 @@ def serialise(
     """Return a line with CR and LF, cut at the end of a character where it is too long.
 
     The last parameter may have spaces.  NUL, CR and LF become spaces, so that nobody's text is
-    another line; an empty parameter, or one that begins with ``:``, can only be the last.
+    another line, and what commands a terminal becomes visible; an empty parameter, or one that
+    begins with ``:``, can only be the last.
     """
     words = [f":{source}", command] if source else [command]
     if parameters:
         words += parameters[:-1]
         last = parameters[-1].translate(_UNSAFE)
         words.append(f":{last}" if not last or last[0] == ":" or " " in last else last)
-    text = " ".join(words).translate(_UNSAFE)
+    text = formatted_text(" ".join(words).translate(_UNSAFE))
     body = cut(text.encode("utf-8", "replace"), LONGEST_BODY - 2) + b"\r\n"
     if tags:
         return b"@%b %b" % (tags_text(tags).encode("utf-8", "replace"), body)

@@ -10,11 +10,15 @@ from __future__ import annotations
 import re
 
 _BEYOND_PLAIN_ASCII = re.compile(rb"[^\t\x20-\x7e]")
-_UNSAFE = re.compile(
-    "[\x00-\x08\x0a-\x1f\x7f-\x9f"  # C0 but TAB, DEL, C1
+_BEYOND_C0 = (
+    "\x7f-\x9f"  # DEL, C1
     "\u2028\u2029"  # line and paragraph separator
-    "\u202a-\u202e\u2066-\u2069]"  # bidirectional embeddings, overrides and isolates
+    "\u202a-\u202e\u2066-\u2069"  # bidirectional embeddings, overrides and isolates
 )
+_UNSAFE = re.compile(f"[\x00-\x08\x0a-\x1f{_BEYOND_C0}]")  # C0 but TAB, and the others
+# The same without the formats of IRC, of which none is ESC.
+_BEYOND_FORMATTED_ASCII = re.compile(rb"[^\x01-\x04\t\x0f\x11\x16\x1d-\x7e]")
+_UNSAFE_FORMATTED = re.compile(f"[\x00\x05-\x08\x0a-\x0e\x10\x12-\x15\x17-\x1c{_BEYOND_C0}]")
 
 
 def printable(line: bytes) -> bytes:
@@ -34,6 +38,22 @@ def printable(line: bytes) -> bytes:
     return text.encode("utf-8")
 
 
+def formatted(line: bytes) -> bytes:
+    """Return *line* as :func:`printable` does, but with what clients of IRC format texts by.
+
+    Those are bold, colours, monospace, reverse, italic, struck, underlined and plain, and the
+    quote of CTCP: clients obey them, and no terminal sees them.
+    """
+    if _BEYOND_FORMATTED_ASCII.search(line) is None:
+        return line
+    return formatted_text(line.decode("utf-8", "replace")).encode("utf-8")
+
+
+def formatted_text(text: str) -> str:
+    """Return *text* as :func:`formatted` has it."""
+    return text if _UNSAFE_FORMATTED.search(text) is None else text.translate(_UNFORMATTED)
+
+
 def without_controls(text: str) -> str:
     """Return *text* without any character that :func:`printable` would make visible."""
     return _UNSAFE.sub("", text)
@@ -50,3 +70,4 @@ def _visible(character: str) -> str:
 
 # For each character a text has, not for each of its places: a line of nothing else is no dearer.
 _VISIBLE = {one: _visible(one) for one in map(chr, range(0x2070)) if _UNSAFE.match(one)}
+_UNFORMATTED = {ord(one): shown for one, shown in _VISIBLE.items() if _UNSAFE_FORMATTED.match(one)}

@@ -13,7 +13,13 @@ from socketsuite.services.chat import events
 from socketsuite.services.chat.events import Event
 from socketsuite.services.chat.history import HistoryLimits
 from socketsuite.services.chat.hub import Hub
-from socketsuite.services.chat.nicks import BadNameError, checked_nick, key_of, skeleton
+from socketsuite.services.chat.nicks import (
+    BadNameError,
+    checked_nick,
+    checked_room,
+    key_of,
+    skeleton,
+)
 from socketsuite.services.chat.person import Person
 from socketsuite.services.chat.refusals import Refused
 from socketsuite.wire.masks import matches, normal_mask
@@ -305,3 +311,15 @@ def test_a_name_that_is_taken_stays_as_it_is(name: str) -> None:
     assert not set(taken) & set(" ,*?!@:#")
     assert key_of(taken) == key_of(key_of(taken))
     assert skeleton(taken) == skeleton(taken)
+
+
+@pytest.mark.parametrize("name", ["c#", "#c#", "a.b+c&d'e~"])
+def test_the_name_of_a_room_is_the_same_with_and_without_its_sign(name: str) -> None:
+    plain = checked_room(name)
+    assert checked_room(plain) == checked_room(f"#{plain}") == plain
+
+
+@pytest.mark.parametrize("name", ["##c", "###", "#"])
+def test_no_room_s_name_begins_with_two_signs(name: str) -> None:
+    with pytest.raises(BadNameError):
+        checked_room(name)

@@ -133,7 +133,7 @@ def message(text: bytes) -> Message:
     ("text", "lines"),
     [
         (b"plain", [b"plain"]),
-        (b"a\0b\xff", ["ab\N{REPLACEMENT CHARACTER}".encode()]),
+        (b"a\0b\x1b\xff", ["a^@b^[\N{REPLACEMENT CHARACTER}".encode()]),
         (b"\x01DCC SEND x 1 2\x01", []),
         ("ñ".encode() * 300, ["ñ".encode() * 242, "ñ".encode() * 58]),
     ],

@@ -26,10 +26,13 @@ from socketsuite.wire.irc import (
 from socketsuite.wire.lines import LineFramer
 
 KINDS = ModeKinds("beI", "kov", "l", "imnt")
-WORD = st.text(st.characters(exclude_characters="\0\r\n ", codec="utf-8"), min_size=1).filter(
-    lambda word: not word.startswith(":")
+SAFE = st.characters(
+    exclude_categories=["Cc", "Zl", "Zp"],
+    exclude_characters="\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069",
+    codec="utf-8",
 )
-TEXT = st.text(st.characters(exclude_characters="\0\r\n", codec="utf-8"))
+TEXT = st.text(SAFE)
+WORD = st.text(SAFE, min_size=1).filter(lambda word: word[0] != ":" and " " not in word)
 SENT = b"@a=1;+b=\\:\\s PRIVMSG #x :hi there\r\nNICK bob\r\n:src JOIN  #a,#b key\r\n"
 
 
@@ -105,9 +108,18 @@ def test_what_is_serialised_is_parsed_as_it_was(
         assert parse(raw[:-2]) == Line("PRIVMSG", [*words, last], tags, "a!b@c")
 
 
-@given(st.dictionaries(st.text("ab+/", min_size=1), st.text(max_size=9)))
+@given(st.dictionaries(st.from_regex(r"\+?[ab/]+", fullmatch=True), st.text(SAFE, max_size=9)))
 def test_tags_are_read_as_they_were_written(tags: dict[str, str]) -> None:
     assert parse_tags(tags_text(tags)) == tags
+
+
+def test_what_commands_a_terminal_goes_out_visible_and_formats_go_as_they_are() -> None:
+    wire = serialise("TOPIC", ["a\x1bb", "\x02bold\x0f \x1b[2J\x9b \u202e"], tags={"+a": "\x1b\r"})
+    assert wire.decode() == ("@+a=^[\\r TOPIC a^[b :\x02bold\x0f ^[[2J\\x9b \\u202e\r\n")
+
+
+def test_what_cannot_be_a_tag_s_key_is_no_tag() -> None:
+    assert parse_tags("+a/b.c-1=x;\x1b=1;+=2;ñ;a+b=3;=4;ok") == {"+a/b.c-1": "x", "ok": ""}
 
 
 def test_nobody_s_text_becomes_another_line() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from socketsuite.wire.printable import printable, without_controls
+from socketsuite.wire.printable import formatted, printable, without_controls
 
 
 @pytest.mark.parametrize(
@@ -42,6 +42,21 @@ def test_the_result_is_utf8_without_controls_and_stable(line):
     assert [c for c in text if unicodedata.category(c) == "Cc" and c != "\t"] == []
     assert [c for c in text if unicodedata.bidirectional(c) in {"LRO", "RLO", "LRE", "RLE"}] == []
     assert printable(shown) == shown
+
+
+@given(st.binary())
+def test_clients_of_irc_see_formats_and_nothing_else_that_commands(line):
+    formats = dict.fromkeys(b"\1\2\3\4\x0f\x11\x16\x1d\x1e\x1f")
+    shown = formatted(line)
+    assert printable(line).decode() == printable(shown).decode()
+    plain = shown.decode().translate(formats).encode()
+    assert printable(plain) == plain
+
+
+def test_formats_of_irc_go_as_they_are():
+    line = b"\x02bold\x0f \x0304red\x03 \x1ditalic\t\x01"
+    assert formatted(line) is line
+    assert formatted(b"\x02\x1b[2J") == b"\x02^[[2J"
 
 
 def test_controls_can_be_removed_instead():

@@ -75,6 +75,9 @@ def checked_room(name: str) -> str:
         raise BadNameError("a room's name is needed")
     if len(name.encode("utf-8", "replace")) > LONGEST_ROOM:
         raise BadNameError(f"a room's name has at most {LONGEST_ROOM} bytes")
+    # Whoever writes names without # would mean another room by it.
+    if name.startswith("#"):
+        raise BadNameError("a room's name begins with one # at most")
     _check_characters(name, "a room's name", more=".+#&'~")
     return name
 

@@ -15,6 +15,7 @@ from socketsuite.services.chat import events
 from socketsuite.services.chat.events import Event, Message, PersonFacts
 from socketsuite.services.chat.irc.capabilities import RENDERING
 from socketsuite.wire.irc import LONGEST_BODY, modes_text, pieces, serialise, tags_text
+from socketsuite.wire.printable import formatted
 
 _STATUS_PREFIXES = {"": "", "o": "@", "v": "+"}
 _DCC = b"\x01DCC "
@@ -109,7 +110,7 @@ class Renderer:
         :param prefix: of a room's name: for whom in it the message is.
         :param stamp: whether who has no ``server-time`` is shown the time in the text.
         """
-        text = message.text.decode("utf-8", "replace").replace("\0", "").encode()
+        text = formatted(message.text)
         if message.kind != "emote" and text.startswith(_DCC) and not self._dcc:
             return b""
         if stamp and not self._time:
