@@ -13,12 +13,16 @@ UNMEASURED := bench packaging daemons/test_many_peers.py daemons/test_stalled_re
 # In its jail a daemon finds no place for the data, and says so where the test wants silence.
 OUT_OF_REACH := test_a_jail_without_dev_null_is_one_line_and_status_1
 
+# Inputs of `make fuzz` over all targets, and the seconds that each may take.
+RUNS ?= 1000000
+SECONDS ?= 120
+
 # Where PYTHONDONTWRITEBYTECODE is set, each of a thousand daemons would compile the suite anew.
 COMPILE = $(BIN)/python -m compileall -q socketsuite twisted examples
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-thorough lint format types check coverage docs bench bench-quick campaigns
-.PHONY: campaign-differential campaign-mutation release clean
+.PHONY: campaign-differential campaign-mutation fuzz release clean
 
 help:            ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -85,6 +89,9 @@ campaign-differential: $(VENV)/.installed-tests  ## random scenarios against sto
 campaign-mutation: $(VENV)/.installed-tests  ## break the code in small ways, and see whether tests notice
 	$(BIN)/python -m tests.campaigns.mutation $(MUTATION)
 
+fuzz: $(VENV)/.installed-fuzz  ## hostile input, guided by coverage, four minutes; RUNS=10000000 SECONDS=3600 for more
+	@$(BIN)/python -m tests.fuzz.campaign --runs $(RUNS) --seconds $(SECONDS) $(FUZZ)
+
 release: $(VENV)/.installed-release ## look whether a release can be made, and build it; publishes nothing
 	@MAKE='$(MAKE)' BIN='$(BIN)' tools/release $(RELEASE)
 
@@ -107,6 +114,11 @@ $(VENV)/.installed-tests: $(VENV)/.made pyproject.toml examples/rot13/pyproject.
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[test,strangers,lint]'
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e examples/rot13 -e examples/noticeboard
 	@touch $@ $(VENV)/.installed
+
+# atheris has no package for some machines: the command itself says so then.
+$(VENV)/.installed-fuzz: $(VENV)/.installed-tests
+	-@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[fuzz]' 2>/dev/null
+	@touch $@
 
 $(VENV)/.installed-release: $(VENV)/.made pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[release]'
