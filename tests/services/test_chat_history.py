@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from socketsuite.services.chat import empty_rooms, history_queue
+from socketsuite.services.chat.events import cuts_of
 from socketsuite.services.chat.history import History, HistoryLimits, size_of
 from socketsuite.services.chat.history_queue import HistoryQueue
 from socketsuite.services.chat.hub import Hub
@@ -73,6 +76,20 @@ def test_history_is_always_within_its_limits_and_knows_its_size(
         assert len(kept) <= lines
         assert history.size == sum(map(size_of, kept)) <= size
         assert [one.order for one in kept] == list(range(order - len(kept) + 1, order + 1))
+
+
+def test_each_line_of_a_message_counts() -> None:
+    history = History(HistoryLimits(lines=4), Now())
+    for order, text in enumerate([b"1", b"2\n3\n4", b"5\n6", b"7"], 1):
+        history.add(replace(message(order, text=text), cuts=cuts_of(text)))
+        assert sum(one.text.count(b"\n") + 1 for one in history) <= 4
+    assert [one.text for one in history] == [b"5\n6", b"7"]
+    history.remove("x-3")
+    for order in (5, 6, 7):
+        history.add(message(order, text=b"8"))
+    assert len(history) == 4
+    history.add(replace(message(9, text=b"\n" * 4), cuts=cuts_of(b"\n" * 4)))
+    assert len(history) == 0
 
 
 def test_a_deleted_message_is_gone_and_its_bytes_are_free() -> None:

@@ -56,6 +56,7 @@ def test_a_room_comes_back_from_the_file_as_it_was(tmp_path: Path) -> None:
     one.hub.moderation.set_modes(anna, "plans", changes)
     one.hub.speech.say(anna, "plans", [b"\xff\x00", "привет".encode()], "emote")
     one.hub.speech.say(anna, "plans", [b""])
+    one.hub.speech.say_in(room, anna, [b"a line\n\nand more"], cuts=(7, 8))
     before = list(room.history)
 
     two = one.again()
@@ -65,10 +66,24 @@ def test_a_room_comes_back_from_the_file_as_it_was(tmp_path: Path) -> None:
     assert list(back.history) == before
     assert (back.name, back.topic, back.topic_by) == ("Plans", "what ? next", anna.mask)
     assert (back.flags, back.password, back.limit) == (room.flags, "key", 7)
-    assert (back.lists, back.created, back.order) == (room.lists, room.created, 3)
+    assert (back.lists, back.created, back.order) == (room.lists, room.created, 4)
     (more,) = two.hub.speech.say(two.hub.person("bea"), "plans", [b"more"])
-    assert more.order == 4
+    assert more.order == 5
     assert more.id not in {each.id for each in before}
+
+
+def test_a_file_of_the_version_before_is_taken_and_is_of_this_one_then(tmp_path: Path) -> None:
+    one = Kept(tmp_path / "h")
+    anna = enter(one.hub, "anna")
+    one.hub.join(anna, "lobby")
+    one.hub.speech.say(anna, "lobby", [b"before"])
+    one.save()
+    one.file.close()
+    header(tmp_path / "h", 60, 1)
+    two = Kept(tmp_path / "h")
+    assert [each.text for each in two.hub.lobby.history] == [b"before"]
+    # In the file itself, where a program of before looks; not in what is beside it.
+    assert (tmp_path / "h").read_bytes()[60:64] == (2).to_bytes(4, "big")
 
 
 def test_the_lobbys_topic_comes_back_and_its_order_goes_on_though_all_was_deleted(
@@ -191,7 +206,7 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     "text": (lambda path: path.write_text("my dear diary " * 99), "it is no SQLite file"),
     "short": (lambda path: path.write_bytes(path.read_bytes()[:99]), "it is no SQLite file"),
     "foreign": (lambda path: header(path, 68, 0), "another application's SQLite file"),
-    "newer": (lambda path: header(path, 60, 2), "version 2, and 1 is known"),
+    "newer": (lambda path: header(path, 60, 3), "version 3, and 2 is known"),
     "open to all": (lambda path: path.chmod(0o620), "others can write it: chmod 600"),
 }
 

@@ -239,6 +239,39 @@ def test_where_tls_is_and_for_how_long_is_told() -> None:
     assert b"sts" not in old.value()
 
 
+def test_a_message_of_which_lines_were_dropped_is_not_said() -> None:
+    server = Server()
+    server.chat.flood.burst, server.chat.flood.rate = 4, 1.0
+    anna = server.enter("anna", "CAP REQ :batch draft/multiline standard-replies")
+    assert b"max-lines=4 " in anna.value()
+    boris = server.enter("boris")
+    server.wait(10)
+    boris.taken()
+    begin, line = b"BATCH +1 draft/multiline #tea\r\n", b"@batch=1 PRIVMSG #tea :x\r\n"
+    end = b"BATCH -1\r\n"
+    anna.protocol.dataReceived(begin + line * 4 + end)
+    server.wait(10)
+    assert boris.taken().count(b" PRIVMSG ") == 4
+    anna.taken()
+    anna.protocol.dataReceived(b"PRIVMSG #tea :y\r\n" * 5 + begin + line * 3 + end)
+    server.wait(10)
+    assert b" FAIL BATCH MULTILINE_INVALID :Lines of the batch came too fast\r\n" in anna.taken()
+    assert boris.taken().count(b" PRIVMSG #tea :x") == 0
+
+
+def test_a_message_that_is_not_ended_in_time_is_none() -> None:
+    server = Server(ping=40.0)
+    anna = server.enter("anna", "CAP REQ :batch draft/multiline standard-replies")
+    anna.taken()
+    anna.protocol.dataReceived(b"BATCH +1 draft/multiline #tea\r\n@batch=1 PRIVMSG #tea x\r\n")
+    server.wait(29)
+    assert anna.taken() == b""
+    server.wait(11)
+    assert b" FAIL BATCH TIMEOUT 1 :" in anna.taken()
+    anna.protocol.dataReceived(b"@batch=1 PRIVMSG #tea x\r\nBATCH -1\r\n")
+    assert (anna.taken(), server.chat.hub.speech.messages) == (b"", 0)
+
+
 def test_who_says_too_much_waits_then_is_dropped_and_then_closed() -> None:
     server = Server()
     server.chat.flood.burst, server.chat.flood.rate = 3, 1.0

@@ -5,7 +5,8 @@ A frontend renders an event once for all who see it alike.  This module must not
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Literal
 
 Kind = Literal["message", "emote", "notice"]
@@ -15,7 +16,7 @@ Kind = Literal["message", "emote", "notice"]
 # long to make what is frozen, and these are made for each line.
 @dataclass(slots=True, unsafe_hash=True)
 class Message:
-    """A line that somebody said, as it is kept.
+    """What somebody said at once, as it is kept: a line, or several that belong together.
 
     :ivar id: is no other message's of this server.
     :ivar order: its place in the room's one order, from 1; 0 for a private message.
@@ -23,8 +24,10 @@ class Message:
     :ivar room: the room's name without ``#``; ``None`` for a private message.
     :ivar nick: of who said it; *mask* is ``nick!user@host``, *account* perhaps ``None``.
     :ivar named: whether that nick was chosen, and is to be shown by line clients.
-    :ivar text: as it was received, without its end of line; any bytes but CR and LF.
+    :ivar text: as it was received, without its last end of line; LF between lines, and never CR.
     :ivar tags: what a client says to other clients beside the text, for those who show it.
+    :ivar cuts: where in the text its author began another line: behind each LF, and within lines
+        that the author's wire had no room for.  Empty for almost all.
     """
 
     id: str
@@ -38,11 +41,27 @@ class Message:
     kind: Kind
     text: bytes
     tags: str = ""
+    cuts: tuple[int, ...] = ()
+
+    def apart(self) -> tuple[Message, ...]:
+        """Return a message for each line, for wires that know no other."""
+        if not self.cuts:
+            return (self,)
+        return tuple(replace(self, text=line, cuts=()) for line in self.text.split(b"\n"))
+
+    def parts(self) -> list[bytes]:
+        """Return the text as its author cut it; a part that is a line's end has its LF."""
+        return [self.text[start:end] for start, end in pairwise((0, *self.cuts, len(self.text)))]
+
+
+def cuts_of(text: bytes) -> tuple[int, ...]:
+    """Return where the lines of *text* begin, but for the first."""
+    return tuple(place for place, byte in enumerate(text, 1) if byte == 10)
 
 
 @dataclass(slots=True, unsafe_hash=True)
 class Said:
-    """Lines that were said together: in a room, or to one person.
+    """Messages that were said together: in a room, or to one person.
 
     :ivar status: ``o`` or ``v`` where only those of a room hear it who have that.
     """

@@ -46,6 +46,8 @@ class History:
         self._journal = Journal() if journal is None else journal
         self._messages: deque[Message] = deque()
         self.size = 0
+        # Lines beyond one of each message.
+        self._more = 0
 
     def __len__(self) -> int:
         self.forget()
@@ -63,7 +65,7 @@ class History:
         # Looked at here, for each message of each room, without asking what time it is; and a
         # sixteenth more is kept, to let go of many at once. Who reads sees what the limits say.
         if (
-            len(messages) > limits.lines + (limits.lines >> 4)
+            len(messages) + self._more > limits.lines + (limits.lines >> 4)
             or self.size > limits.size + (limits.size >> 4)
             or (limits.seconds and messages[0].time < message.time - limits.seconds)
         ):
@@ -78,6 +80,12 @@ class History:
     def _keep(self, message: Message) -> None:
         self._messages.append(message)
         self.size += size_of(message)
+        if message.cuts:
+            self._more += len(message.cuts)
+
+    def _let_go(self, message: Message) -> None:
+        self.size -= size_of(message)
+        self._more -= len(message.cuts)
 
     def forget(self, now: float | None = None) -> None:
         """Let go of what is too old or too much; *now* is for who knows already."""
@@ -85,12 +93,12 @@ class History:
         oldest = (now or self._now()) - limits.seconds if limits.seconds else None
         last: Message | None = None
         while messages and (
-            len(messages) > limits.lines
+            len(messages) + self._more > limits.lines
             or self.size > limits.size
             or (oldest is not None and messages[0].time < oldest)
         ):
             last = messages.popleft()
-            self.size -= size_of(last)
+            self._let_go(last)
         if last is not None:
             self._journal.evicted(last)
 
@@ -99,7 +107,7 @@ class History:
         for message in self._messages:
             if message.id == number:
                 self._messages.remove(message)
-                self.size -= size_of(message)
+                self._let_go(message)
                 self._journal.removed(message)
                 return message
         return None

@@ -17,6 +17,7 @@ from socketsuite.services.chat import history_rows as rows
 from socketsuite.services.chat.empty_rooms import MOST_BYTES, MOST_ROOMS
 from socketsuite.services.chat.history import HistoryLimits
 from socketsuite.services.chat.history_path import (
+    VERSION,
     HistoryFileError,
     cause_of,
     create_whole,
@@ -77,7 +78,12 @@ class HistoryFile:
             self._database.execute(pragma)
         (mode,) = self._database.execute("PRAGMA journal_mode=WAL").fetchone()
         with self._transaction():  # takes the lock, which is kept from now on
-            pass
+            (version,) = self._database.execute("PRAGMA user_version").fetchone()
+            if version < VERSION:  # all that such a file holds may be in this one
+                self._database.execute(f"PRAGMA user_version={VERSION}")
+        if version < VERSION:
+            # Into the file itself: that is where an older program looks which version it is.
+            self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         if mode != "wal":
             raise sqlite3.DatabaseError(f"its journal's mode is {mode}")
         for (found,) in self._database.execute("PRAGMA quick_check(1)"):

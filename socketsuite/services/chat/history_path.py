@@ -17,8 +17,8 @@ from itertools import count
 from pathlib import Path
 
 APPLICATION = 0x53534348  # "SSCH"
-VERSION = 1
-"""``application_id`` and ``user_version`` of the file's header."""
+VERSION = 2
+"""``application_id`` and ``user_version`` of the file's header.  In version 1 no text had lines."""
 
 _MAGIC = b"SQLite format 3\0"
 _HEADER = 100
@@ -116,7 +116,7 @@ def _check_header(path: Path, header: bytes) -> bool:
     if int.from_bytes(header[68:72], "big") != APPLICATION:
         raise HistoryFileError(path, f"it is another application's SQLite file: {cure}")
     version = int.from_bytes(header[60:64], "big")
-    if version != VERSION:
+    if not 1 <= version <= VERSION:
         known = f"its format is version {version}, and {VERSION} is known here"
         raise HistoryFileError(path, f"{known}: {cure}")
     return True

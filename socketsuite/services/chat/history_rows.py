@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-from socketsuite.services.chat.events import Kind, Message
+from socketsuite.services.chat.events import Kind, Message, cuts_of
 from socketsuite.services.chat.history import HistoryLimits, size_of
 from socketsuite.services.chat.history_path import APPLICATION, VERSION
 from socketsuite.services.chat.kept import KeptRoom, RoomState
@@ -107,17 +107,20 @@ def messages(
         " WHERE room = ? ORDER BY place DESC LIMIT ?"
     )
     found: list[Message] = []
-    size = 0
+    size = lines = 0
     for place, number, at, nick, mask, account, named, kind, text in database.execute(
         query, (state.key, limits.lines)
     ):
+        cuts = cuts_of(text) if b"\n" in text else ()
         message = Message(
-            number, place, at, state.name, nick, mask, account, bool(named), kind, text
+            number, place, at, state.name, nick, mask, account, bool(named), kind, text, cuts=cuts
         )
-        if kind not in _KINDS or not 0 < place <= state.order or not math.isfinite(at):
+        known = kind in _KINDS and 0 < place <= state.order and math.isfinite(at)
+        if not known or b"\r" in text:
             raise ValueError(f"message {place} of room {state.name!r}")
         size += size_of(message)
-        if size > limits.size or at < oldest:
+        lines += 1 + len(cuts)
+        if size > limits.size or lines > limits.lines or at < oldest:
             size -= size_of(message)
             break
         found.append(message)

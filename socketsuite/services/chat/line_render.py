@@ -42,9 +42,9 @@ def render_plain(event: Event) -> bytes:
     if type(event) is not events.Said or event.recipient is not None:
         return b""
     messages = event.messages
-    if len(messages) == 1:  # almost always
+    if len(messages) == 1 and not messages[0].cuts:  # almost always
         return _plain_line(messages[0])
-    return b"".join([_plain_line(message) for message in messages])
+    return b"".join([_plain_line(line) for message in messages for line in message.apart()])
 
 
 def _plain_line(message: Message) -> bytes:
@@ -69,15 +69,18 @@ def render_rooms(event: Event) -> bytes:
     return _rendered(event, "#")
 
 
-def history_line(message: Message) -> bytes:
-    """Return a line of history, with its time: ``-> [2026-11-21 14:02Z] <bob> hello``."""
+def history_lines(message: Message) -> bytes:
+    """Return history, with its time: ``-> [2026-11-21 14:02Z] <bob> hello``."""
     when = time.strftime("[%Y-%m-%d %H:%MZ] ", time.gmtime(message.time))
-    return b"-> %b%b%b\n" % (when.encode(), _said_by(message), printable(message.text))
+    head = b"-> %b%b" % (when.encode(), _said_by(message))
+    return b"".join([b"%b%b\n" % (head, printable(line.text)) for line in message.apart()])
 
 
 def _rendered(event: Event, room: str) -> bytes:
     if isinstance(event, events.Said):
-        return b"".join([_line(message, room) for message in event.messages])
+        return b"".join(
+            [_line(line, room) for message in event.messages for line in message.apart()]
+        )
     words = _WORDS.get(type(event))
     text = words(event) if words is not None else ""
     return server_line(text) if text else b""
@@ -197,7 +200,9 @@ def render_ncat(event: Event) -> bytes:
     if isinstance(event, events.Said):
         if event.recipient is not None:
             return b""
-        return b"".join([_ncat_line(message) for message in event.messages])
+        return b"".join(
+            [_ncat_line(line) for message in event.messages for line in message.apart()]
+        )
     if isinstance(event, events.Joined):
         return announce(f"{event.person.host} is connected as <{event.person.nick}>.")
     if isinstance(event, events.Left | events.Kicked | events.Quit):

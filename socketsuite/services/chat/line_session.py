@@ -16,7 +16,7 @@ from socketsuite.services.chat.chat import Chat
 from socketsuite.services.chat.events import Kind
 from socketsuite.services.chat.line_render import (
     clean,
-    history_line,
+    history_lines,
     render_one_room,
     render_rooms,
     server_line,
@@ -159,7 +159,7 @@ class Session:
         shown: list[bytes] = []
         size = 0
         for message in reversed(room.history.latest(count)):
-            shown.append(history_line(message))
+            shown.append(history_lines(message))
             size += len(shown[-1])
             if size >= MOST_HISTORY:
                 break

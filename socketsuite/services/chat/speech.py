@@ -44,14 +44,18 @@ class Speech:
         lines: Sequence[bytes],
         kind: Kind = "message",
         tags: str = "",
+        cuts: tuple[int, ...] = (),
     ) -> tuple[Message, ...]:
-        """As :meth:`say`, in a *room* that is at hand; *tags* are a client's for all clients."""
+        """As :meth:`say`, in a *room* that is at hand; *tags* are a client's for all clients.
+
+        :param cuts: where other lines begin in a text that has several (:class:`Message`).
+        """
         room.check_speech(person)
         now = person.spoke_at = self.hub.now()
         said = []
         for line in lines:
             room.order += 1
-            said.append(self._message(person, room.name, room.order, now, kind, line, tags))
+            said.append(self._message(person, room.name, room.order, now, kind, line, tags, cuts))
             room.history.add(said[-1])
         messages = tuple(said)
         told = self.hub.tell_room(room, events.Said(messages), person)
@@ -66,6 +70,7 @@ class Speech:
         lines: Sequence[bytes],
         kind: Kind = "message",
         tags: str = "",
+        cuts: tuple[int, ...] = (),
     ) -> tuple[Message, ...]:
         """Say *lines* to those in *room* who are operators, or, with *status* ``v``, have voice.
 
@@ -76,7 +81,7 @@ class Speech:
         room.check_speech(person)
         now = person.spoke_at = self.hub.now()
         messages = tuple(
-            self._message(person, room.name, 0, now, kind, line, tags) for line in lines
+            self._message(person, room.name, 0, now, kind, line, tags, cuts) for line in lines
         )
         wanted = {OPERATOR} if status == OPERATOR else {OPERATOR, VOICE}
         hearers = [one for one, has in room.members.items() if has & wanted and one is not person]
@@ -141,7 +146,8 @@ class Speech:
         now: float,
         kind: Kind,
         text: bytes,
-        tags: str = "",
+        tags: str,
+        cuts: tuple[int, ...],
     ) -> Message:
         self.messages += 1
         return Message(
@@ -156,6 +162,7 @@ class Speech:
             kind,
             text,
             tags,
+            cuts,
         )
 
     def tell_person(
@@ -165,6 +172,7 @@ class Speech:
         lines: Sequence[bytes],
         kind: Kind = "message",
         tags: str = "",
+        cuts: tuple[int, ...] = (),
     ) -> tuple[Message, ...]:
         """Say *lines* to one person alone.
 
@@ -175,7 +183,9 @@ class Speech:
         if not other.hears_private:
             raise Refused("cannot_say", other.nick, "sees no private messages")
         now = person.spoke_at = self.hub.now()
-        messages = tuple(self._message(person, None, 0, now, kind, line, tags) for line in lines)
+        messages = tuple(
+            self._message(person, None, 0, now, kind, line, tags, cuts) for line in lines
+        )
         self.hub.tell([other], events.Said(messages, other.nick))
         self.deliveries += len(messages)
         return messages

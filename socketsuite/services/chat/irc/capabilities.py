@@ -36,6 +36,7 @@ CAPABILITIES: dict[str, Capability] = {
     "message-tags": Capability("tags, those of clients too, and TAGMSG", renders=True),
     "multi-prefix": Capability("NAMES and WHO show all of somebody's statuses"),
     "draft/chathistory": Capability("CHATHISTORY instead of a replay when one joins"),
+    "draft/multiline": Capability("messages of several lines, as one", renders=True),
     "draft/message-redaction": Capability("messages that are taken back", renders=True),
     "draft/pre-away": Capability("AWAY before registration ends"),
     "draft/read-marker": Capability("up to when one has read, for all one's clients"),

@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 
 from socketsuite.services.chat.irc.labels import middle, with_label
 from socketsuite.services.chat.irc.numerics import ABOUT_A_ROOM, NUMERICS, REFUSALS
+from socketsuite.services.chat.irc.open_batch import OpenBatch
 from socketsuite.services.chat.irc.server import Server
 from socketsuite.services.chat.person import Person
 from socketsuite.services.chat.refusals import Refused
@@ -61,6 +62,7 @@ class Client(LingeringClose):
         self.monitoring: dict[str, str] = {}
         self.markers: dict[str, float] = {}
         self.batches = 0
+        self.open_batch: OpenBatch | None = None
         # What an AWAY before registration says.
         self.away: str | None = None
         self._captured: list[bytes] | None = None
@@ -204,12 +206,17 @@ class Client(LingeringClose):
             if wire:
                 self.deliver(wire)
 
+    def answer_later(self) -> str:
+        """Take the label of what is obeyed now: its answer is for later, and has it then."""
+        label, self._label = self._label, ""
+        return label
+
     def later(self, result: Deferred[Any], done: Callable[[Any], object]) -> None:
         """Call *done* with what *result* comes to; lines that are received meanwhile wait.
 
         A refusal is told; another failure is in the log, and called ``None``.
         """
-        label, self._label = self._label, ""
+        label = self.answer_later()
         self.busy = True
         self.transport.pauseProducing()
 

@@ -40,11 +40,23 @@ def _talk(client: Client, line: Line, kind: Kind) -> None:
         kind, text = "emote", text[8:].removesuffix("\x01")
     tags = client_tags(line)
     for target in targets:
-        try:
-            say(client, target, [text.encode()], kind, tags)
-        except Refused as refused:
-            if answered:
-                _refuse(client, target, refused)
+        say_answered(client, target, [text.encode()], kind, tags)
+
+
+def say_answered(
+    client: Client,
+    target: str,
+    lines: Sequence[bytes],
+    kind: Kind,
+    tags: str,
+    cuts: tuple[int, ...] = (),
+) -> None:
+    """As :func:`say`; what is refused is told, but for a notice."""
+    try:
+        say(client, target, lines, kind, tags, cuts)
+    except Refused as refused:
+        if kind != "notice":
+            _refuse(client, target, refused)
 
 
 def _refuse(client: Client, target: str, refused: Refused) -> None:
@@ -83,10 +95,16 @@ def _with_own(client: Client, tags: str) -> str:
 
 
 def say(
-    client: Client, target: str, lines: Sequence[bytes], kind: Kind, tags: str
+    client: Client,
+    target: str,
+    lines: Sequence[bytes],
+    kind: Kind,
+    tags: str,
+    cuts: tuple[int, ...] = (),
 ) -> tuple[Message, ...]:
     """Say *lines* to *target*, and show them to who wants an echo.
 
+    :param cuts: of a message of several lines.
     :raises Refused: when it may not be said there.
     """
     me, hub = client.me, client.hub
@@ -98,14 +116,14 @@ def say(
         _check_ctcp(client, room, lines, kind)
         if status:
             letter = "o" if "@" in target[: len(target) - len(name)] else status
-            said = hub.speech.say_to_status(room, me, letter, lines, kind, tags)
+            said = hub.speech.say_to_status(room, me, letter, lines, kind, tags, cuts)
             _echo(client, said, None, PREFIXES[letter])
         else:
-            said = hub.speech.say_in(room, me, lines, kind, tags)
+            said = hub.speech.say_in(room, me, lines, kind, tags, cuts)
             _echo(client, said, None)
         return said
     _check_ctcp(client, None, lines, kind)
-    said = hub.speech.tell_person(me, target, lines, kind, tags)
+    said = hub.speech.tell_person(me, target, lines, kind, tags, cuts)
     other = hub.person(target)
     _echo(client, said, other.nick)
     if kind != "notice":

@@ -17,6 +17,7 @@ from twisted.internet.protocol import Protocol, ServerFactory
 
 from socketsuite import __version__
 from socketsuite.services.chat.chat import Chat
+from socketsuite.services.chat.irc.multiline import end_late
 from socketsuite.services.chat.irc.protocol import IRCChat
 from socketsuite.services.chat.irc.registration import tell_news
 from socketsuite.services.chat.irc.server import Server
@@ -106,6 +107,7 @@ class IRCFactory(ServerFactory):
         now = self.reactor.seconds()
         for client in list(self.server.clients):
             silent = now - client.heard
+            end_late(client, now)
             if client.person is None:
                 if now - client.since > REGISTRATION:
                     client.end("Registration timed out")

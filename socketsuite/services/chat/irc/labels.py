@@ -22,8 +22,13 @@ def with_label(wire: bytes, label: str, server: str, reference: str) -> bytes:
         return serialise("ACK", source=server, tags=tag)
     if len(lines) == 1 or _is_one_batch(lines):
         return b"\r\n".join([_tagged(lines[0], tag), *lines[1:], b""])
-    whole = [_tagged(line, {"batch": reference}, unless=b"batch=") for line in lines]
     start = serialise("BATCH", [f"+{reference}", "labeled-response"], source=server, tags=tag)
+    tag = {"batch": reference}
+    # A batch in this one is of it by its first line; its last has no tags.
+    whole = [
+        line if _reference(line, b"-") is not None else _tagged(line, tag, unless=b"batch=")
+        for line in lines
+    ]
     end = serialise("BATCH", [f"-{reference}"], source=server)
     return start + b"\r\n".join([*whole, end])
 
@@ -35,10 +40,15 @@ def middle(word: str) -> str:
 
 
 def _is_one_batch(lines: list[bytes]) -> bool:
-    first, last = lines[0].split(b" "), lines[-1].split(b" ")
-    if first[1:2] != [b"BATCH"] or last[1:2] != [b"BATCH"]:
-        return False
-    return first[2][1:] == last[2][1:]
+    reference = _reference(lines[0], b"+")
+    return reference is not None and reference == _reference(lines[-1], b"-")
+
+
+def _reference(line: bytes, sign: bytes) -> bytes | None:
+    """Return the reference of the batch that *line* begins (``+``) or ends (``-``)."""
+    words = line.split(b" ", 4)
+    words = words[1:] if line.startswith(b"@") else words
+    return words[2][1:] if words[1:2] == [b"BATCH"] and words[2][:1] == sign else None
 
 
 def _tagged(line: bytes, tags: Mapping[str, str], unless: bytes = b"") -> bytes:

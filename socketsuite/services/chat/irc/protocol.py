@@ -12,7 +12,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from socketsuite.services.chat.flood import TokenBucket, Verdict
-from socketsuite.services.chat.irc import registration
+from socketsuite.services.chat.irc import multiline, registration
 from socketsuite.services.chat.irc.client import Client
 from socketsuite.services.chat.irc.command import Command
 from socketsuite.services.chat.irc.server import Server
@@ -22,6 +22,8 @@ from socketsuite.wire.irc import LONGEST_BODY, LONGEST_TAGS, BadLineError, Line,
 from socketsuite.wire.lines import LineFramer, LineTooLong
 
 _LONGEST_LABEL = 64
+_DROPPED = b"\0"
+"""Waits where lines were dropped: no line that a client sends is like it."""
 _LINES_A_TURN = 50
 """Lines of one client that are obeyed before it is the turn of others."""
 
@@ -73,6 +75,8 @@ class IRCChat(Client):
                 self.waiting.append((now + wait, line))
             elif verdict is Verdict.DROPPED:
                 dropped += 1
+                if not self.waiting or self.waiting[-1][1] is not _DROPPED:
+                    self.waiting.append((0.0, _DROPPED))
             else:
                 self.end("Excess flood")
                 return
@@ -117,6 +121,9 @@ class IRCChat(Client):
 
     def _line(self, raw: bytes) -> int:
         """Obey one line; return which part of a turn it takes, in lines."""
+        if raw is _DROPPED:
+            multiline.tear(self)
+            return 1
         try:
             line = parse(raw)
         except BadLineError as error:
@@ -140,6 +147,8 @@ class IRCChat(Client):
             self.reply("ERR_UNKNOWNERROR", "*", text=str(error))
 
     def _obey(self, line: Line, command: Command | None) -> None:
+        if (line.tags or self.open_batch is not None) and multiline.takes(self, line):
+            return
         if command is None:
             if self.person is None:
                 self.reply("ERR_NOTREGISTERED")

@@ -11,6 +11,7 @@ from socketsuite.services.chat.irc import commands_server
 from socketsuite.services.chat.irc.capabilities import CAPABILITIES
 from socketsuite.services.chat.irc.client import Client
 from socketsuite.services.chat.irc.command import Command
+from socketsuite.services.chat.irc.open_batch import MOST_BYTES
 from socketsuite.services.chat.irc.sasl_login import mechanisms, usable
 from socketsuite.services.chat.irc.server import (
     KINDS,
@@ -152,6 +153,7 @@ def capability(client: Client, line: Line) -> None:
 def values(client: Client) -> dict[str, str]:
     """Return the capabilities that are there for this client, with their values."""
     found = {name: one.value for name, one in CAPABILITIES.items()}
+    found["draft/multiline"] = f"max-bytes={MOST_BYTES},max-lines={client.server.most_lines}"
     found["sasl"] = ",".join(mechanisms(client))
     found["sts"] = client.server.sts(client.secure) if client.capability_version >= 302 else ""
     return {name: value for name, value in found.items() if value or name not in ("sasl", "sts")}

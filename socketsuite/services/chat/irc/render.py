@@ -6,7 +6,7 @@ client, nor a connection.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 from weakref import WeakValueDictionary
@@ -19,6 +19,7 @@ from socketsuite.wire.printable import formatted
 
 _STATUS_PREFIXES = {"": "", "o": "@", "v": "+"}
 _DCC = b"\x01DCC "
+_AROUND_EMOTE = b"\x01ACTION ", b"\x01"
 _ROOM_FOR_MODES = 250
 
 
@@ -26,6 +27,15 @@ def server_time(seconds: float) -> str:
     """Return a time as the tag ``time`` has it: UTC, to the millisecond (ISO 8601)."""
     moment = datetime.fromtimestamp(seconds, UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+
+
+def _each_tagged(
+    first: bytes, later: bytes, head: bytes, texts: Iterable[bytes]
+) -> Iterator[bytes]:
+    """Yield lines of which the first has other tags than those behind it."""
+    for text in texts:
+        yield b"%b%b%b\r\n" % (first, head, text)
+        first = later
 
 
 class Renderers:
@@ -63,6 +73,7 @@ class Renderer:
         self._tags = "message-tags" in names
         self._time = "server-time" in names
         self._account = "account-tag" in names
+        self._multiline = {"batch", "draft/multiline"} <= names
         self._how: dict[type[Any], Callable[[Any], bytes]] = {
             events.Said: self._said,
             events.Tagged: self._tagged,
@@ -110,27 +121,60 @@ class Renderer:
         :param prefix: of a room's name: for whom in it the message is.
         :param stamp: whether who has no ``server-time`` is shown the time in the text.
         """
+        target = f"{prefix}#{message.room}" if message.room is not None else recipient
+        command = "NOTICE" if message.kind == "notice" else "PRIVMSG"
+        head = f":{message.mask} {command} {target} :".encode("utf-8", "replace")
+        if message.cuts:
+            return self._several(message, batch, stamp, head)
         text = formatted(message.text)
         if message.kind != "emote" and text.startswith(_DCC) and not self._dcc:
             return b""
         if stamp and not self._time:
-            moment = datetime.fromtimestamp(message.time, UTC)
-            text = f"[{moment:%H:%M}] ".encode() + text
-        target = f"{prefix}#{message.room}" if message.room is not None else recipient
-        command = "NOTICE" if message.kind == "notice" else "PRIVMSG"
-        head = f":{message.mask} {command} {target} :".encode("utf-8", "replace")
-        before, after = (b"\x01ACTION ", b"\x01") if message.kind == "emote" else (b"", b"")
+            text = self._stamp(message) + text
+        before, after = _AROUND_EMOTE if message.kind == "emote" else (b"", b"")
         room = LONGEST_BODY - 2 - len(head) - len(before) - len(after)
         tags = self._tags_of(message, batch)
         if len(text) <= room:
             return b"%b%b%b%b%b\r\n" % (tags, head, before, text, after)
         # A message's id is of one line alone; the pieces after the first have none.
         later = self._stamps(message.time, message.account, batch)
-        lines = []
-        for piece in pieces(text, max(room, 64)):
-            lines.append(b"%b%b%b%b%b\r\n" % (tags, head, before, piece, after))
-            tags = later
-        return b"".join(lines)
+        texts = [b"%b%b%b" % (before, piece, after) for piece in pieces(text, max(room, 64))]
+        return b"".join(_each_tagged(tags, later, head, texts))
+
+    def _several(self, message: Message, batch: str, stamp: bool, head: bytes) -> bytes:
+        """Return the lines of a message that has several: as a batch, or each by itself."""
+        before, after = _AROUND_EMOTE if message.kind == "emote" else (b"", b"")
+        room = max(LONGEST_BODY - 2 - len(head) - len(before) - len(after), 64)
+        # Each with whether it goes on where the one before it was cut.
+        lines: list[tuple[bool, bytes]] = []
+        cut = False
+        for part in message.parts():
+            text = formatted(part.removesuffix(b"\n"))
+            for piece in pieces(text, room):
+                if self._dcc or not piece.startswith(_DCC):
+                    lines.append((cut, b"%b%b%b" % (before, piece, after) if piece else b""))
+                cut = True
+            cut = not part.endswith(b"\n")
+        tags = self._tags_of(message, batch)
+        if not self._multiline:
+            if stamp and not self._time:
+                lines = [(False, self._stamp(message) + text) for _, text in lines if text]
+            more = message.tags if self._tags else ""
+            later = self._stamps(message.time, message.account, batch, more)
+            return b"".join(_each_tagged(tags, later, head, [text for _, text in lines if text]))
+        target = head.split(b" ")[2].decode()
+        start = serialise(
+            "BATCH", [f"+{message.id}", "draft/multiline", target], source=message.mask
+        )
+        end = serialise("BATCH", [f"-{message.id}"], source=message.mask)
+        own = f"@batch={message.id}".encode()
+        signs = {False: own, True: own + b";draft/multiline-concat"}
+        body = [b"%b %b%b\r\n" % (signs[cut], head, text) for cut, text in lines]
+        return b"".join([tags, start, *body, end])
+
+    def _stamp(self, message: Message) -> bytes:
+        moment = datetime.fromtimestamp(message.time, UTC)
+        return f"[{moment:%H:%M}] ".encode()
 
     def _tags_of(self, message: Message, batch: str) -> bytes:
         if not self._tags:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from socketsuite.services.chat.chat import Chat
 from socketsuite.services.chat.hub import MOST_ROOMS_EACH, Hub
 from socketsuite.services.chat.irc.markers import Markers
+from socketsuite.services.chat.irc.open_batch import MOST_LINES
 from socketsuite.services.chat.irc.render import Renderers
 from socketsuite.services.chat.nicks import LONGEST_NICK, LONGEST_ROOM, key_of
 from socketsuite.services.chat.person import Person
@@ -83,6 +84,12 @@ class Server:
     def hub(self) -> Hub:
         """Everybody and every room."""
         return self.chat.hub
+
+    @property
+    def most_lines(self) -> int:
+        """Lines that a message of several has at most: so many that no flood limit tears it."""
+        flood = self.chat.flood
+        return min(MOST_LINES, flood.burst) if flood.rate else MOST_LINES
 
     def sts(self, secure: bool) -> str:
         """Return the value of ``sts``: where TLS is, or for how long nothing else is to be used."""

@@ -9,6 +9,7 @@ from socketsuite.services.chat.irc import (
     commands_rooms,
     commands_server,
     commands_talk,
+    multiline,
     registration,
     sasl_login,
 )
@@ -42,6 +43,7 @@ COMMANDS: dict[str, Command] = dict(
             **sasl_login.COMMANDS,
             **commands_rooms.COMMANDS,
             **commands_talk.COMMANDS,
+            **multiline.COMMANDS,
             **commands_history.COMMANDS,
             **commands_modes.COMMANDS,
             **commands_people.COMMANDS,

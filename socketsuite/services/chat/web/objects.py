@@ -56,7 +56,7 @@ def message(said: Message, status: str = "", recipient: str | None = None) -> Ob
         "nick": said.nick,
         "account": said.account,
         "kind": said.kind,
-        "text": shown(said.text),
+        "text": "\n".join([shown(line.text) for line in said.apart()]),
     }
     if said.room is None:
         found["to"] = recipient
