@@ -15,7 +15,8 @@ from socketsuite.cli.chat_lines import ChatLine
 _COMMANDS = (
     "away", "ban", "bans", "deop", "help", "history", "invite", "invite-only", "join", "key",
     "kick", "leave", "limit", "lock", "login", "me", "moderated", "msg", "mute", "nick", "op",
-    "quit", "room", "rooms", "topic", "unban", "unlock", "unmute", "unvoice", "voice", "who",
+    "quit", "rename", "room", "rooms", "topic", "unban", "unlock", "unmute", "unvoice", "voice",
+    "who",
 )
 # fmt: on
 _OF_ROOMS = ("/join", "/leave", "/room", "/who")
@@ -150,6 +151,17 @@ class Talk:
         elif _same(nick, self.nick):
             self._out_of(room)
 
+    def _room_renamed(self, before: str, room: str) -> None:
+        if before in self._inside:
+            # Where it was among them: the last is the one we speak in.
+            self._inside = {
+                room if one == before else one: key for one, key in self._inside.items()
+            }
+        self._rooms.pop(before, None)
+        _keep(self._rooms, room)
+        if _same(before, self.room):
+            self.room = room
+
     def _kicked(self, nick: str, room: str) -> None:
         if _same(nick, self.nick):
             self._out_of(room)
@@ -219,6 +231,7 @@ _NOTES: list[tuple[re.Pattern[str], Callable[..., None]]] = [
         (r"password of (\S+)\?", Talk._asked_password),
         (r"you speak in #(\S+)", Talk._speaks),
         (r"(\S+) is now (\S+)", Talk._renamed),
+        (r"\S+ renamed #(\S+): it is #(\S+?)(?:: .*)?", Talk._room_renamed),
         (r"(\S+) joined #(\S+)", Talk._joined),
         (r"(\S+) left #(\S+?)(?:: .*)?", Talk._left),
         (r"(\S+) was kicked from #(\S+) by .*", Talk._kicked),

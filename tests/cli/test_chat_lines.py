@@ -105,6 +105,8 @@ def test_rooms_follow_the_server_s_answers() -> None:
 def test_leaving_and_being_put_out_leave_no_room() -> None:
     inside = (">/join den", "* guest1 joined #den")
     left = talk_after(*inside, ">/leave", "* guest1 left #den")
+    renamed = talk_after(*inside, "* carl renamed #den: it is #hall: too: dark")
+    assert (renamed.room, renamed.again()) == ("hall", ["/join hall"])
     kicked = talk_after(*inside, "* guest1 was kicked from #den by bob: enough")
     other = talk_after(*inside, "* bob left #den", "* carl was kicked from #den by bob")
     assert [talk.room for talk in (left, kicked, other)] == ["", "", "den"]

@@ -141,6 +141,21 @@ SEEN: dict[str, tuple[list[str], dict[str, str]]] = {
             "cat": "",
         },
     ),
+    "rename": (
+        ["ann: /join den", "bob: /join den", "ann: /rename hall too dark"],
+        {
+            "ann": "* ann renamed #den: it is #hall: too dark\n",
+            "bob": "* ann renamed #den: it is #hall: too dark\n",
+        },
+    ),
+    "renamed, and spoken in": (
+        ["ann: /join den", "bob: /join den", "ann: /rename hall", "bob: and now?"],
+        {"ann": "-> #hall <bob> and now?\n", "bob": ""},
+    ),
+    "rename, the lobby": (
+        ["ann: /rename hall"],
+        {"ann": "* lobby: this room keeps its name\n", "bob": ""},
+    ),
     "kick, no operator": (
         ["bob: /kick ann"],
         {"bob": "* lobby: you are not an operator here\n", "ann": ""},

@@ -139,6 +139,16 @@ class Renamed:
 
 
 @dataclass(frozen=True, slots=True)
+class RoomRenamed:
+    """A room that was called *before* is called *room*; it is the same room."""
+
+    before: str
+    room: str
+    by: PersonFacts
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class TopicSet:
     """A room has another topic; empty is none."""
 
@@ -224,6 +234,7 @@ Event = (
     | Kicked
     | Quit
     | Renamed
+    | RoomRenamed
     | TopicSet
     | ModesSet
     | AwaySet

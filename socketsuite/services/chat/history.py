@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from socketsuite.services.chat.events import Message
@@ -111,6 +111,11 @@ class History:
                 self._journal.removed(message)
                 return message
         return None
+
+    def rename(self, room: str) -> None:
+        """Have all messages be of the *room* of that name; the journal is told by who asks."""
+        # Others hold the messages as they were: what waits to be written, in another thread.
+        self._messages = deque(replace(message, room=room) for message in self._messages)
 
     def latest(self, count: int) -> list[Message]:
         """Return the last *count* messages, the oldest first."""

@@ -69,6 +69,8 @@ class Hub:
         self.speech, self.moderation = Speech(self), Moderation(self)
         # Called with who has a nick from now on, and whether that is so or no more.
         self.presence: list[Callable[[Person, bool], object]] = []
+        # Called with a room that has another name, once all inside were told.
+        self.moves: list[Callable[[Room, events.RoomRenamed], object]] = []
         # Who watches somebody from afar: told of that person as those in a room with it are.
         self.followers: Callable[[Person], Iterable[Person]] = lambda _: ()
         # Nicks that somebody had, and when they were given up.

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from socketsuite.services.chat.line_command import Command, UsageError, first
 from socketsuite.services.chat.line_session import Session, words
 from socketsuite.services.chat.refusals import Refused
+from socketsuite.services.chat.renaming import rename_room
 
 Change = tuple[bool, str, str | None]
 
@@ -58,6 +59,12 @@ def kick(session: Session, rest: str) -> None:
     session.hub.moderation.kick(session.person, nick, session.room().name, words(reason))
 
 
+def rename(session: Session, rest: str) -> None:
+    """Give the room another name."""
+    name, reason = first(rest)
+    rename_room(session.hub, session.person, session.room().name, name, words(reason))
+
+
 def bans(session: Session, rest: str) -> None:
     """Show the masks."""
     room = session.room()
@@ -85,6 +92,7 @@ def invite(session: Session, rest: str) -> None:
 
 MODERATION = {
     "kick": Command("NICK [REASON]", "put NICK out of the room", kick),
+    "rename": Command("NAME [REASON]", "give the room another name", rename),
     "ban": Command(
         "MASK", "keep out a nick, or nick!user@host with * and ?", _about_one(True, "b")
     ),

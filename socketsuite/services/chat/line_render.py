@@ -121,6 +121,11 @@ def _renamed(event: events.Renamed) -> str:
     return f"{event.person.nick} is now {event.nick}"
 
 
+def _room_renamed(event: events.RoomRenamed) -> str:
+    because = _because(event.reason)
+    return f"{event.by.nick} renamed #{event.before}: it is #{event.room}{because}"
+
+
 def _topic(event: events.TopicSet) -> str:
     if not event.topic:
         return f"{event.by.nick} removed the topic of #{event.room}"
@@ -164,6 +169,7 @@ _WORDS: dict[type, Callable[[Any], str]] = {
     events.Kicked: _kicked,
     events.Quit: _quit,
     events.Renamed: _renamed,
+    events.RoomRenamed: _room_renamed,
     events.TopicSet: _topic,
     events.ModesSet: _modes,
     events.AwaySet: _away,

@@ -58,7 +58,7 @@ class Session:
         self.waiting = False
         self._late = False
         self._question: Callable[[str], object] | None = None
-        self._current = chat.hub.lobby.key
+        self._current: Room | None = chat.hub.lobby
 
     # ── talking ─────────────────────────────────────────────────────────────────────
 
@@ -89,12 +89,12 @@ class Session:
 
         :raises Refused: when it is in none, or no longer in that one.
         """
-        if self._current not in self.person.rooms:
-            if not self._current:
-                raise Refused("not_in_room", "", "you are in no room; /join one")
-            where = f"#{self._current}"
-            raise Refused("not_in_room", where, "you are not in that room; /join it")
-        return self.hub.rooms[self._current]
+        room = self._current
+        if room is None:
+            raise Refused("not_in_room", "", "you are in no room; /join one")
+        if self.person not in room.members:
+            raise Refused("not_in_room", f"#{room.key}", "you are not in that room; /join it")
+        return room
 
     def ask(self, question: str, answer: Callable[[str], object]) -> None:
         """Have the next line be *answer*'s."""
@@ -147,12 +147,14 @@ class Session:
 
     def speak_in(self, room: Room | None) -> None:
         """Have what is said go to *room*; ``None`` is the last that the person came into."""
-        self._current = room.key if room is not None else next(reversed(self.person.rooms), "")
+        if room is None and self.person.rooms:
+            room = self.hub.rooms[next(reversed(self.person.rooms))]
+        self._current = room
         self.see_rooms()
 
     def is_current(self, room: Room) -> bool:
         """Whether it is *room* that the person speaks in."""
-        return room.key == self._current
+        return room is self._current
 
     def show_history(self, room: Room, count: int) -> int:
         """Show the last *count* lines of *room*, or fewer; return how many there were."""

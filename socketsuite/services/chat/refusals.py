@@ -15,6 +15,8 @@ Code = Literal[
     "no_such_message",
     "not_in_room",
     "they_are_not_in_room",
+    "room_name_in_use",
+    "cannot_rename",
     "already_in_room",
     "banned",
     "invite_only",

@@ -53,6 +53,7 @@ class Room:
     :ivar members: everybody inside, with their statuses, of ``o`` and ``v``.
     :ivar flags: those of :data:`FLAGS` that are on.
     :ivar order: the place of the last message.
+    :ivar renamed_at: when the room was given its name, in seconds since 1970.
     :ivar invited: the keys of nicks that may come in once.
     """
 
@@ -72,6 +73,7 @@ class Room:
         self.lists: dict[str, dict[str, Listed]] = {letter: {} for letter in LISTS}
         self.invited: set[str] = set()
         self.order = 0
+        self.renamed_at: float | None = None
 
     # ── who is here ─────────────────────────────────────────────────────────────────
 

@@ -35,6 +35,7 @@ CAPABILITIES: dict[str, Capability] = {
     "labeled-response": Capability("a labelled command's answer has its label"),
     "message-tags": Capability("tags, those of clients too, and TAGMSG", renders=True),
     "multi-prefix": Capability("NAMES and WHO show all of somebody's statuses"),
+    "draft/channel-rename": Capability("a room that is renamed is the same room", renders=True),
     "draft/chathistory": Capability("CHATHISTORY instead of a replay when one joins"),
     "draft/multiline": Capability("messages of several lines, as one", renders=True),
     "draft/message-redaction": Capability("messages that are taken back", renders=True),

@@ -17,6 +17,7 @@ from twisted.internet.protocol import Protocol, ServerFactory
 
 from socketsuite import __version__
 from socketsuite.services.chat.chat import Chat
+from socketsuite.services.chat.irc.commands_renaming import tell_renamed
 from socketsuite.services.chat.irc.multiline import end_late
 from socketsuite.services.chat.irc.protocol import IRCChat
 from socketsuite.services.chat.irc.registration import tell_news
@@ -75,6 +76,9 @@ class IRCFactory(ServerFactory):
             self.sts_port,
             self.sts_duration,
             self._reload,
+        )
+        self.chat.hub.moves.append(
+            lambda room, event: tell_renamed(self.server.clients, room, event)
         )
         self._mechanisms: list[str] = self.chat.sasl_mechanisms()
         self.server.motd = lambda: motd_lines(self.chat.motd)

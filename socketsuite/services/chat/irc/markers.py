@@ -5,6 +5,7 @@ In memory, and bounded.  This module must not know the wire.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Protocol
 
 MOST_TARGETS = 200
@@ -28,6 +29,12 @@ class Markers:
 
     def __init__(self) -> None:
         self._by_account: dict[str, dict[str, float]] = {}
+
+    def move(self, before: str, target: str, readers: Iterable[Reader]) -> None:
+        """Have what marked *before* mark *target*, of all accounts and of these *readers*."""
+        for markers in (*self._by_account.values(), *(one.markers for one in readers)):
+            if before in markers:
+                markers[target] = markers.pop(before)
 
     def of(self, reader: Reader) -> dict[str, float]:
         """Return the markers of one, which may be none yet."""

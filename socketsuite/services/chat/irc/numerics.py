@@ -163,6 +163,8 @@ REFUSALS: dict[Code, str] = {
     "no_such_message": "ERR_UNKNOWNERROR",
     "not_in_room": "ERR_NOTONCHANNEL",
     "they_are_not_in_room": "ERR_USERNOTINCHANNEL",
+    "room_name_in_use": "ERR_UNKNOWNERROR",
+    "cannot_rename": "ERR_UNKNOWNERROR",
     "already_in_room": "ERR_USERONCHANNEL",
     "banned": "ERR_BANNEDFROMCHAN",
     "invite_only": "ERR_INVITEONLYCHAN",

@@ -83,6 +83,7 @@ class Renderer:
             events.Kicked: self._kicked,
             events.Quit: self._quit,
             events.Renamed: self._renamed,
+            events.RoomRenamed: self._room_renamed,
             events.TopicSet: self._topic_set,
             events.ModesSet: self._modes_set,
             events.AwaySet: self._away_set,
@@ -236,6 +237,12 @@ class Renderer:
 
     def _renamed(self, event: events.Renamed) -> bytes:
         return self._line(event.person, "NICK", event.nick)
+
+    def _room_renamed(self, event: events.RoomRenamed) -> bytes:
+        # To others it is told by leaving and joining, which each sees of itself.
+        if "draft/channel-rename" not in self.names:
+            return b""
+        return self._line(event.by, "RENAME", f"#{event.before}", f"#{event.room}", event.reason)
 
     def _topic_set(self, event: events.TopicSet) -> bytes:
         return self._line(event.by, "TOPIC", f"#{event.room}", event.topic)

@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from socketsuite.services.chat.chat import Chat
+from socketsuite.services.chat.events import RoomRenamed
 from socketsuite.services.chat.hub import MOST_ROOMS_EACH, Hub
 from socketsuite.services.chat.irc.markers import Markers
 from socketsuite.services.chat.irc.open_batch import MOST_LINES
 from socketsuite.services.chat.irc.render import Renderers
 from socketsuite.services.chat.nicks import LONGEST_NICK, LONGEST_ROOM, key_of
 from socketsuite.services.chat.person import Person
-from socketsuite.services.chat.room import FLAGS, LISTS, MOST_MASKS, OPERATOR, VOICE
+from socketsuite.services.chat.room import FLAGS, LISTS, MOST_MASKS, OPERATOR, VOICE, Room
 from socketsuite.wire.irc import ModeKinds
 
 MOST_TARGETS = 4
@@ -79,6 +80,7 @@ class Server:
         self.renderers = Renderers(self.name, self.hub.now, self.dcc)
         self.hub.presence.append(self._presence)
         self.hub.followers = self._followers
+        self.hub.moves.append(self._moved)
 
     @property
     def hub(self) -> Hub:
@@ -114,6 +116,9 @@ class Server:
         self.most_people = max(self.most_people, len(self.hub.people))
         for watcher in tuple(self.watchers.get(person.key, ())):
             watcher.monitored(person, here)
+
+    def _moved(self, room: Room, event: RoomRenamed) -> None:
+        self.markers.move(f"#{key_of(event.before)}", f"#{room.key}", self.clients)
 
     def _followers(self, person: Person) -> Iterator[Person]:
         for watcher in self.watchers.get(person.key, ()):
