@@ -73,10 +73,12 @@ docs: $(VENV)/.installed-tests   ## write anew what comes from the declarations:
 	$(BIN)/python -m tools.websocket_page docs/chat-websocket.md docs/chat-websocket.schema.json
 	$(BIN)/python -m tests.strangers.matrix
 
-bench: $(VENV)/.installed-bench        ## compare with other servers, 5 minutes; writes docs/bench.svg
+bench: $(VENV)/.installed-bench        ## compare with other servers, seven minutes; writes docs/bench.svg
+	@tools/install-peers bench
 	$(BIN)/python -m bench.run --json docs/bench.json --svg docs/bench.svg
 
 bench-quick: $(VENV)/.installed-bench  ## the same in brief, a minute
+	@tools/install-peers bench
 	$(BIN)/python -m bench.run --quick
 
 campaigns: $(VENV)/.installed-tests    ## strict measurements that need a quiet machine, three minutes

@@ -68,6 +68,32 @@ def _chat(port: int, files: Files) -> None:
         _same(_read(ann, 10), b"-> second\n", "a line in two halves")
 
 
+def _expect(connection: socket.socket, what: bytes) -> bytes:
+    """Return what is received up to *what*, which is the end of a line or a part of it."""
+    data = b""
+    while what not in data:
+        more = connection.recv(4096)
+        assert more, f"closed before {what!r}"
+        data += more
+    return data
+
+
+def _irc(port: int, files: Files) -> None:
+    with _connect(port) as ann, _connect(port) as bob:
+        for nick, person in ((b"ann", ann), (b"bob", bob)):
+            person.sendall(b"CAP LS 302\r\nNICK %b\r\nUSER bench 0 * :A benchmark\r\n" % nick)
+            _expect(person, b" LS ")
+            person.sendall(b"CAP END\r\n")
+            _expect(person, b" 001 %b " % nick)
+            person.sendall(b"JOIN #bench\r\n")
+            _expect(person, b" 366 %b #bench " % nick)
+        assert b"JOIN" in _expect(ann, b"#bench\r\n"), "who is there is not told who comes"
+        bob.sendall(b"PRIVMSG #bench :hello you\r\n")
+        heard = _expect(ann, b"\r\n")
+        _same(heard.partition(b"!")[0], b":bob", "who spoke")
+        _same(heard.partition(b" ")[2], b"PRIVMSG #bench :hello you\r\n", "a message")
+
+
 def _accumulator(port: int, files: Files) -> None:
     with _connect(port) as connection:
         data = struct.pack("<4i", 1, 2, -30, 10_000)
@@ -92,6 +118,7 @@ CHECKS: Mapping[str, Callable[[int, Files], None]] = {
     "tls-echo": _tls_echo,
     "udp-echo": _udp_echo,
     "chat": _chat,
+    "irc": _irc,
     "accumulator": _accumulator,
     "filesink": _file_sink,
 }

@@ -10,7 +10,10 @@ import shutil
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+
+from bench import irc_peers
 
 OURS = "ours"
 _PEERS = Path(__file__).parent / "peers"
@@ -22,9 +25,13 @@ SERVICES: Mapping[str, tuple[str, str]] = {
     "udp-echo": ("socketsuite-echo", "udp"),
     "tls-echo": ("socketsuite-echo", "tls"),
     "chat": ("socketsuite-chat", "tcp"),
+    "irc": ("socketsuite-chat", "tcp"),
     "accumulator": ("socketsuite-accumulator", "tcp"),
     "filesink": ("socketsuite-filesink", "tcp"),
 }
+
+# Those that a plain program of some dozen lines is written for.
+PLAIN = frozenset(SERVICES) - {"irc"}
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,7 @@ class Contestant:
     command: Callable[[str, Files], list[str]]
     listening: Callable[[str], str] = lambda service: r"^listening (\d+)$"
     ready: str = "listening"
-    services: frozenset[str] = frozenset(SERVICES)
+    services: frozenset[str] = PLAIN
 
 
 def _file_options(service: str, files: Files) -> list[str]:
@@ -64,7 +71,9 @@ def _file_options(service: str, files: Files) -> list[str]:
     return ["--file", str(files.sink)] if service == "filesink" else []
 
 
-def _ours(name: str, label: str, *flags: str) -> Contestant:
+def _ours(
+    name: str, label: str, *flags: str, services: frozenset[str] = frozenset(SERVICES)
+) -> Contestant:
     def command(service: str, files: Files) -> list[str]:
         options = _file_options(service, files)
         options = [
@@ -74,13 +83,16 @@ def _ours(name: str, label: str, *flags: str) -> Contestant:
             # The one default that is not measured: a budget of 1,000 datagrams a second and
             # host would be all that a load from one host could see.
             options += ["--udp-rate", "0"]
+        if service == "irc":
+            options += ["--irc-port", "0"]
         plugin, _ = SERVICES[service]
         return [_TWISTD, "-n", "--pidfile=", plugin, "--port", "0", *flags, *options]
 
     def listening(service: str) -> str:
-        return rf"listening transport={SERVICES[service][1]} address=127\.0\.0\.1 port=(\d+)"
+        found = rf"listening transport={SERVICES[service][1]} address=127\.0\.0\.1 port=(\d+)"
+        return f"{found}.* frontend=irc" if service == "irc" else found
 
-    return Contestant(name, label, command, listening, ready="ready, pid")
+    return Contestant(name, label, command, listening, ready="ready, pid", services=services)
 
 
 def _program(
@@ -89,7 +101,7 @@ def _program(
     def command(service: str, files: Files) -> list[str]:
         return [words[0], *words[1:2], service, *words[2:], *_file_options(service, files)]
 
-    return Contestant(name, label, command, services=services or frozenset(SERVICES))
+    return Contestant(name, label, command, services=services or PLAIN)
 
 
 def contestants(c_echo: Path | None) -> tuple[list[Contestant], list[str]]:
@@ -99,7 +111,9 @@ def contestants(c_echo: Path | None) -> tuple[list[Contestant], list[str]]:
     """
     found = [
         _ours(OURS, "socketsuite"),
-        _ours("ours-twisted", "ours, --transport twisted", "--transport", "twisted"),
+        _ours(
+            "ours-twisted", "ours, --transport twisted", "--transport", "twisted", services=PLAIN
+        ),
         _program("twisted", "stock Twisted", sys.executable, str(_PEERS / "twisted_server.py")),
     ]
     # What our transport costs without the daemon, and what Python itself does.
@@ -126,4 +140,22 @@ def contestants(c_echo: Path | None) -> tuple[list[Contestant], list[str]]:
         found.append(_program("c", "C epoll", str(c_echo), services=echoes))
     else:
         missing.append("C epoll: there is no C compiler")
+    for name, command, ready in (
+        ("ngircd", irc_peers.ngircd, " ready."),
+        ("inspircd", irc_peers.inspircd, "now running"),
+    ):
+        if program := irc_peers.find_program(name):
+            found.append(_irc_server(name, partial(command, program), ready))
+        else:
+            missing.append(f"{name}: it is not installed (Debian: apt-get install {name})")
     return found, missing
+
+
+def _irc_server(name: str, command: Callable[[Path], list[str]], ready: str) -> Contestant:
+    return Contestant(
+        name,
+        name,
+        lambda service, files: command(files.sink.parent),
+        ready=ready,
+        services=frozenset({"irc"}),
+    )

@@ -52,12 +52,12 @@ class Ratio:
 
 
 def cost(workload: Workload, measured: Round) -> float:
-    """Return the figure that is compared: CPU µs per unit, or bytes per idle connection.
+    """Return the figure that is compared: CPU µs per unit, or units of memory.
 
     :raises ValueError: when nothing got through.
     """
-    if workload.mode == "idle":
-        return measured.messages / workload.load["connections"]
+    if workload.of_memory:
+        return measured.messages / workload.size
     if measured.messages <= 0:
         raise ValueError("not one message came through")
     return measured.server_cpu * 1e6 / (measured.messages / workload.size)
@@ -90,3 +90,16 @@ def ratio(workload: Workload, ours: Sequence[Round], theirs: Sequence[Round]) ->
 def met(value: float, target: float) -> bool:
     """Whether a ratio reaches its target, at the two decimals that are shown."""
     return round(value, 2) <= target
+
+
+def reached(
+    workload: Workload, peer: str, ours: Sequence[Round], theirs: Sequence[Round]
+) -> bool | None:
+    """Whether ours costs no more than was set for that peer; ``None`` where nothing was."""
+    target, found = workload.targets.get(peer), ratio(workload, ours, theirs)
+    if target is None or found is None:
+        return None
+    if not workload.allowance:
+        return met(found.median, target)
+    most = typical(workload, theirs) * target + workload.allowance
+    return typical(workload, ours) <= most

@@ -39,11 +39,17 @@ class Generator:
     tls_command: Sequence[str]
     notes: Sequence[str]
 
+    def can(self, mode: str) -> bool:
+        """Whether it knows that mode: the slow one speaks no IRC."""
+        return tuple(self.command) != _SLOW or not mode.startswith("irc-")
+
     def run(self, mode: str, port: int, server: int, options: Mapping[str, float]) -> Round:
         """Drive the server on *port* for one round; *server* is its process.
 
         :raises LoadFailed: when the server does not answer as it should.
         """
+        if not self.can(mode):
+            raise LoadFailed("that load needs a C compiler")
         command = self.tls_command if mode == "tls" else self.command
         words = [f"{key}={value}" for key, value in options.items()]
         process = None

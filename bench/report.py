@@ -11,7 +11,7 @@ from statistics import median
 from typing import Any
 
 from bench.contestants import OURS
-from bench.figures import Ratio, met, ratio, throughput, typical
+from bench.figures import Ratio, ratio, reached, throughput, typical
 from bench.session import Outcome
 
 _HEAD = ("ours is", "(min–max)", "to reach")
@@ -23,7 +23,8 @@ class Line:
 
     :ivar cost: the figure that is compared, the median of the rounds.
     :ivar ratio: ours by this; ``None`` for ours.
-    :ivar target: the ratio to reach, if one was set.
+    :ivar target: the ratio to reach, if one was set, and what ours may cost besides.
+    :ivar met: whether that was reached.
     :ivar throughput: units a second, at saturation.
     :ivar server_busy: the part of its core that the server used meanwhile.
     """
@@ -33,6 +34,8 @@ class Line:
     cost: float
     ratio: Ratio | None
     target: float | None
+    allowance: str
+    met: bool | None
     throughput: float | None
     server_busy: float
     p50_us: float | None
@@ -43,10 +46,9 @@ class Line:
     @property
     def verdict(self) -> str:
         """Whether the target is met, in words."""
-        if self.ratio is None or self.target is None:
+        if self.met is None:
             return ""
-        words = "met" if met(self.ratio.median, self.target) else "NOT MET"
-        return f"≤ {self.target:.2f} {words}"
+        return f"≤ {self.target:.2f}{self.allowance} {'met' if self.met else 'NOT MET'}"
 
 
 def lines(outcome: Outcome, labels: Mapping[str, str]) -> list[Line]:
@@ -63,7 +65,9 @@ def lines(outcome: Outcome, labels: Mapping[str, str]) -> list[Line]:
                 typical(workload, rounds),
                 ratio(workload, ours, rounds) if compared and ours else None,
                 workload.targets.get(name),
-                None if workload.mode == "idle" else throughput(workload, rounds),
+                f" + {workload.allowance:g} {workload.unit}" if workload.allowance else "",
+                reached(workload, name, ours, rounds) if compared and ours else None,
+                None if workload.of_memory else throughput(workload, rounds),
                 median(one.server_busy for one in rounds),
                 latency.p50_us if latency else None,
                 latency.p99_us if latency else None,
@@ -86,7 +90,7 @@ def table(outcomes: Sequence[Outcome], labels: Mapping[str, str]) -> str:
 def _section(outcome: Outcome, labels: Mapping[str, str]) -> str:
     workload = outcome.workload
     head: tuple[str, ...] = ("", workload.figure, *_HEAD, "", "")
-    if workload.mode != "idle":
+    if not workload.of_memory:
         offered = f"p50 / p99 µs at {workload.offered}" if workload.rate else ""
         head = (*head[:5], "at saturation (busy)", offered)
     rows = [head, *(_cells(line) for line in lines(outcome, labels))]
@@ -95,7 +99,7 @@ def _section(outcome: Outcome, labels: Mapping[str, str]) -> str:
     for row in rows:
         cells = [f"{cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True)]
         text.append(f"  {row[0]:<{widths[0]}}  {'  '.join(cells)}".rstrip())
-    measured = lines(outcome, labels) if workload.mode != "idle" else []
+    measured = lines(outcome, labels) if not workload.of_memory else []
     bound = [line.label for line in measured if line.generator_bound]
     if bound:
         text.append(f"  generator-bound, could do more than shown: {', '.join(bound)}")
@@ -123,8 +127,7 @@ def _cells(line: Line) -> tuple[str, ...]:
 def summary(outcomes: Sequence[Outcome], labels: Mapping[str, str]) -> str:
     """Return one line: how many of the targets are met."""
     aims = [line for one in outcomes for line in lines(one, labels) if line.verdict]
-    reached = sum(line.verdict.endswith(" met") for line in aims)
-    return f"targets met: {reached} of {len(aims)}"
+    return f"targets met: {sum(bool(line.met) for line in aims)} of {len(aims)}"
 
 
 def data(outcomes: Sequence[Outcome], labels: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -138,7 +141,6 @@ def data(outcomes: Sequence[Outcome], labels: Mapping[str, str]) -> list[dict[st
             "servers": [
                 {
                     **asdict(line),
-                    "met": line.verdict.endswith(" met") if line.verdict else None,
                     "rounds": [asdict(one) for one in outcome.rounds[line.name]],
                 }
                 for line in lines(outcome, labels)

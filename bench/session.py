@@ -65,20 +65,24 @@ class Session:
     def run(self, workloads: Sequence[Workload]) -> list[Outcome]:
         """Measure *workloads*; those of the same service share their servers."""
         outcomes = [Outcome(workload) for workload in workloads]
-        driven = [one for one in outcomes if one.workload.mode != "idle"]
+        driven = [one for one in outcomes if not one.workload.of_memory]
         for service in dict.fromkeys(one.workload.service for one in driven):
             same = [one for one in driven if one.workload.service == service]
             self._measure(service, same, self.pace.rounds)
         for outcome in outcomes:
-            if outcome.workload.mode == "idle":
+            if outcome.workload.of_memory:
                 for _ in range(self.pace.idle_rounds):  # memory has no second first time
                     self._measure(outcome.workload.service, [outcome], 1)
         return outcomes
 
     def _measure(self, service: str, outcomes: Sequence[Outcome], rounds: int) -> None:
-        able = [one for one in self.contestants if service in one.services]
+        able = [
+            one
+            for one in self.contestants
+            if service in one.services and any(each.workload.has(one.name) for each in outcomes)
+        ]
         with running(able, service, self.cores, self.files) as (servers, failed):
-            with ThreadPoolExecutor(len(able)) as pool:
+            with ThreadPoolExecutor(max(1, len(able))) as pool:
                 complaints = pool.map(lambda one: complaint(service, one.port, one.files), servers)
             failed |= {
                 server.contestant.name: text
@@ -115,7 +119,7 @@ class Session:
         workload = outcome.workload
         for server in servers:
             name = server.contestant.name
-            if name in outcome.failed:
+            if name in outcome.failed or not workload.has(name):
                 continue
             try:
                 yield (

@@ -24,29 +24,47 @@ class Workload:
     :ivar size: how many of the load generator's messages make a unit.
     :ivar rate: lines or messages a second offered when latency is measured; 0: it is not.
     :ivar targets: the ratio ours/peer that is to be reached, by the peer's name.
+    :ivar among: who takes part, where not all do.
+    :ivar allowance: what ours may cost beside that.
     :ivar quick: part of the quick run, too.
     """
 
     name: str
     title: str
     service: str
-    mode: Literal["tcp", "tls", "udp", "fan-out", "stream", "connect", "idle"]
+    mode: Literal[
+        "tcp", "tls", "udp", "fan-out", "stream", "connect", "idle",
+        "irc-fan-out", "irc-return", "irc-idle",
+    ]  # fmt: skip
     load: Mapping[str, int]
     unit: str = "message"
     size: float = 1.0
     rate: float = 0.0
     targets: Mapping[str, float] = field(default_factory=dict)
+    among: frozenset[str] | None = None
+    allowance: float = 0.0
     quick: bool = False
+
+    @property
+    def of_memory(self) -> bool:
+        """Whether it is memory that is compared, and not CPU time."""
+        return self.mode in ("idle", "irc-idle")
+
+    def has(self, name: str) -> bool:
+        """Whether the contestant of that name takes part."""
+        return self.among is None or name in self.among
 
     @property
     def figure(self) -> str:
         """What the figure that is compared counts."""
-        return "bytes of RSS" if self.mode == "idle" else f"CPU µs per {self.unit}"
+        if self.of_memory:
+            return f"{self.unit} of RSS"
+        return f"CPU µs per {self.unit}"
 
     @property
     def offered(self) -> str:
         """The rate at which latency is measured, in words."""
-        what = "line" if self.mode == "fan-out" else self.unit
+        what = "line" if self.mode.endswith("fan-out") else self.unit
         return f"{self.rate:,.0f} {what}s/s"
 
 
@@ -64,6 +82,23 @@ def _chat(readers: int, senders: int, *, quick: bool = False) -> Workload:
         unit="delivery",
         rate=10_000 / readers,
         targets=_CHAT_TARGETS,
+        quick=quick,
+    )
+
+
+_IRC_TARGETS = {"ngircd": 1.0, "inspircd": 1.0}
+
+
+def _irc(senders: int, *, quick: bool = False) -> Workload:
+    return Workload(
+        f"irc-50-{'many' if senders > 1 else 'one'}",
+        f"IRC, 64 B to a room of 50, {senders} sender{'s' * (senders > 1)}",
+        "irc",
+        "irc-fan-out",
+        {"connections": 50, "senders": senders, "size": 64},
+        unit="delivery",
+        rate=200,
+        targets=_IRC_TARGETS,
         quick=quick,
     )
 
@@ -120,6 +155,16 @@ WORKLOADS = (
     _chat(50, 10, quick=True),
     _chat(200, 1),
     _chat(200, 10),
+    _irc(1, quick=True),
+    _irc(10),
+    Workload(
+        "irc-return",
+        "IRC, 2,000 come at once into rooms of 50",
+        "irc",
+        "irc-return",
+        {"connections": 2000, "room": 50},
+        unit="person",
+    ),
     Workload(
         "accumulator",
         "Accumulator, int32, 8 connections",
@@ -146,8 +191,22 @@ WORKLOADS = (
         "tcp-echo",
         "idle",
         {"connections": 5000},
-        unit="idle connection",
+        unit="bytes",
+        size=5000,
         targets={"node": 0.5},
         quick=True,
+    ),
+    Workload(
+        "irc-memory",
+        "Memory of IRC, 10,000 in rooms of 50",
+        "irc",
+        "irc-idle",
+        {"connections": 10_000, "room": 50},
+        unit="MB",
+        size=MEGABYTE,
+        # ngircd looks for each newcomer's nick in all others: 10,000 take it half a minute.
+        among=frozenset({"ours", "inspircd"}),
+        targets={"inspircd": 1.0},
+        allowance=40,
     ),
 )

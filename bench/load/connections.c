@@ -5,7 +5,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -58,21 +57,6 @@ void connect_close(const struct options *options)
             open_slot(slot, poller, options);
         }
     }
-}
-
-/* Exact, where the figures of "status" and "statm" may lag by some hundred pages. */
-static double resident_bytes(pid_t server)
-{
-    char path[64], line[256];
-    double kilobytes = -1;
-    snprintf(path, sizeof path, "/proc/%d/smaps_rollup", (int)server);
-    FILE *file = fopen(path, "r");
-    while (file && fgets(line, sizeof line, file) && sscanf(line, "Rss: %lf", &kilobytes) != 1)
-        ;
-    if (kilobytes < 0)
-        fail(path);
-    fclose(file);
-    return kilobytes * 1024;
 }
 
 /* Open so many.  An echo now and then shows that the server has accepted all so far; without

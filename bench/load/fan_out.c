@@ -1,7 +1,7 @@
-/* Chat: senders say lines, and everybody else must get each of them behind "-> ".
+/* A room: senders say texts, and everybody else must get each of them.
  *
- * A message, here, is one line delivered to one member.  At saturation each sender has
- * one line under way, and says the next when all others have got it.
+ * A message, here, is one text delivered to one member.  At saturation each sender has one
+ * under way, and says the next when all others have got it.
  */
 #define _GNU_SOURCE
 #include "load.h"
@@ -13,17 +13,13 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-enum { PREFIX = 3, SENDER = 4 };
+enum { SENDER = 4 };
 
-struct member {
-    int descriptor, number;
-    long heard; /* of what this member says, by all others together */
-    size_t have;
-    char *buffer;
-};
-
-static char *said;
-static size_t size;
+static const struct options *options;
+static const struct dialect *dialect;
+static struct member *members;
+static char *said, *wire;
+static size_t length;
 
 static void say(struct member *member, double due)
 {
@@ -31,72 +27,69 @@ static void say(struct member *member, double due)
     snprintf(number, sizeof number, "%04u", (unsigned)member->number % 10000);
     stamp(said, due);
     memcpy(said + STAMP, number, SENDER);
-    if (send(member->descriptor, said, size, 0) != (ssize_t)size)
+    ssize_t size = (ssize_t)dialect->frame(wire, said, length);
+    if (send(member->descriptor, wire, (size_t)size, 0) != size)
         fail("send (does the server not keep up?)");
 }
 
-static void hear(struct member *listener, struct member *members, const struct options *options)
+static void heard(struct member *listener, const char *text, size_t its_length)
 {
-    const size_t wire = PREFIX + size;
-    const long others = options->connections + options->senders - 1;
+    int number = -1;
+    if (its_length != length || sscanf(text + STAMP, "%4d", &number) != 1
+        || number >= options->senders || number == listener->number) {
+        errno = EBADMSG;
+        fail("what a member heard is not what another said");
+    }
+    count_stamped(text);
+    struct member *speaker = &members[number];
+    if (++speaker->heard == options->connections + options->senders - 1) {
+        speaker->heard = 0;
+        if (options->rate == 0)
+            say(speaker, now());
+    }
+}
+
+void receive(struct member *listener, const struct dialect *its,
+             void (*hears)(struct member *listener, const char *text, size_t length))
+{
     ssize_t got = recv(listener->descriptor, listener->buffer + listener->have,
                        CHUNK - listener->have, 0);
     if (got <= 0)
         fail("receive");
     listener->have += (size_t)got;
-    size_t used = 0;
-    for (; listener->have - used >= wire; used += wire) {
-        const char *line = listener->buffer + used;
-        int number = -1;
-        if (memcmp(line, "-> ", PREFIX) != 0 || line[wire - 1] != '\n'
-            || sscanf(line + PREFIX + STAMP, "%4d", &number) != 1
-            || number >= options->senders || number == listener->number) {
-            errno = EBADMSG;
-            fail("what a member heard is not what another said");
-        }
-        count_stamped(line + PREFIX);
-        struct member *speaker = &members[number];
-        if (++speaker->heard == others) {
-            speaker->heard = 0;
-            if (options->rate == 0)
-                say(speaker, now());
-        }
+    size_t used = 0, more, its_length = 0;
+    const char *text = NULL;
+    while ((more = its->next(listener, listener->buffer + used, listener->have - used, &text,
+                             &its_length)) > 0) {
+        used += more;
+        if (text)
+            hears(listener, text, its_length);
+        text = NULL;
     }
     listener->have -= used;
     memmove(listener->buffer, listener->buffer + used, listener->have);
 }
 
-/* Everybody is in the room once the last one's line has reached all others. */
-static void wait_until_joined(struct member *members, int count)
+void fan_out(const struct options *given, const struct dialect *spoken)
 {
-    for (int i = 0; i < count; i++) {
-        char prefixed[CHUNK];
-        ssize_t wire = PREFIX + (ssize_t)size;
-        if (i != 0 && recv(members[i].descriptor, prefixed, (size_t)wire, MSG_WAITALL) != wire)
-            fail("receive");
-    }
-}
-
-void fan_out(const struct options *options)
-{
-    int count = options->connections + options->senders, poller = epoll_create1(0), turn = 0;
-    size = (size_t)options->size;
-    said = malloc(size);
-    memset(said, 'x', size - 1);
-    said[size - 1] = '\n';
-    struct member *members = calloc((size_t)count, sizeof *members);
+    int count = given->connections + given->senders, poller = epoll_create1(0), turn = 0;
     struct epoll_event events[MAX_EVENTS];
-    /* Member 0, who tests whether all are there, comes last. */
-    for (int i = count - 1; i >= 0; i--) {
+    options = given;
+    dialect = spoken;
+    length = (size_t)options->size - dialect->ending;
+    said = malloc(length);
+    memset(said, 'x', length);
+    wire = malloc(length + CHUNK);
+    members = calloc((size_t)count, sizeof *members);
+    for (int i = 0; i < count; i++) {
         members[i].number = i;
         members[i].buffer = malloc(CHUNK);
-        members[i].descriptor = connect_tcp(options);
+    }
+    dialect->enter(members, count, options);
+    for (int i = 0; i < count; i++) {
+        unblock(members[i].descriptor);
         watch(poller, members[i].descriptor, EPOLLIN, &members[i]);
     }
-    say(&members[0], now());
-    wait_until_joined(members, count);
-    for (int i = 0; i < count; i++)
-        unblock(members[i].descriptor);
     for (int i = 0; options->rate == 0 && i < options->senders; i++)
         say(&members[i], now());
     while (window_open(options)) {
@@ -105,6 +98,6 @@ void fan_out(const struct options *options)
             say(&members[turn++ % options->senders], due);
         int ready = epoll_wait(poller, events, MAX_EVENTS, poller_timeout(options));
         for (int i = 0; i < ready; i++)
-            hear(events[i].data.ptr, members, options);
+            receive(events[i].data.ptr, dialect, heard);
     }
 }

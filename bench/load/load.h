@@ -20,6 +20,7 @@ struct options {
     int connections;   /* readers, in the fan-out */
     int size;          /* bytes in a message */
     int senders;       /* fan-out: so many more connections, that also speak */
+    int room;          /* people in each room */
     double warm, window; /* seconds */
     double rate;       /* messages a second; 0 is as many as the server takes */
 };
@@ -27,6 +28,7 @@ struct options {
 /* measure.c: the window */
 double now(void);
 double server_cpu(pid_t server);
+double resident_bytes(pid_t server);
 void fail(const char *what);
 /* Call in every turn of the loop; 0 when the window is over. */
 int window_open(const struct options *options);
@@ -50,9 +52,37 @@ void unblock(int descriptor);
 void watch(int poller, int descriptor, uint32_t events, void *data);
 int poller_timeout(const struct options *options);
 
+/* One of those in a room. */
+struct member {
+    int descriptor, number, stage;
+    long heard; /* of what this member says, by all others together */
+    size_t have;
+    char *buffer; /* CHUNK bytes, of which it has so many */
+};
+
+/* How members come in, and what they say and hear, on one wire. */
+struct dialect {
+    size_t ending; /* bytes of the message's size that are not text */
+    /* Connect all of them, and have them be in one room. */
+    void (*enter)(struct member *members, int count, const struct options *options);
+    /* Write what says a text; return its bytes. */
+    size_t (*frame)(char *wire, const char *text, size_t length);
+    /* Take the first message of what a member has; return its bytes, or 0 while it is not whole.
+     * Where somebody says something, *text is set. */
+    size_t (*next)(struct member *listener, const char *bytes, size_t have, const char **text,
+                   size_t *length);
+};
+extern const struct dialect lines_dialect, irc_dialect;
+
+/* fan_out.c: read what has come, and hand on each message that is whole */
+void receive(struct member *listener, const struct dialect *dialect,
+             void (*heard)(struct member *listener, const char *text, size_t length));
+
 /* the modes */
 void ping_pong(const struct options *options, char kind);
-void fan_out(const struct options *options);
+void fan_out(const struct options *options, const struct dialect *dialect);
+void irc_return(const struct options *options);
+void irc_idle(const struct options *options);
 void stream(const struct options *options);
 void connect_close(const struct options *options);
 void idle(const struct options *options);

@@ -32,6 +32,7 @@ int main(int count, char **words)
         if (!strcmp(words[i], "connections")) options.connections = atoi(value);
         else if (!strcmp(words[i], "size")) options.size = atoi(value);
         else if (!strcmp(words[i], "senders")) options.senders = atoi(value);
+        else if (!strcmp(words[i], "room")) options.room = atoi(value);
         else if (!strcmp(words[i], "warm")) options.warm = atof(value);
         else if (!strcmp(words[i], "window")) options.window = atof(value);
         else if (!strcmp(words[i], "rate")) options.rate = atof(value);
@@ -42,7 +43,10 @@ int main(int count, char **words)
     if (!strcmp(mode, "tcp")) ping_pong(&options, 't');
     else if (!strcmp(mode, "tls")) ping_pong(&options, 's');
     else if (!strcmp(mode, "udp")) ping_pong(&options, 'u');
-    else if (!strcmp(mode, "fan-out")) fan_out(&options);
+    else if (!strcmp(mode, "fan-out")) fan_out(&options, &lines_dialect);
+    else if (!strcmp(mode, "irc-fan-out")) fan_out(&options, &irc_dialect);
+    else if (!strcmp(mode, "irc-return")) irc_return(&options);
+    else if (!strcmp(mode, "irc-idle")) irc_idle(&options);
     else if (!strcmp(mode, "stream")) stream(&options);
     else if (!strcmp(mode, "connect")) connect_close(&options);
     else if (!strcmp(mode, "idle")) idle(&options);

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.figures import Ratio, Round, cost, met, ratio, throughput, typical
+from bench.figures import Ratio, Round, cost, met, ratio, reached, throughput, typical
 from bench.run import choose
 from bench.workloads import WORKLOADS, Workload
 
@@ -29,7 +29,7 @@ def test_cost_per_megabyte_of_a_stream_that_counts_bytes() -> None:
 
 
 def test_cost_of_idle_connections_is_memory() -> None:
-    idle = Workload("idle", "Idle", "tcp-echo", "idle", {"connections": 5000})
+    idle = Workload("idle", "Idle", "tcp-echo", "idle", {"connections": 5000}, size=5000)
     assert cost(idle, a_round(messages=5_000_000, server_cpu=9)) == 1000.0
 
 
@@ -77,6 +77,16 @@ def test_unsaturated_is_when_both_have_time_to_spare() -> None:
 @pytest.mark.parametrize(("value", "reached"), [(0.75, True), (0.754, True), (0.756, False)])
 def test_a_target_is_met_at_the_decimals_shown(value: float, reached: bool) -> None:
     assert met(value, 0.75) is reached
+
+
+def test_a_target_may_allow_so_much_more() -> None:
+    memory = Workload(
+        "m", "M", "irc", "irc-idle", {}, unit="MB", size=1e6, targets={"peer": 1.0}, allowance=40
+    )
+    ours, theirs = [a_round(messages=70e6)], [a_round(messages=30e6)]
+    assert reached(memory, "peer", ours, theirs) is True
+    assert reached(memory, "peer", [a_round(messages=70.1e6)], theirs) is False
+    assert reached(memory, "another", ours, theirs) is None
 
 
 def test_the_quick_run_is_a_part_of_the_whole_one() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bench.behaviour import complaint
-from bench.contestants import Contestant, Files, contestants
+from bench.contestants import OURS, PLAIN, Contestant, Files, contestants
 from bench.generator import Generator, LoadFailed, find_compiler, make_generator
 from bench.run import main, make_files
 from bench.servers import Cores, running
@@ -41,33 +41,46 @@ def plain() -> Contestant:
     return next(one for one in contestants(None)[0] if one.name == "asyncio")
 
 
+@pytest.fixture
+def ours() -> Contestant:
+    """Ours, for what no plain program offers."""
+    (found,) = [one for one in contestants(None)[0] if one.name == OURS]
+    return replace(found, services=found.services - PLAIN)
+
+
 def tiny(workload: Workload) -> Workload:
     load = {
-        key: min(value, 5) if key == "connections" else value
+        key: min(value, 5) if key in ("connections", "room") else value
         for key, value in workload.load.items()
     }
-    return replace(workload, load=load)
+    return replace(workload, load=load, among=None)
 
 
 @pytest.mark.parametrize("compiled", [True, False], ids=["compiled", "slow"])
 def test_every_kind_of_load_gets_through(
-    compiled: bool, cores: Cores, files: Files, plain: Contestant, tmp_path: Path
+    compiled: bool,
+    cores: Cores,
+    files: Files,
+    plain: Contestant,
+    ours: Contestant,
+    tmp_path: Path,
 ) -> None:
     compiler = find_compiler()
     if compiled and compiler is None:
         pytest.skip("no C compiler")
     generator = make_generator(compiler if compiled else None, tmp_path)
-    workloads = [tiny(one) for one in {one.mode: one for one in WORKLOADS}.values()]
-    session = Session([plain], generator, cores, files, TINY, tell=lambda line: None)
+    modes = {one.mode: one for one in WORKLOADS if generator.can(one.mode)}
+    workloads = [tiny(one) for one in modes.values()]
+    session = Session([plain, ours], generator, cores, files, TINY, tell=lambda line: None)
     outcomes = session.run(workloads)
     assert [one.failed for one in outcomes] == [{}] * len(workloads)
     for outcome in outcomes:
-        (measured,) = outcome.rounds["asyncio"]
+        ((name, (measured,)),) = outcome.rounds.items()
         assert measured.seconds > 0
         assert measured.server_cpu > 0
         assert measured.messages > 0 or outcome.workload.mode == "idle"
         if outcome.workload.rate:
-            latency = outcome.latency["asyncio"]
+            latency = outcome.latency[name]
             assert 0 < latency.p50_us <= latency.p99_us < 1e6
 
 
@@ -94,6 +107,11 @@ def test_a_server_that_behaves_otherwise_is_found_out(
     with running([plain], "tcp-echo", cores, files) as (up, _):
         assert "does not behave" in complaint("tls-echo", up[0].port, files)
         assert complaint("tcp-echo", up[0].port, files) == ""
+
+
+def test_a_load_that_the_slow_generator_does_not_know_says_what_it_needs(tmp_path: Path) -> None:
+    with pytest.raises(LoadFailed, match="needs a C compiler"):
+        make_generator(None, tmp_path).run("irc-return", 1, os.getpid(), {"connections": 1})
 
 
 def test_a_round_against_nobody_fails_with_the_reason(tmp_path: Path) -> None:
