@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 9000
+IRC_PORT ?= 6667
+WEB_PORT ?= 8080
 
 # Lines and branches, in percent, that `make coverage` fails below.
 COVERAGE_FLOOR := 94
@@ -27,8 +29,11 @@ COMPILE = $(BIN)/python -m compileall -q socketsuite twisted examples
 help:            ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
-run: $(VENV)/.installed   ## start the chat daemon on port 9000; talk to it with: nc localhost 9000
-	$(BIN)/twistd -n socketsuite-chat --port $(PORT)
+run: $(VENV)/.installed   ## start the chat: http://localhost:8080/ in a browser, nc localhost 9000, irssi -c localhost
+	@echo 'the page:  http://localhost:$(WEB_PORT)/'
+	@echo 'by hand:   nc localhost $(PORT)'
+	@echo 'by IRC:    irssi -c localhost -p $(IRC_PORT)'
+	$(BIN)/twistd -n socketsuite-chat --port $(PORT) --irc-port $(IRC_PORT) --web-port $(WEB_PORT)
 
 test: $(VENV)/.installed-tests   ## run every test; real peers are installed where apt and root allow
 	@tools/install-peers

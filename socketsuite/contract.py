@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IListeningPort, IProtocolFactory
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory, ITransport
 
 from socketsuite.figures import Figure
 
@@ -113,6 +113,17 @@ class Daemon(Protocol):
         """Whether *host* is one of ``--proxy-from``, whose word for the client is believed.
 
         :param host: of a transport's peer; ``None`` is a caller of a Unix socket.
+        """
+        ...
+
+    def forwarded(self, transport: ITransport, host: str) -> str | None:
+        """Have a proxy's connection be *host*'s from now on: in limits, log and status.
+
+        For a connection that serves one client to its end, such as a WebSocket, whose client
+        HTTP has named; see :meth:`is_proxy`.
+
+        :return: why *host* is not let in (a label of docs/operations.md), which the caller tells
+            its client; ``None`` where it is.
         """
         ...
 

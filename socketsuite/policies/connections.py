@@ -122,8 +122,29 @@ class Connections:
         connection, peer = self.open[transport], transport.getPeer()
         connection.peer = address_text(peer)
         connection.local = address_text(transport.getHost())
-        connection.host = getattr(peer, "host", None)
-        return self.refusal(peer)
+        # A proxy of HTTP has connections for many, and says for whom one is once it is known.
+        header = getattr(transport, "header", None)
+        itself = header is not None and header.version == 0
+        connection.host = None if itself else getattr(peer, "host", None)
+        return self.policy.refusal(connection.host, self.admitted)
+
+    def forwarded(self, transport: Any, host: str) -> Reason | None:
+        """Have a connection that was let in as a proxy's be *host*'s, whom HTTP has named.
+
+        :return: why that host is not let in, or ``None``; a refusal is told.
+        """
+        connection = self.open.get(transport)
+        if connection is None or not connection.admitted:
+            return None
+        refusal = self.policy.refusal(host, self.admitted - 1)
+        if refusal is None:
+            self.policy.hosts.closed(connection.host)
+            self.policy.hosts.opened(host)
+            connection.host = connection.peer = host
+        else:
+            options, why = connection.transport.options, (refusal.label, refusal.detail)
+            self.events.emit(Refused(self.service, options.kind, host, *why, options.frontend))
+        return refusal
 
     def admit(self, transport: Connection) -> None:
         """Let a connection in that came by a proxy."""

@@ -117,7 +117,9 @@ def test_moderation_holds_and_everybody_is_told(person: Enter) -> None:
     assert "den" not in [room["name"] for room in bob.done("rooms")["rooms"]]
     ann.done("invite", room="den", nick="bob")
     assert bob.event("invited")["room"] == "den"
-    members = bob.done("join", room="den")["room"]["members"]
+    ann.done("rename-room", room="den", new_room="#cave")
+    assert ann.event("room-renamed")["new_room"] == "cave"
+    members = bob.done("join", room="cave")["room"]["members"]
     assert [(one["nick"], one["status"]) for one in members] == [("ann", "operator"), ("bob", None)]
 
 

@@ -158,6 +158,13 @@ class Listeners:
         proxies = self._connections.policy.proxies
         return proxies.expected(local=host is None) and proxies.trusts(host)
 
+    def forwarded(self, transport: Any, host: str) -> str | None:
+        """Have a proxy's connection be *host*'s; return why that one is not let in, or ``None``."""
+        while transport is not None and transport not in self._connections.open:
+            transport = getattr(transport, "transport", None)
+        refusal = None if transport is None else self._connections.forwarded(transport, host)
+        return None if refusal is None else refusal.label
+
     def _trusts(self, host: str | None) -> bool:
         return self._connections.policy.proxies.trusts(host)
 

@@ -9,6 +9,7 @@ import hmac
 import re
 import time
 from collections import Counter as CountOf
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -127,6 +128,8 @@ class Chat:
     def __post_init__(self) -> None:
         # The frontend of IRC, once it is made: others carry its lines, too.
         self.irc: Any = None
+        # What frontends count themselves.
+        self.further_figures: list[Callable[[], list[Figure]]] = []
         self.logins = Logins(self.reactor)
         self.reload_service()
         self.limits = HistoryLimits(self.history_lines, self.history_size, self.history_age)
@@ -228,6 +231,7 @@ class Chat:
         too_fast = {verdict.value: count for verdict, count in self.flood.too_fast.items()}
         return [
             *saved,
+            *(figure for further in self.further_figures for figure in further()),
             Counter("messages", "Messages said", hub.speech.messages),
             Counter("deliveries", "People they went to", hub.speech.deliveries),
             Counter("too_fast", "Messages not said at once", too_fast, labels=["verdict"]),
@@ -242,6 +246,8 @@ class Chat:
 
     def status_columns(self, protocol: Any) -> dict[str, str]:
         """Return who a connection is, and in how many rooms."""
+        # On a WebSocket it is the handler who knows.
+        protocol = getattr(protocol, "handler", protocol)
         person: Person | None = getattr(protocol, "person", None)
         if person is None:
             return {}

@@ -12,9 +12,9 @@ from typing import Any
 from twisted.internet.interfaces import IAddress, IDelayedCall
 from twisted.internet.protocol import Protocol, ServerFactory
 from twisted.web.resource import Resource
-from twisted.web.server import Site
 
-from socketsuite.contract import Daemon
+from socketsuite.contract import Daemon, LogEvents, ignore_events
+from socketsuite.figures import Counter, Figure
 from socketsuite.services.chat.chat import Chat, web_origin
 from socketsuite.services.chat.irc.factory import IRCFactory
 from socketsuite.services.chat.lines import LineChatFactory
@@ -23,11 +23,14 @@ from socketsuite.services.chat.web.line_messages import LineMessages
 from socketsuite.services.chat.web.page_files import page_files
 from socketsuite.settings import setting
 from socketsuite.web.origins import Origins
+from socketsuite.web.site import BoundedSite
 from socketsuite.web.websocket import (
+    Refused,
     WebSocketHandler,
     WebSocketOptions,
     WebSocketResource,
 )
+from socketsuite.wire.printable import printable
 
 JSON, LINES = "chat.v1.json", "lines"
 IRC_TEXT, IRC_BINARY, IRC = "text.ircv3.net", "binary.ircv3.net", "irc.ircv3.net"
@@ -35,6 +38,24 @@ IRC_TEXT, IRC_BINARY, IRC = "text.ircv3.net", "binary.ircv3.net", "irc.ircv3.net
 
 HELLO_SECONDS = 60.0
 """Seconds that a client has for coming in."""
+
+
+_LONGEST_PATH = 200
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request that was answered, as the log has it.
+
+    :ivar peer: the client, as a proxy that is believed tells it.
+    :ivar path: what was asked for, without its query, which may hold secrets.
+    """
+
+    peer: str
+    method: str
+    path: str
+    status: int
+    bytes_out: int
 
 
 @dataclass(eq=False)
@@ -48,6 +69,7 @@ class WebFactory(ServerFactory):
     chat: Chat
     reactor: Any
     daemon: Daemon
+    emit: LogEvents = ignore_events
     ping: float = setting(
         25.0, "seconds between two pings of a connection", minimum=0.1, unit="seconds"
     )
@@ -65,7 +87,16 @@ class WebFactory(ServerFactory):
         # One server of IRC, by whichever way its clients come.
         self._own_irc = None if self.chat.irc else IRCFactory(self.chat, self.reactor)
         self._irc: IRCFactory = self.chat.irc
-        self._site: Any = Site(self._root(), reactor=self.reactor)
+        self._statuses: dict[str, int] = {}
+        self._opened: dict[str, int] = {}
+        self.chat.further_figures.append(self._figures)
+        self._site = BoundedSite(
+            self._root(),
+            reactor=self.reactor,
+            is_trusted=self.daemon.is_proxy,
+            answered=self._answered,
+            refused=lambda _, status: self._count(status),
+        )
 
     def _root(self) -> Resource:
         root = Resource()
@@ -82,7 +113,24 @@ class WebFactory(ServerFactory):
         )
         return root
 
+    # ── who comes ───────────────────────────────────────────────────────────────────
+
+    def admit(self, request: Any) -> None:
+        """Have the connection of *request* be its client's, where a proxy tells who that is.
+
+        :raises Refused: when that client is not let in.
+        """
+        transport, client = request.channel.transport, request.getClientAddress()
+        host = getattr(client, "host", None)
+        if host is not None and host != getattr(transport.getPeer(), "host", None):
+            why = self.daemon.forwarded(transport, host)
+            if why is not None:
+                raise Refused(503, why)
+
     def _open(self, request: Any, subprotocol: str | None) -> WebSocketHandler:
+        self.admit(request)
+        kind = subprotocol or JSON
+        self._opened[kind] = self._opened.get(kind, 0) + 1
         if subprotocol == LINES:
             return LineMessages(self._lines.buildProtocol(None))
         if subprotocol in (IRC_TEXT, IRC_BINARY, IRC):
@@ -91,6 +139,34 @@ class WebFactory(ServerFactory):
         client = JSONClient(self.chat, self.reactor, partial(self._clients.pop, None))
         self._clients[client] = None
         return client
+
+    # ── what is told of it ──────────────────────────────────────────────────────────
+
+    def _answered(self, request: Any) -> None:
+        self._count(request.code)
+        address = request.getClientAddress()
+        path = request.path[:_LONGEST_PATH].decode("utf-8", "replace")
+        self.emit(
+            Request(
+                getattr(address, "host", None) or "unix",
+                printable(request.method[:16]).decode(),
+                path,
+                request.code,
+                request.sentLength,
+            )
+        )
+
+    def _count(self, status: int) -> None:
+        kind = f"{status // 100}xx"
+        self._statuses[kind] = self._statuses.get(kind, 0) + 1
+
+    def _figures(self) -> list[Figure]:
+        return [
+            Counter("web_requests", "Requests answered", dict(self._statuses), labels=["status"]),
+            Counter("websockets", "WebSockets opened", dict(self._opened), labels=["subprotocol"]),
+        ]
+
+    # ── the life of the frontend ────────────────────────────────────────────────────
 
     def startFactory(self) -> None:
         """Begin to look who does not come in."""

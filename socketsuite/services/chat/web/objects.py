@@ -173,6 +173,15 @@ _EVENTS: dict[type, tuple[str, Callable[[Any], Object]]] = {
         "renamed",
         lambda event: {"nick": event.person.nick, "new_nick": event.nick},
     ),
+    events.RoomRenamed: (
+        "room-renamed",
+        lambda event: {
+            "room": event.before,
+            "new_room": event.room,
+            "by": event.by.nick,
+            "reason": _clean(event.reason),
+        },
+    ),
     events.TopicSet: (
         "topic",
         lambda event: {"room": event.room, "topic": _clean(event.topic), "by": event.by.nick},

@@ -54,9 +54,7 @@ class PageFile(Resource):
         headers = request.responseHeaders
         headers.setRawHeaders("Content-Type", [self._kind])
         headers.setRawHeaders("Content-Security-Policy", [self._security])
-        headers.setRawHeaders("Referrer-Policy", ["no-referrer"])
-        headers.setRawHeaders("X-Content-Type-Options", ["nosniff"])
-        headers.setRawHeaders("Cross-Origin-Opener-Policy", ["same-origin"])
+        headers.removeHeader("X-Frame-Options")  # the policy says who may
         # Asked for each time, and sent only where it has changed.
         headers.setRawHeaders("Cache-Control", ["no-cache"])
         unchanged: Any = request.setETag(self._tag)

@@ -11,6 +11,7 @@ from typing import Any
 
 from socketsuite.services.chat.events import Message
 from socketsuite.services.chat.refusals import Refused
+from socketsuite.services.chat.renaming import rename_room
 from socketsuite.services.chat.room import Room
 from socketsuite.services.chat.web.fields import Field
 from socketsuite.services.chat.web.objects import message, room_facts, room_state
@@ -108,6 +109,12 @@ def who(session: Session, said: Fields) -> Result:
     return {"room": room_state(room, details=room.is_operator(session.me))}
 
 
+def rename(session: Session, said: Fields) -> None:
+    """Give a room another name."""
+    room = session.room(said["room"])
+    rename_room(session.hub, session.me, room.name, said["new_room"], said.get("reason", ""))
+
+
 def topic(session: Session, said: Fields) -> None:
     """Set a room's topic."""
     session.hub.moderation.set_topic(session.me, said["room"], said.get("topic", ""))
@@ -160,6 +167,15 @@ REQUESTS = {
         cost=50,
     ),
     "who": Request("ask who is in a room", who, {"room": _ROOM}, {"room": _STATE}, cost=20),
+    "rename-room": Request(
+        "give a room another name; it is the same room",
+        rename,
+        {
+            "room": _ROOM,
+            "new_room": Field("its new name, with or without #", most=65, required=True),
+            "reason": Field("why", most=LONGEST_WORDS, empty=True),
+        },
+    ),
     "topic": Request(
         "set a room's topic",
         topic,
