@@ -133,6 +133,7 @@ complete -c twistd -n '__fish_seen_subcommand_from socketsuite-chat' -l history-
 complete -c twistd -n '__fish_seen_subcommand_from socketsuite-chat' -l accounts -r -F -d 'who has an account: lines that \'socketsuite password\' prints'
 complete -c twistd -n '__fish_seen_subcommand_from socketsuite-chat' -l operators -r -F -d 'who is an operator of the server: such lines, too'
 complete -c twistd -n '__fish_seen_subcommand_from socketsuite-chat' -l allow-origin -x -d 'an origin whose pages may use the web frontend beside its own; * is all'
+complete -c twistd -n '__fish_seen_subcommand_from socketsuite-chat' -l register -l no-register -d 'let people make accounts for themselves, in the file of --accounts  [default: off]'
 complete -c twistd -n '__fish_seen_subcommand_from socketsuite-chat' -l server-password -x -d 'what everybody has to say first, on frontends that ask (a flag is seen in ps: rather use the variable, or --server-password-file)'
 complete -c twistd -n '__fish_seen_subcommand_from socketsuite-chat' -l server-password-file -r -F -d 'read server-password from this file'
 complete -c twistd -n '__fish_seen_subcommand_from socketsuite-chat' -l banner -x -d 'a line every caller is greeted with; {port} is the port'

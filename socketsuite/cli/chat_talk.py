@@ -15,15 +15,15 @@ from socketsuite.cli.chat_lines import ChatLine
 _COMMANDS = (
     "away", "ban", "bans", "deop", "help", "history", "invite", "invite-only", "join", "key",
     "kick", "leave", "limit", "lock", "login", "me", "moderated", "msg", "mute", "nick", "op",
-    "quit", "rename", "room", "rooms", "topic", "unban", "unlock", "unmute", "unvoice", "voice",
-    "who",
+    "quit", "register", "rename", "room", "rooms", "topic", "unban", "unlock", "unmute", "unvoice",
+    "voice", "who",
 )
 # fmt: on
 _OF_ROOMS = ("/join", "/leave", "/room", "/who")
 # How many nicks and rooms are kept for TAB, and how long one may be.
 _MOST = 500
 _LONGEST = 64
-_SECRET = re.compile(r"\s*/login\s+\S+\s+\S")
+_SECRET = re.compile(r"\s*/(?:login\s+\S+|register)\s+\S")
 
 
 class Talk:
@@ -66,6 +66,8 @@ class Talk:
                 self._asked_nick = nick
             case ["/login", _, _, *_]:
                 self._asked_login = line.strip()
+            case ["/register", _, *_]:
+                self._asked_login = f"/login {self.nick} {line.split(None, 1)[1]}"
             case ["/join", room, *key]:
                 self._asked_room = (_name(room), " ".join(key))
             case ["/leave", *room]:

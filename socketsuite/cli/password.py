@@ -18,12 +18,10 @@ from socketsuite.cli.options import epilog, json_option, pass_output
 from socketsuite.cli.output import Output
 from socketsuite.cli.stopping import last_acts
 from socketsuite.transport.dial.failed import Failed, os_cause
-from socketsuite.wire.account_line import AccountLine, AccountLineError, check_name
+from socketsuite.wire.account_line import ARGON2, AccountLine, AccountLineError, check_name
 from socketsuite.wire.passwords import BadPasswordError, prepared
 from socketsuite.wire.scram import Verifier
 
-# What OWASP recommends of Argon2id; one thread for each, since daemons hash beside their work.
-_PASSES, _KIBIBYTES, _LANES = 2, 19456, 1
 _LONGEST_LINE = 4096
 
 
@@ -57,7 +55,7 @@ def password(output: Output, name: str, scram: bool) -> None:
         raise click.UsageError(f"NAME: {error}.") from None
     except BadPasswordError as error:
         raise click.UsageError(f"{error}.") from None
-    hasher = PasswordHasher(time_cost=_PASSES, memory_cost=_KIBIBYTES, parallelism=_LANES)
+    hasher = PasswordHasher(*ARGON2)
     verifier = Verifier.of(secret, secrets.token_bytes(16)) if scram else None
     line = str(AccountLine(name, hasher.hash(secret), verifier))
     if output.as_json:

@@ -41,6 +41,7 @@ class Declaration:
     unit: Literal["", "seconds"]
     reload: bool
     secret: bool
+    needs: str
 
 
 def setting(
@@ -55,6 +56,7 @@ def setting(
     unit: Literal["", "seconds"] = "",
     reload: bool = False,
     secret: bool = False,
+    needs: str = "",
 ) -> Any:
     """Declare one setting as a dataclass field.
 
@@ -80,9 +82,10 @@ def setting(
     :param secret: whether the value must not be seen: no help, error or log shows it, nor does
         the object's ``repr``.  It can be read from a file too, which ``NAME-file`` names: several
         values stand one a line there.
+    :param needs: the name of another setting; who says this one without it is refused.
     """
     declared = Declaration(
-        default, help, minimum, maximum, metavar, parse, show, unit, reload, secret
+        default, help, minimum, maximum, metavar, parse, show, unit, reload, secret, needs
     )
     how: dict[str, Any] = {"kw_only": True, "repr": not secret}
     how["metadata"] = {METADATA_KEY: declared}
@@ -111,6 +114,7 @@ class Setting:
     show: str = ""
     reload: bool = False
     secret: bool = False
+    needs: str = ""
     table: str = ""
     file_of: str = ""
 

@@ -58,6 +58,11 @@ def settings_of(group: Any) -> tuple[Setting, ...]:
                 f"{group.__qualname__} declares the setting {item.name!r} twice: by a field of"
                 " that name, and by one of a nested table; call one otherwise"
             )
+        if item.needs and item.needs not in names:
+            raise DeclarationError(
+                f"{group.__qualname__}.{item.name} needs {item.needs!r}, and there is no such"
+                " setting; call it by the name of a field"
+            )
         if item.table in names:
             raise DeclarationError(
                 f"{group.__qualname__}.{item.table} is a nested table, and a setting of another"
@@ -137,6 +142,7 @@ def _nested(
             name=f"{field.name}_{item.name}",
             help=": ".join(filter(None, (declared.help, item.help))),
             table=field.name,
+            needs=f"{field.name}_{item.needs}" if item.needs else "",
         )
         for item in settings_of(inner)
     ]
@@ -166,6 +172,7 @@ def _describe(group: Any, field: dataclasses.Field[Any], declared: Declaration) 
         show=declared.show,
         reload=declared.reload,
         secret=declared.secret,
+        needs=declared.needs,
     )
     if found.secret and found.switch:
         raise DeclarationError(

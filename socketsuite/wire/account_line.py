@@ -13,6 +13,10 @@ from socketsuite.wire.scram import ScramError, Verifier
 NO_PASSWORD = "*"
 """Instead of a hash: no password is the right one."""
 
+ARGON2 = 2, 19456, 1
+"""Passes, KiB of memory and lanes of new hashes: what OWASP recommends; one lane, since daemons
+hash beside their work."""
+
 LONGEST_NAME = 32
 """Bytes of UTF-8."""
 

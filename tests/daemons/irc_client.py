@@ -51,6 +51,12 @@ class Caller:
         self.send(*lines, f"PING :done{self._pings}")
         return self.until(rf" PONG \S+ :?done{self._pings}$")[:-1]
 
+    def offered(self) -> dict[str, str]:
+        """Return the capabilities that there are, with their values."""
+        lines = [line for line in self.ask("CAP LS 302") if " LS " in line]
+        names = " ".join(line.partition(" :")[2] for line in lines)
+        return dict(word.partition("=")[::2] for word in names.split())
+
     def close(self) -> None:
         """Go, and wait until the server knows."""
         with contextlib.suppress(OSError):

@@ -141,6 +141,12 @@ SEEN: dict[str, tuple[list[str], dict[str, str]]] = {
             "cat": "",
         },
     ),
+    "register": (["bob: /register a secret"], {"bob": "* no accounts can be made here\n"}),
+    "register, asked": (["bob: /register"], {"bob": "* password of bob?\n", "ann": ""}),
+    "register, no nick": (
+        ["cat: /register a secret"],
+        {"cat": "* an account has your nick: say /nick NICK first\n"},
+    ),
     "rename": (
         ["ann: /join den", "bob: /join den", "ann: /rename hall too dark"],
         {

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from socketsuite.daemon.config.consistency import check_service
+from socketsuite.daemon.config.consistency import check_needs, check_service
 from socketsuite.daemon.config.frontends import FrontendConfiguration, configured
 from socketsuite.daemon.config.groups import groups_of
 from socketsuite.daemon.config.process_settings import ProcessSettings
@@ -154,6 +154,7 @@ def configure(
         single_service=single_service,
         notices=resolved.notices,
     )
+    check_needs((item for group in groups for item in group.settings), values, origins)
     check_service(values, origins, [one.prefix for one in configuration.frontends])
     return configuration
 

@@ -6,7 +6,7 @@ Only what is wrong on any machine; opens and asks nothing.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from socketsuite.addresses import path_text
 from socketsuite.daemon.config.frontends import WHERE, FrontendConfiguration
 from socketsuite.daemon.config.process_settings import ProcessSettings
-from socketsuite.settings import SettingsError
+from socketsuite.settings import Setting, SettingsError
 
 METRICS_ADDRESS = "127.0.0.1"
 
@@ -68,6 +68,24 @@ def check_service(
         )
     if values["tls_port"] and not values.get("tcp", True):
         raise SettingsError(f"{origins['tls_port']} needs TCP, and {_off(origins, 'tcp')} is said")
+
+
+def check_needs(
+    settings: Iterable[Setting], values: Mapping[str, Any], origins: Mapping[str, str]
+) -> None:
+    """Refuse a setting that needs another one which nobody has said.
+
+    :param values: by the settings' names, and *origins*, as for :func:`check_service`.
+    :raises SettingsError: naming both.
+    """
+    declared = {item.name: item for item in settings}
+    for item in declared.values():
+        if not item.needs or item.name not in origins or values[item.name] == item.default:
+            continue
+        needed = declared[item.needs]
+        if values[needed.name] == needed.default:
+            words = f"{_beside(origins[item.name], needed.name)} {needed.placeholder}".strip()
+            raise SettingsError(f"{origins[item.name]} needs {words} beside it")
 
 
 def _off(origins: Mapping[str, str], name: str) -> str:

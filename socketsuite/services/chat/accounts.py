@@ -75,14 +75,21 @@ class Book:
     """
 
     def __init__(self, accounts: Accounts, operators: Accounts) -> None:
-        self.accounts: Accounts = {**accounts, **operators}
+        self.accounts: dict[str, AccountLine] = {}
         self.operators = operators
-        self._looks = {skeleton(key): one.name for key, one in self.accounts.items()}
+        self._looks: dict[str, str] = {}
         self._certificates: dict[str, list[str]] = {}
-        for one in self.accounts.values():
-            for each in dict.fromkeys(one.certificates):
-                self._certificates.setdefault(each, []).append(one.name)
+        for one in {**accounts, **operators}.values():
+            self.add(one)
         self.decoy = _decoy(self.accounts)
+
+    def add(self, account: AccountLine) -> None:
+        """Have *account*, which is no operator's, be there too."""
+        key = key_of(account.name)
+        self.accounts[key] = account
+        self._looks[skeleton(key)] = account.name
+        for each in dict.fromkeys(account.certificates):
+            self._certificates.setdefault(each, []).append(account.name)
 
     @property
     def mechanisms(self) -> list[str]:

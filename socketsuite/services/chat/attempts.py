@@ -60,10 +60,11 @@ class Attempts:
     def __len__(self) -> int:
         return len(self._busy) + len(self._idle)
 
-    def attempt(self, host: str, work: Work) -> Deferred[str | None]:
+    def attempt(self, host: str, work: Work, *, always_costs: bool = False) -> Deferred[str | None]:
         """Do *work* when it is this host's turn.
 
         :param work: fires with an account's name, or ``None`` for a wrong attempt.
+        :param always_costs: whether a right one costs what a wrong one does.
         :return: fires with the same, after the pause; fails with :class:`Refused` where too many
             wait.  To cancel it takes nothing back.
         """
@@ -79,14 +80,15 @@ class Attempts:
         known.waiting += 1
         self._waiting += 1
         told: Deferred[str | None] = Deferred()
-        Deferred.fromCoroutine(self._in_turn(key, known, work)).chainDeferred(told)
+        done = self._in_turn(key, known, work, always_costs)
+        Deferred.fromCoroutine(done).chainDeferred(told)
         return told
 
-    async def _in_turn(self, key: str, known: _Host, work: Work) -> str | None:
+    async def _in_turn(self, key: str, known: _Host, work: Work, always_costs: bool) -> str | None:
         await known.lock.acquire()
         try:
             name = await work()
-            if name is None:
+            if name is None or always_costs:
                 cost = min(LONGEST, FIRST * 2 ** min(known.failures, 16))
                 known.failures += 1
                 await deferLater(self._reactor, cost, lambda: None)

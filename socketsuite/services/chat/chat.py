@@ -29,7 +29,9 @@ from socketsuite.services.chat.logins import Logins
 from socketsuite.services.chat.operating import commands
 from socketsuite.services.chat.person import Person
 from socketsuite.services.chat.refusals import Refused
+from socketsuite.services.chat.registering import Registering
 from socketsuite.services.chat.sasl import Mechanism
+from socketsuite.services.chat.withdrawing import withdraw
 from socketsuite.settings import byte_size, setting
 from socketsuite.web.origins import Origins
 
@@ -121,6 +123,12 @@ class Chat:
         parse=web_origin,
         metavar="ORIGIN",
     )
+    register: bool = setting(
+        False,
+        "let people make accounts for themselves, in the file of --accounts",
+        needs="accounts",
+        reload=True,
+    )
     server_password: str = setting(
         "", "what everybody has to say first, on frontends that ask", secret=True, reload=True
     )
@@ -131,7 +139,10 @@ class Chat:
         # What frontends count themselves.
         self.further_figures: list[Callable[[], list[Figure]]] = []
         self.logins = Logins(self.reactor)
-        self.reload_service()
+        self._read_accounts()
+        # Called when there is another account than before, or none where one was.
+        self.accounts_changed: list[Callable[[], object]] = []
+        self._registering = Registering(self.logins, self.emit, self._changed)
         self.limits = HistoryLimits(self.history_lines, self.history_size, self.history_age)
         self.flood = FloodLimits(self.flood_burst, self.flood_rate)
         self.writer: HistoryWriter | None = None
@@ -188,7 +199,16 @@ class Chat:
 
         :raises SettingsError: for what is wrong with a file; the old accounts stay.
         """
+        self._read_accounts()
+        withdraw(self.hub, self.logins)
+        self._changed()
+
+    def _read_accounts(self) -> None:
         self.logins.read(self.accounts, self.operators)
+
+    def _changed(self) -> None:
+        for observer in self.accounts_changed:
+            observer()
 
     # ── who somebody is ─────────────────────────────────────────────────────────────
 
@@ -201,6 +221,20 @@ class Chat:
         if self.accounts is None and self.operators is None:
             return fail(Refused("no_accounts", name, "there are no accounts here"))
         return self.logins.authenticate(name, password, host)
+
+    @property
+    def can_register(self) -> bool:
+        """Whether people may make accounts for themselves."""
+        return self.register and self.accounts is not None
+
+    def make_account(self, person: Person, password: str) -> Deferred[str]:
+        """Make an account for *person*, of its nick; see :meth:`Registering.register`.
+
+        :raises Refused: when there cannot be one.
+        """
+        if self.accounts is None or not self.register:
+            raise Refused("no_accounts", "", "no accounts can be made here")
+        return self._registering.register(self.accounts, person.nick, password, person.host)
 
     def check_operator(self, name: str, password: str, host: str) -> Deferred[str | None]:
         """Find out whether that is an operator's; see :meth:`Logins.check_operator`."""

@@ -183,6 +183,20 @@ class AccountSet:
 
 
 @dataclass(frozen=True, slots=True)
+class LoggedOut:
+    """The account that one was logged in as is no more; told to that one alone."""
+
+    person: PersonFacts
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorLost:
+    """One is no operator of the server any more; told to that one alone."""
+
+    person: PersonFacts
+
+
+@dataclass(frozen=True, slots=True)
 class RealnameSet:
     """Somebody has another real name."""
 
@@ -239,6 +253,8 @@ Event = (
     | ModesSet
     | AwaySet
     | AccountSet
+    | LoggedOut
+    | OperatorLost
     | RealnameSet
     | Invited
     | InviteSeen

@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
 
 from socketsuite.services.chat.refusals import Refused
+from socketsuite.wire.account_line import ARGON2
 
 _Result = TypeVar("_Result")
 THREADS = 2
@@ -76,6 +77,20 @@ class Workers:
 def load() -> None:
     """Load what hashes, while its files are within reach; a jail may hide them later."""
     import argon2  # noqa: F401
+
+
+def hashed(password: bytes) -> str:
+    """Return the hash of a prepared *password*; takes its time.
+
+    :raises Refused: when there is no memory for it.
+    """
+    from argon2 import PasswordHasher
+    from argon2.exceptions import HashingError
+
+    try:
+        return PasswordHasher(*ARGON2).hash(password)
+    except HashingError:
+        raise Refused("busy", "", BUSY) from None
 
 
 def fits(password: bytes, hashed: str) -> bool:

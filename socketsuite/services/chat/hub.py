@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from twisted.logger import Logger
-
 from socketsuite.services.chat import events
 from socketsuite.services.chat.empty_rooms import EmptyRooms, state_of
 from socketsuite.services.chat.events import PersonFacts
@@ -31,7 +29,6 @@ from socketsuite.services.chat.room import Room, shared
 from socketsuite.services.chat.speech import Speech
 from socketsuite.services.chat.telling import Telling
 
-_log = Logger(namespace="socketsuite-chat")
 MOST_ROOMS_EACH = 50
 """Rooms that one person may be in."""
 
@@ -121,7 +118,8 @@ class Hub:
         while True:
             self._guests += 1
             nick = f"{word}{self._guests}"
-            if key_of(nick) not in self.people and skeleton(nick) not in self._looks:
+            key, look = key_of(nick), skeleton(nick)
+            if not (key in self.people or look in self._looks or self.owner_of(key)):
                 return nick
 
     def _checked(self, nick: str) -> str:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import difflib
 
-from twisted.internet.defer import maybeDeferred
-
+from socketsuite.services.chat.line_accounts import ACCOUNTS
 from socketsuite.services.chat.line_command import Command, UsageError, first
 from socketsuite.services.chat.line_moderation import MODERATION
 from socketsuite.services.chat.line_render import clean
@@ -70,40 +69,6 @@ def away(session: Session, rest: str) -> None:
     """Be away, or back."""
     session.hub.set_away(session.person, words(rest) or None)
     session.tell("you are away" if rest else "you are back")
-
-
-def login(session: Session, rest: str) -> None:
-    """Prove who one is."""
-    account, password = first(rest)
-    if password:
-        _log_in(session, account, password)
-    else:
-        session.ask(f"password of {account}?", lambda given: _log_in(session, account, given))
-
-
-def _log_in(session: Session, account: str, password: str) -> None:
-    if not password:
-        session.tell("no password, no login")
-        return
-    answer = maybeDeferred(session.chat.authenticate, account, password, session.person.host)
-    session.wait_for(answer.addCallback(lambda known: _logged_in(session, account, known)))
-
-
-def _logged_in(session: Session, asked: str, account: str | None) -> None:
-    person = session.person
-    if session.hub.people.get(person.key) is not person:
-        return  # gone meanwhile
-    if account is None:
-        session.tell(f"{asked}: the password is another one, or there is no such account")
-        return
-    session.hub.set_account(person, account)
-    person.operator = session.chat.is_operator(account)
-    session.tell(f"you are logged in as {account}")
-    if not person.named:
-        try:
-            session.hub.rename(person, account)
-        except Refused as refused:
-            session.tell(f"you keep your nick: {refused}")
 
 
 def leave_server(session: Session, rest: str) -> None:
@@ -268,9 +233,7 @@ COMMANDS = {
     "topic": Command("[TEXT]", "show the room's topic, or set it; - is none", topic),
     "history": Command("[N]", "show the room's last N lines", history),
     "away": Command("[TEXT]", "be away; without a text, be back", away),
-    "login": Command(
-        "NAME [PASSWORD]", "log in; the next line is the password if none is given", login
-    ),
+    **ACCOUNTS,
     "help": Command("[COMMAND]", "list the commands, or tell of one", help_),
     "quit": Command("[TEXT]", "leave, with a last word", leave_server),
     **MODERATION,

@@ -139,6 +139,14 @@ def _away(event: events.AwaySet) -> str:
     )
 
 
+def _logged_out(event: events.LoggedOut) -> str:
+    return "you are logged out: that account is no more"
+
+
+def _operator_lost(event: events.OperatorLost) -> str:
+    return "you are an operator of the server no more"
+
+
 def _invited(event: events.Invited) -> str:
     return f"{event.by.nick} invites you: /join #{event.room}"
 
@@ -173,6 +181,8 @@ _WORDS: dict[type, Callable[[Any], str]] = {
     events.TopicSet: _topic,
     events.ModesSet: _modes,
     events.AwaySet: _away,
+    events.LoggedOut: _logged_out,
+    events.OperatorLost: _operator_lost,
     events.Invited: _invited,
 }
 _MODES = {

@@ -22,7 +22,7 @@ from socketsuite.wire.account_line import NO_PASSWORD
 from socketsuite.wire.passwords import BadPasswordError, prepared
 from socketsuite.wire.scram import ITERATIONS, Verifier
 
-InThread = Callable[[Callable[[], bool]], "Deferred[bool]"]
+InThread = Callable[[Callable[[], Any]], "Deferred[Any]"]
 
 
 class Logins:
@@ -89,6 +89,15 @@ class Logins:
             )
 
         return self._attempts.attempt(host, attempt)
+
+    def make(self, host: str, work: Callable[[], Any], done: Callable[[Any], str]) -> Deferred[Any]:
+        """Do *work* in a thread when it is the *host*'s turn, which pays as for a wrong password.
+
+        :param done: is given what *work* returns, and returns an account's name.
+        """
+        return self._attempts.attempt(
+            host, lambda: self._in_thread(work).addCallback(done), always_costs=True
+        )
 
     def sasl(self, mechanism: str, host: str, certificate: Any) -> sasl.Mechanism:
         """Begin one of ``book.mechanisms`` for a connection.

@@ -31,7 +31,8 @@ class Person:
     :ivar rooms: the keys of the rooms the person is in.
     :ivar hears_private: whether the person sees private messages; others say so to who sends one.
     :ivar away: the words for it; ``None`` is here.
-    :ivar operator: whether the person is an operator of the server.
+    :ivar operator: whether the person is an operator of the server, and *operator_account* by
+        which account, where it is by one.
     :ivar spoke_at: when the person last said something, in seconds since 1970.
     """
 
@@ -58,6 +59,7 @@ class Person:
         self.hears_private = True
         self.away: str | None = None
         self.operator = False
+        self.operator_account: str | None = None
         self.secure = secure
         self.modes: set[str] = set()
         self.rooms: dict[str, None] = {}

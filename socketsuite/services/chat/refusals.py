@@ -34,6 +34,10 @@ Code = Literal[
     "no_accounts",
     "wrong_password",
     "bad_request",
+    "account_exists",
+    "bad_password",
+    "weak_password",
+    "not_saved",
 ]
 
 

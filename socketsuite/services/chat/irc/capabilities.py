@@ -22,6 +22,8 @@ class Capability:
     value: str = ""
 
 
+REGISTER = "draft/account-registration"
+
 CAPABILITIES: dict[str, Capability] = {
     "account-notify": Capability("who logs in or out is told", renders=True),
     "account-tag": Capability("messages have the account of who sent them", renders=True),
@@ -35,6 +37,7 @@ CAPABILITIES: dict[str, Capability] = {
     "labeled-response": Capability("a labelled command's answer has its label"),
     "message-tags": Capability("tags, those of clients too, and TAGMSG", renders=True),
     "multi-prefix": Capability("NAMES and WHO show all of somebody's statuses"),
+    REGISTER: Capability("REGISTER: making an account of one's nick"),
     "draft/channel-rename": Capability("a room that is renamed is the same room", renders=True),
     "draft/chathistory": Capability("CHATHISTORY instead of a replay when one joins"),
     "draft/multiline": Capability("messages of several lines, as one", renders=True),

@@ -108,6 +108,7 @@ def _set_own(client: Client, change: ModeChange) -> bool:
     me = client.me
     if change.letter == "o":
         had, me.operator = me.operator, me.operator and change.sign
+        me.operator_account = me.operator_account if me.operator else None
         return had and not change.sign
     if (change.letter in me.modes) == change.sign:
         return False

@@ -104,14 +104,14 @@ def oper(client: Client, line: Line) -> None:
         if account is None:
             client.reply("ERR_PASSWDMISMATCH")
         else:
-            become_operator(client)
+            become_operator(client, account)
 
     client.later(client.server.chat.check_operator(name, secret, client.host), checked)
 
 
-def become_operator(client: Client) -> None:
-    """Have the client be an operator of the server, and know it."""
-    client.me.operator = True
+def become_operator(client: Client, account: str) -> None:
+    """Have the client be an operator of the server by that *account*, and know it."""
+    client.me.operator, client.me.operator_account = True, account
     client.reply("RPL_YOUREOPER")
     client.send("MODE", client.me.nick, "+o", source=client.me.mask)
 

@@ -80,7 +80,8 @@ class IRCFactory(ServerFactory):
         self.chat.hub.moves.append(
             lambda room, event: tell_renamed(self.server.clients, room, event)
         )
-        self._mechanisms: list[str] = self.chat.sasl_mechanisms()
+        self._offer = self.server.offer()
+        self.chat.accounts_changed.append(self.reload_service)
         self.server.motd = lambda: motd_lines(self.chat.motd)
         self.chat.irc = self
         self._timer: IDelayedCall | None = None
@@ -95,9 +96,9 @@ class IRCFactory(ServerFactory):
             self._timer.cancel()
 
     def reload_service(self) -> None:
-        """Tell clients of mechanisms of SASL that came or went with the accounts."""
-        before, self._mechanisms = self._mechanisms, self.chat.sasl_mechanisms()
-        if before != self._mechanisms:
+        """Tell clients of capabilities that came or went, with accounts or settings."""
+        before, self._offer = self._offer, self.server.offer()
+        if before != self._offer:
             for client in list(self.server.clients):
                 tell_news(client, before)
 

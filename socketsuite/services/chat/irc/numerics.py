@@ -179,6 +179,10 @@ REFUSALS: dict[Code, str] = {
     "too_long": "ERR_INPUTTOOLONG",
     "nothing_to_say": "ERR_NOTEXTTOSEND",
     "busy": "ERR_UNKNOWNERROR",
+    "account_exists": "ERR_UNKNOWNERROR",
+    "bad_password": "ERR_UNKNOWNERROR",
+    "weak_password": "ERR_UNKNOWNERROR",
+    "not_saved": "ERR_UNKNOWNERROR",
 }
 """How the hub's refusals are told."""
 

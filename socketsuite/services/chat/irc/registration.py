@@ -8,16 +8,17 @@ from __future__ import annotations
 import time
 
 from socketsuite.services.chat.irc import commands_server
-from socketsuite.services.chat.irc.capabilities import CAPABILITIES
+from socketsuite.services.chat.irc.capabilities import CAPABILITIES, REGISTER
 from socketsuite.services.chat.irc.client import Client
 from socketsuite.services.chat.irc.command import Command
 from socketsuite.services.chat.irc.open_batch import MOST_BYTES
-from socketsuite.services.chat.irc.sasl_login import mechanisms, usable
+from socketsuite.services.chat.irc.sasl_login import usable
 from socketsuite.services.chat.irc.server import (
     KINDS,
     LONGEST_REALNAME,
     LONGEST_USER,
     USER_MODES,
+    Offer,
     isupport,
 )
 from socketsuite.services.chat.irc.texts import shortened
@@ -77,7 +78,9 @@ def complete(client: Client) -> None:
 
 
 def _enter(client: Client) -> None:
-    host = client.host
+    host, account = client.host, client.account
+    # Since it has logged in, the account may have been taken away.
+    known = account is not None and client.server.chat.logins.book.find(account) is not None
     try:
         person = client.hub.enter(
             frontend="irc",
@@ -87,7 +90,7 @@ def _enter(client: Client) -> None:
             close=client.end,
             secure=client.secure,
             nick=client.wanted_nick,
-            account=client.account,
+            account=account if known else None,
             user=client.user,
         )
     except Refused as refused:
@@ -98,8 +101,8 @@ def _enter(client: Client) -> None:
     client.server.unregistered -= 1
     person.realname, person.away = client.realname, client.away
     _welcome(client)
-    if client.server.chat.is_operator(client.account):
-        commands_server.become_operator(client)
+    if account is not None and client.server.chat.is_operator(account):
+        commands_server.become_operator(client, account)
 
 
 def _welcome(client: Client) -> None:
@@ -150,13 +153,18 @@ def capability(client: Client, line: Line) -> None:
         client.reply("ERR_INVALIDCAPCMD", line.parameters[0][:32])
 
 
-def values(client: Client) -> dict[str, str]:
-    """Return the capabilities that are there for this client, with their values."""
+def values(client: Client, offer: Offer | None = None) -> dict[str, str]:
+    """Return the capabilities that are there for this client, with their values.
+
+    :param offer: as it was before; else as it is now.
+    """
+    offer = offer or client.server.offer()
     found = {name: one.value for name, one in CAPABILITIES.items()}
-    found["draft/multiline"] = f"max-bytes={MOST_BYTES},max-lines={client.server.most_lines}"
-    found["sasl"] = ",".join(mechanisms(client))
+    found["draft/multiline"] = f"max-bytes={MOST_BYTES},max-lines={offer.lines}"
+    found["sasl"] = ",".join(usable(client, offer.mechanisms))
     found["sts"] = client.server.sts(client.secure) if client.capability_version >= 302 else ""
-    return {name: value for name, value in found.items() if value or name not in ("sasl", "sts")}
+    there = {"sasl": found["sasl"], "sts": found["sts"], REGISTER: offer.register}
+    return {name: value for name, value in found.items() if there.get(name, True)}
 
 
 def offered(client: Client) -> list[str]:
@@ -167,12 +175,9 @@ def offered(client: Client) -> list[str]:
     ]
 
 
-def tell_news(client: Client, mechanisms_before: list[str]) -> None:
-    """Tell what has become of ``sasl``, where its mechanisms have changed."""
-    now = values(client)
-    before = {name: value for name, value in now.items() if name != "sasl"}
-    if old := ",".join(usable(client, mechanisms_before)):
-        before["sasl"] = old
+def tell_news(client: Client, offer: Offer) -> None:
+    """Tell which capabilities have become others since *offer* was what there was."""
+    before, now = values(client, offer), values(client)
     new = [name for name, value in now.items() if before.get(name) != value]
     gone = [name for name in before if name not in now]
     client.capabilities -= set(gone)

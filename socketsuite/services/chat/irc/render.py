@@ -14,6 +14,7 @@ from weakref import WeakValueDictionary
 from socketsuite.services.chat import events
 from socketsuite.services.chat.events import Event, Message, PersonFacts
 from socketsuite.services.chat.irc.capabilities import RENDERING
+from socketsuite.services.chat.irc.numerics import NUMERICS
 from socketsuite.wire.irc import LONGEST_BODY, modes_text, pieces, serialise, tags_text
 from socketsuite.wire.printable import formatted
 
@@ -88,6 +89,8 @@ class Renderer:
             events.ModesSet: self._modes_set,
             events.AwaySet: self._away_set,
             events.AccountSet: self._account_set,
+            events.LoggedOut: self._logged_out,
+            events.OperatorLost: self._operator_lost,
             events.RealnameSet: self._realname_set,
             events.Invited: self._invited,
             events.InviteSeen: self._invite_seen,
@@ -270,6 +273,13 @@ class Renderer:
         if "account-notify" not in self.names:
             return b""
         return self._line(event.person, "ACCOUNT", event.account or "*")
+
+    def _logged_out(self, event: events.LoggedOut) -> bytes:
+        number, text = NUMERICS["RPL_LOGGEDOUT"]
+        return self._line(None, number, event.person.nick, event.person.mask, text)
+
+    def _operator_lost(self, event: events.OperatorLost) -> bytes:
+        return self._line(event.person, "MODE", event.person.nick, "-o")
 
     def _realname_set(self, event: events.RealnameSet) -> bytes:
         if "setname" not in self.names:

@@ -37,7 +37,7 @@ def authenticate(client: Client, line: Line) -> None:
     what = line.parameters[0]
     if "sasl" not in client.capabilities:
         client.reply("ERR_SASLFAIL")
-    elif client.account is not None or (client.person and client.person.account):
+    elif client.me_account is not None:
         client.reply("ERR_SASLALREADY")
     elif what == "*":
         _forget(client)
@@ -98,14 +98,20 @@ def _challenge(client: Client, data: bytes) -> None:
 
 def _succeeded(client: Client, success: Success) -> None:
     _forget(client)
-    client.account = account = success.account
+    logged_in(client, success.account)
+    client.reply("RPL_SASLSUCCESS")
+    person, is_operator = client.person, client.server.chat.is_operator
+    if person is not None and is_operator(success.account) and not person.operator:
+        commands_server.become_operator(client, success.account)
+
+
+def logged_in(client: Client, account: str) -> None:
+    """Have the client be logged in as *account*, and tell whom it concerns."""
+    client.account = account
     mask = client.person.mask if client.person else f"{client.nick}!*@*"
     client.reply("RPL_LOGGEDIN", mask, account, text=f"You are now logged in as {account}")
-    client.reply("RPL_SASLSUCCESS")
     if client.person is not None:
         client.hub.set_account(client.person, account)
-        if client.server.chat.is_operator(account) and not client.person.operator:
-            commands_server.become_operator(client)
 
 
 def _failed(client: Client) -> None:

@@ -51,6 +51,18 @@ class Watcher(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Offer:
+    """What of the capabilities can change while the daemon runs.
+
+    :ivar mechanisms: of SASL; *register* whether accounts can be made; *lines* of one message.
+    """
+
+    mechanisms: tuple[str, ...]
+    register: bool
+    lines: int
+
+
 @dataclass(eq=False)
 class Server:
     """The server as IRC shows it.
@@ -92,6 +104,11 @@ class Server:
         """Lines that a message of several has at most: so many that no flood limit tears it."""
         flood = self.chat.flood
         return min(MOST_LINES, flood.burst) if flood.rate else MOST_LINES
+
+    def offer(self) -> Offer:
+        """Return what can be had now."""
+        chat = self.chat
+        return Offer(tuple(chat.sasl_mechanisms()), chat.can_register, self.most_lines)
 
     def sts(self, secure: bool) -> str:
         """Return the value of ``sts``: where TLS is, or for how long nothing else is to be used."""

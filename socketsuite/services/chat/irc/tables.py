@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from socketsuite.services.chat.irc import (
+    commands_accounts,
     commands_history,
     commands_modes,
     commands_people,
@@ -42,6 +43,7 @@ COMMANDS: dict[str, Command] = dict(
             "HELP": Command(show_help, "[COMMAND]", "see what there is"),
             **registration.COMMANDS,
             **sasl_login.COMMANDS,
+            **commands_accounts.COMMANDS,
             **commands_rooms.COMMANDS,
             **commands_renaming.COMMANDS,
             **commands_talk.COMMANDS,
