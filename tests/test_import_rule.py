@@ -28,9 +28,11 @@ ROOMS: dict[str, set[str]] = {
     "contract": {"figures"},
     "transport": {"wire", "reasons", "addresses"},
     "testing": set(),
+    "testing/socketio_conformance": {"socketio"},
     "observe": {"service", "settings", "wire", "reasons", "addresses", "figures"},
     "policies": {"observe", "transport", "service", "settings", "reasons", "addresses"},
     "web": {"wire", "addresses"},
+    "socketio": {"web", "wire", "settings", "addresses"},
     "services": {"web", "wire", "service", "settings", "contract", "figures"},
     "cli": {"wire", "service", "settings", "transport", "addresses", "loading"},
     "daemon": {
@@ -64,7 +66,8 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 
 def room_of(path: Path) -> str:
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    name = path.relative_to(PACKAGE).with_suffix("").as_posix()
+    return name if name in ROOMS else name.partition("/")[0]
 
 
 def imports(source: str) -> Iterator[str]:
