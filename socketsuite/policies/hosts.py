@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from socketsuite.policies.networks import host_key
+from socketsuite.addresses import host_key
 from socketsuite.reasons import MAX_CONNECTIONS_PER_HOST, MAX_RATE_PER_HOST, Reason
 
 _REMEMBERED = 1 << 16

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import socket
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from socketsuite.addresses import packed_host
 from socketsuite.reasons import ALLOW, DENY, Reason
 from socketsuite.settings import SettingsError
 
@@ -25,31 +25,6 @@ _MAPPED = b"\0" * 10 + b"\xff\xff"
 _MAPPED_BITS = 96
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-
-def packed_host(host: Any) -> bytes | None:
-    """Return an address as its 4 or 16 bytes; ``None`` for what is none, such as a path.
-
-    The scope of a link-local address is no part of it.
-    """
-    if not isinstance(host, str):
-        return None
-    try:
-        if ":" not in host:
-            return socket.inet_pton(socket.AF_INET, host)
-        packed = socket.inet_pton(socket.AF_INET6, host.partition("%")[0])
-    except (OSError, ValueError):
-        return None
-    return packed[12:] if packed.startswith(_MAPPED) else packed
-
-
-def host_key(host: Any) -> bytes | None:
-    """Return what one host is counted by: its IPv4 address, or its IPv6 network of 64 bits.
-
-    A caller is usually given so many IPv6 addresses, and can use a new one each time.
-    """
-    packed = packed_host(host)
-    return packed if packed is None or len(packed) == 4 else packed[:8]
 
 
 def network_word(raw: Any) -> str:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from socketsuite.policies.networks import packed_host
+from socketsuite.addresses import packed_host
 from socketsuite.reasons import (
     BROADCAST_SOURCE,
     MULTICAST_SOURCE,

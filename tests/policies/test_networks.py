@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from socketsuite.policies.networks import Admission, Networks, host_key, network_word
+from socketsuite.addresses import host_key
+from socketsuite.policies.networks import Admission, Networks, network_word
 from socketsuite.reasons import ALLOW, DENY
 from socketsuite.settings import SettingsError, setting, settings_of
 
