@@ -116,11 +116,11 @@ class Daemon(Protocol):
         """
         ...
 
-    def forwarded(self, transport: ITransport, host: str) -> str | None:
+    def forwarded(self, transport: ITransport | None, host: str) -> str | None:
         """Have a proxy's connection be *host*'s from now on: in limits, log and status.
 
         For a connection that serves one client to its end, such as a WebSocket, whose client
-        HTTP has named; see :meth:`is_proxy`.
+        HTTP has named; see :meth:`is_proxy`.  Without a *transport* it is only asked.
 
         :return: why *host* is not let in (a label of docs/operations.md), which the caller tells
             its client; ``None`` where it is.

@@ -1,7 +1,6 @@
 """The connections of one service: admitted or refused, counted, listed, told of as events.
 
-The registry observes every transport, and the admission factory stands in front of the
-service's own.  Must not know how bytes move, nor what a protocol says.
+The registry observes every transport.  Must not know how bytes move, nor what a protocol says.
 """
 
 from __future__ import annotations
@@ -13,9 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
-from twisted.internet.interfaces import IAddress, IProtocolFactory
-from twisted.internet.protocol import Factory, Protocol
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from socketsuite.addresses import address_text
@@ -27,7 +23,6 @@ from socketsuite.reasons import (
     ABORTED_BY_SERVICE,
     CLOSED_BY_PEER,
     CLOSED_BY_SERVICE,
-    DECLINED,
     ERROR_IN_PROTOCOL,
     LOST,
     NO_DESCRIPTORS,
@@ -131,11 +126,13 @@ class Connections:
     def forwarded(self, transport: Any, host: str) -> Reason | None:
         """Have a connection that was let in as a proxy's be *host*'s, whom HTTP has named.
 
+        Of none (``None``) it is only said whether the lists let that host in.
+
         :return: why that host is not let in, or ``None``; a refusal is told.
         """
         connection = self.open.get(transport)
-        if connection is None or not connection.admitted:
-            return None
+        if connection is None:
+            return self.policy.lists.refusal(host)
         refusal = self.policy.refusal(host, self.admitted - 1)
         if refusal is None:
             self.policy.hosts.closed(connection.host)
@@ -256,65 +253,3 @@ def closing_reason(transport: Connection, reason: Failure) -> Reason:
             return LOST
         return CLOSED_BY_PEER if transport.peer_finished else CLOSED_BY_SERVICE
     return ERROR_IN_PROTOCOL.because(reason.type.__name__) if reason.type else ERROR_IN_PROTOCOL
-
-
-class AdmissionFactory(Factory):
-    """The factory in front of a service's own: it admits or refuses, then steps aside.
-
-    Once a connection is admitted its protocol is the service's own, so the gate costs
-    nothing per message.
-
-    :param kind: what the connections are called in events.
-    :param by_proxy: whether the registry decides later, when the real peer is known.
-    :ivar inside: whether something stands around it that has no use for ``None``, as Twisted's
-        wrapping factories have none; who is admitted is then decided in front of that.  Both may
-        be set until the first connection.
-    :param frontend: the name of the frontend that *factory* is.
-    """
-
-    inside = False
-    noisy = False
-    _log = Logger()
-
-    def __init__(
-        self,
-        factory: IProtocolFactory,
-        connections: Connections,
-        kind: str,
-        *,
-        by_proxy: bool,
-        frontend: str = MAIN,
-    ) -> None:
-        self._factory = factory
-        self._connections = connections
-        self._kind = kind
-        self.by_proxy = by_proxy
-        self.frontend = frontend
-
-    def buildProtocol(self, addr: IAddress | None) -> Any:
-        """Return the service's protocol, or ``None`` to close the connection at once."""
-        if self.inside:
-            return self._build(addr) or _Declined()
-        if self.by_proxy:
-            return self._build(addr)
-        protocol, reason = None, self._connections.refusal(addr)
-        if reason is None:
-            protocol = self._build(addr)
-        if protocol is None:
-            self._connections.refused(addr, self._kind, reason or DECLINED, self.frontend)
-        return protocol
-
-    def _build(self, addr: IAddress | None) -> Any:
-        try:
-            return self._factory.buildProtocol(addr)  # type: ignore[arg-type]
-        except Exception:  # noqa: BLE001 - a stranger's code: it costs this connection alone
-            self._log.failure("{service}: buildProtocol raised", service=self._connections.service)
-            return None
-
-
-class _Declined(Protocol):
-    """In place of the protocol that the service did not make."""
-
-    def connectionMade(self) -> None:
-        transport: Any = self.transport
-        transport.abort(DECLINED)

@@ -10,7 +10,9 @@ from typing import Any
 
 from socketsuite.socketio.adapter import Adapter
 from socketsuite.socketio.broadcast import BroadcastOperator
+from socketsuite.socketio.engine import Encoded
 from socketsuite.socketio.handlers import HandlerT
+from socketsuite.socketio.packets import PacketType, check_event_name, encode
 from socketsuite.socketio.socket import Socket
 
 
@@ -40,6 +42,17 @@ class Namespace:
         :raises ValueError: for an event that has a handler, or is Socket.IO's own.
         """
         return self._adapter.handlers.on(event)
+
+    def prepared(self, event: str, *arguments: Any) -> Encoded:
+        """Return an event encoded once, for sockets that a program chooses one by one.
+
+        It goes out by :meth:`Socket.emit_prepared`, and is not kept for who is lost.
+
+        :raises ValueError: for an event of Socket.IO's own, or what JSON does not have.
+        :raises TypeError: for what is neither JSON nor bytes.
+        """
+        check_event_name(event)
+        return encode(PacketType.EVENT, self.name, [event, *arguments])
 
     def emit(self, event: str, *arguments: Any) -> None:
         """Send an event to every socket of the namespace."""

@@ -93,6 +93,10 @@ class Socket(Member):
         """
         self.deliver(self._adapter.event(event, arguments, (self.id,), ()))
 
+    def emit_prepared(self, event: Encoded) -> None:
+        """Send what :meth:`Namespace.prepared` of the same namespace returned."""
+        self.deliver(event)
+
     def emit_with_ack(self, event: str, *arguments: Any, timeout: float = 10.0) -> Deferred[Any]:
         """Send an event that the client is to acknowledge.
 

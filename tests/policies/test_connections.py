@@ -13,7 +13,8 @@ from twisted.internet.task import Clock
 
 from socketsuite.observe.events import Event, Events, Refused
 from socketsuite.policies.admission import AdmissionPolicy
-from socketsuite.policies.connections import AdmissionFactory, Connections
+from socketsuite.policies.admission_factory import AdmissionFactory
+from socketsuite.policies.connections import Connections
 from socketsuite.policies.settings import AdmissionSettings
 from socketsuite.reasons import CLOSED_IN_MID_STREAM, LOST, TLS_ERROR, USER_TIMEOUT, Reason
 from socketsuite.transport.tls import stream_reason

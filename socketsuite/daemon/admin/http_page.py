@@ -22,7 +22,8 @@ from socketsuite.daemon.listen.settings import ListenSettings
 from socketsuite.daemon.listen.sockets import BoundSocket, bind_all
 from socketsuite.observe.events import Events
 from socketsuite.policies.admission import AdmissionPolicy
-from socketsuite.policies.connections import AdmissionFactory, Connections
+from socketsuite.policies.admission_factory import AdmissionFactory
+from socketsuite.policies.connections import Connections
 from socketsuite.policies.settings import AdmissionSettings
 from socketsuite.reasons import IDLE_TIMEOUT, STOPPED
 from socketsuite.transport.adopted import adopt_stream

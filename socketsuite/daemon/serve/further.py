@@ -56,7 +56,7 @@ class DaemonHandle(Daemon):
         """Whether *host* is one of ``--proxy-from``."""
         return self._listeners.is_proxy(host)
 
-    def forwarded(self, transport: Any, host: str) -> str | None:
+    def forwarded(self, transport: Any | None, host: str) -> str | None:
         """Have a proxy's connection be *host*'s, in limits, log and status."""
         return self._listeners.forwarded(transport, host)
 

@@ -31,7 +31,8 @@ from socketsuite.daemon.serve.factory import datagram_protocol
 from socketsuite.daemon.serve.tls_admission import wrap
 from socketsuite.daemon.serve.tls_contexts import TLSContexts
 from socketsuite.observe.events import Events, Listening
-from socketsuite.policies.connections import AdmissionFactory, Connections
+from socketsuite.policies.admission_factory import AdmissionFactory
+from socketsuite.policies.connections import Connections
 from socketsuite.policies.peers import DatagramPolicy
 from socketsuite.transport.adopted import adopt_stream
 from socketsuite.transport.burst import AVAILABLE
@@ -162,7 +163,7 @@ class Listeners:
         """Have a proxy's connection be *host*'s; return why that one is not let in, or ``None``."""
         while transport is not None and transport not in self._connections.open:
             transport = getattr(transport, "transport", None)
-        refusal = None if transport is None else self._connections.forwarded(transport, host)
+        refusal = self._connections.forwarded(transport, host)
         return None if refusal is None else refusal.label
 
     def _trusts(self, host: str | None) -> bool:
