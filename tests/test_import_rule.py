@@ -33,7 +33,7 @@ ROOMS: dict[str, set[str]] = {
     "policies": {"observe", "transport", "service", "settings", "reasons", "addresses"},
     "web": {"wire", "addresses"},
     "socketio": {"web", "wire", "settings", "addresses"},
-    "services": {"web", "wire", "service", "settings", "contract", "figures"},
+    "services": {"web", "socketio", "wire", "service", "settings", "contract", "figures"},
     "cli": {"wire", "service", "settings", "transport", "addresses", "loading"},
     "daemon": {
         "service",

@@ -230,8 +230,8 @@ def test_whose_account_is_no_more_is_logged_out_and_told(tmp_path: Path) -> None
     people = {}
     for name in ("alice", "bob", "root", "eve"):
         people[name] = one = registry.enter(f"x{name}")
-        one.write = told.setdefault(name, []).append  # type: ignore[assignment]
-        one.render = lambda event: type(event).__name__  # type: ignore[assignment, return-value]
+        one.write = told.setdefault(name, []).append
+        one.render = lambda event: type(event).__name__
         one.account = name
         one.operator = name in ("root", "eve")
         one.operator_account = name if one.operator else None

@@ -6,15 +6,16 @@ This module must not know rooms, nor any wire.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from socketsuite.services.chat.events import Event, PersonFacts
 from socketsuite.services.chat.nicks import key_of
 
-Render = Callable[[Event], bytes]
-"""Turns an event into bytes on some wire; empty where that wire does not show it."""
+Render = Callable[[Event], Any]
+"""Turns an event into what its frontend writes, mostly bytes; empty where that does not show it."""
 
-Write = Callable[[bytes], object]
-"""Takes such bytes to one person."""
+Write = Callable[[Any], object]
+"""Takes such a thing to one person."""
 
 Close = Callable[[str], object]
 """Ends one person's connection, for a reason that is said."""

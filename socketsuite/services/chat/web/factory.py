@@ -5,6 +5,7 @@ This module must not know what is said on a connection.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -21,7 +22,10 @@ from socketsuite.services.chat.lines import LineChatFactory
 from socketsuite.services.chat.web.json_client import JSONClient
 from socketsuite.services.chat.web.line_messages import LineMessages
 from socketsuite.services.chat.web.page_files import page_files
+from socketsuite.services.chat.web.socketio_people import SocketIOPeople
 from socketsuite.settings import setting
+from socketsuite.socketio import Options
+from socketsuite.web.answers import answer
 from socketsuite.web.origins import Origins
 from socketsuite.web.site import BoundedSite
 from socketsuite.web.websocket import (
@@ -38,6 +42,10 @@ IRC_TEXT, IRC_BINARY, IRC = "text.ircv3.net", "binary.ircv3.net", "irc.ircv3.net
 
 HELLO_SECONDS = 60.0
 """Seconds that a client has for coming in."""
+
+_MOST_BYTES = 65536
+_MOST_WAITING = 1 << 20
+"""Bytes of a request of Socket.IO, and of events that wait for a poll."""
 
 
 _LONGEST_PATH = 200
@@ -58,6 +66,31 @@ class Request:
     bytes_out: int
 
 
+class Admitting(Resource):
+    """What admits a request that opens a session before *behind* has it.
+
+    :param admit: raises :class:`Refused`.
+    """
+
+    isLeaf = True
+
+    def __init__(self, behind: Resource, admit: Callable[[Any, bool], object]) -> None:
+        super().__init__()
+        self._behind = behind
+        self._admit = admit
+        self.max_body = _MOST_BYTES
+
+    def render(self, request: Any) -> Any:
+        """Answer by what is behind, unless the client is not let in."""
+        upgraded = request.getHeader("upgrade") is not None
+        if upgraded or b"sid" not in request.args:
+            try:
+                self._admit(request, upgraded)
+            except Refused as refused:
+                return answer(request, refused.status, refused.text, refused.headers)
+        return self._behind.render(request)
+
+
 @dataclass(eq=False)
 class WebFactory(ServerFactory):
     """The frontend ``web``.
@@ -72,6 +105,9 @@ class WebFactory(ServerFactory):
     emit: LogEvents = ignore_events
     ping: float = setting(
         25.0, "seconds between two pings of a connection", minimum=0.1, unit="seconds"
+    )
+    max_sessions_per_host: int = setting(
+        256, "sessions of Socket.IO at a time from one host (of IPv6, one /64)", minimum=1
     )
     framed_by: tuple[str, ...] = setting(
         (),
@@ -102,6 +138,17 @@ class WebFactory(ServerFactory):
         root = Resource()
         for name, file in page_files(" ".join(["'self'", *self.framed_by])).items():
             root.putChild(name.encode(), file)
+        io = Options(
+            ping_interval=self.ping,
+            ping_timeout=self.ping,
+            allow_origin=self.chat.allow_origin,
+            max_payload=_MOST_BYTES,
+            max_queue_bytes=_MOST_WAITING,
+            connect_timeout=HELLO_SECONDS,
+            max_sessions_per_address=self.max_sessions_per_host,
+        )
+        self._socketio = SocketIOPeople(self.chat, self.reactor, io)
+        root.putChild(b"socket.io", Admitting(self._socketio.server.resource, self.admit))
         options = WebSocketOptions(ping_interval=self.ping, ping_timeout=self.ping)
         allowed = Origins.of(self.chat.allow_origin)
         names = [JSON, LINES, IRC_TEXT, IRC_BINARY, IRC]
@@ -115,15 +162,16 @@ class WebFactory(ServerFactory):
 
     # ── who comes ───────────────────────────────────────────────────────────────────
 
-    def admit(self, request: Any) -> None:
+    def admit(self, request: Any, upgraded: bool = True) -> None:
         """Have the connection of *request* be its client's, where a proxy tells who that is.
 
+        :param upgraded: whether the connection serves no other client from now on.
         :raises Refused: when that client is not let in.
         """
         transport, client = request.channel.transport, request.getClientAddress()
         host = getattr(client, "host", None)
         if host is not None and host != getattr(transport.getPeer(), "host", None):
-            why = self.daemon.forwarded(transport, host)
+            why = self.daemon.forwarded(transport if upgraded else None, host)
             if why is not None:
                 raise Refused(503, why)
 
@@ -183,6 +231,10 @@ class WebFactory(ServerFactory):
         if self._own_irc is not None:
             self._own_irc.stopFactory()
 
+    def drain_service(self) -> None:
+        """Tell who came by Socket.IO that the server stops; WebSockets are drained themselves."""
+        self._socketio.drain()
+
     def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
         """Return a protocol for one caller."""
         protocol: Protocol | None = self._site.buildProtocol(addr)
@@ -195,3 +247,4 @@ class WebFactory(ServerFactory):
         for client in list(self._clients):
             if client.since < late:
                 client.end("no hello", f"no hello within {HELLO_SECONDS:g} seconds", 1008)
+        self._socketio.end_late(late)
