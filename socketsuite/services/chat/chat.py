@@ -136,7 +136,8 @@ class Chat:
     def __post_init__(self) -> None:
         # The frontend of IRC, once it is made: others carry its lines, too.
         self.irc: Any = None
-        # What frontends count themselves.
+        # What frontends do when the service drains, and what they count themselves.
+        self.drains: list[Callable[[], object]] = []
         self.further_figures: list[Callable[[], list[Figure]]] = []
         self.logins = Logins(self.reactor)
         self._read_accounts()
@@ -180,6 +181,11 @@ class Chat:
         if self._forgetting.running:
             self._forgetting.stop()
         return self.writer.stop() if self.writer is not None else None
+
+    def drain_service(self) -> None:
+        """Have those told that the server stops who have no connection of their own."""
+        for drain in self.drains:
+            drain()
 
     def health(self) -> dict[str, str | None]:
         """Return whether the history's file can be written."""

@@ -148,6 +148,7 @@ class WebFactory(ServerFactory):
             max_sessions_per_address=self.max_sessions_per_host,
         )
         self._socketio = SocketIOPeople(self.chat, self.reactor, io)
+        self.chat.drains.append(self._socketio.drain)
         root.putChild(b"socket.io", Admitting(self._socketio.server.resource, self.admit))
         options = WebSocketOptions(ping_interval=self.ping, ping_timeout=self.ping)
         allowed = Origins.of(self.chat.allow_origin)
@@ -230,10 +231,6 @@ class WebFactory(ServerFactory):
         self._site.stopFactory()
         if self._own_irc is not None:
             self._own_irc.stopFactory()
-
-    def drain_service(self) -> None:
-        """Tell who came by Socket.IO that the server stops; WebSockets are drained themselves."""
-        self._socketio.drain()
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
         """Return a protocol for one caller."""
