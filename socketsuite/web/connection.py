@@ -218,7 +218,7 @@ class WebSocketConnection(Reading):
         if self._state == OPEN:
             self.transport.write(encode_close(code))
         self._over(code, reason)
-        self.transport.loseConnection()
+        end_politely(self.transport)  # some send on nevertheless
 
     def _fail(self, code: int, text: str) -> None:
         """Say *code* and end, whatever the peer does."""

@@ -95,6 +95,9 @@ class _Message:
                 self.utf8.decode(piece, complete)
             except UnicodeDecodeError:
                 raise _not_utf8() from None
+            begun: bytes = self.utf8.getstate()[0]
+            if begun[:1] == b"\xed" and begun[1:] >= b"\xa0":
+                raise _not_utf8()  # a surrogate, which Python refuses at its third byte
         if self.kept is None:
             self.kept = bytearray()
         self.kept += piece
