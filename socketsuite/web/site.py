@@ -13,7 +13,7 @@ from typing import Any
 from twisted.python.failure import Failure
 from twisted.web import http, server
 from twisted.web.error import UnsupportedMethod
-from twisted.web.resource import _UnsafeErrorPage
+from twisted.web.resource import _UnsafeErrorPageBase
 
 from socketsuite.web.answers import SECURITY_HEADERS, answer, phrase
 from socketsuite.web.channel import BoundedChannel, SiteLimits
@@ -71,7 +71,7 @@ class BoundedRequest(server.Request):
 
     def render(self, resource: Any) -> None:
         """Let *resource* answer; what goes wrong is one line of text."""
-        if isinstance(resource, _UnsafeErrorPage):
+        if isinstance(resource, _UnsafeErrorPageBase):
             self._finish_with(answer(self, resource.code, phrase(resource.code)))
             return
         try:

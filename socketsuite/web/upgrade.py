@@ -101,20 +101,25 @@ def upgrade(
 def _accept(request: Any, offer: Offer, subprotocol: str | None, deflate: str | None) -> bytes:
     said = request.responseHeaders
     request.setResponseCode(http.SWITCHING)
-    for name in ("Content-Type", "Content-Length", "Transfer-Encoding"):
+    for name in ("Content-Type", "Content-Length", "Transfer-Encoding", "Connection", "Server"):
         said.removeHeader(name)
-    said.setRawHeaders("Upgrade", ["websocket"])
-    said.setRawHeaders("Connection", ["Upgrade"])
-    said.setRawHeaders("Sec-WebSocket-Accept", [accept_value(offer.key)])
-    if subprotocol is not None:
-        said.setRawHeaders("Sec-WebSocket-Protocol", [subprotocol])
-    if deflate is not None:
-        said.setRawHeaders("Sec-WebSocket-Extensions", [deflate])
     if request.cookies:
         said.setRawHeaders(b"Set-Cookie", request.cookies)
-    lines = [b"HTTP/1.1 101 Switching Protocols"]
-    lines += [name + b": " + value for name, values in said.getAllRawHeaders() for value in values]
-    return b"\r\n".join(lines) + b"\r\n\r\n"
+    # Spelt as the RFC does it, which Twisted's headers would not.
+    text = (
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"Sec-WebSocket-Accept: {accept_value(offer.key)}\r\n"
+    )
+    if subprotocol is not None:
+        text += f"Sec-WebSocket-Protocol: {subprotocol}\r\n"
+    if deflate is not None:
+        text += f"Sec-WebSocket-Extensions: {deflate}\r\n"
+    lines = [
+        name + b": " + value + b"\r\n"
+        for name, values in said.getAllRawHeaders()
+        for value in values
+    ]
+    return text.encode() + b"".join(lines) + b"\r\n"
 
 
 def _take_over(request: Any, channel: Any, connection: WebSocketConnection) -> tuple[Any, bytes]:

@@ -309,9 +309,7 @@ def test_half_an_answer_never_looks_like_a_whole_one(
     assert len([each for each in flushed if each["isError"]]) == 1
 
 
-def test_a_head_has_the_length_and_no_body(
-    served: Served, flushed: list[dict[str, Any]]
-) -> None:
+def test_a_head_has_the_length_and_no_body(served: Served, flushed: list[dict[str, Any]]) -> None:
     caller = served.caller()
     caller.send(ask(method="HEAD"))
     head = caller.until(b"\r\n\r\n")
