@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 PORT ?= 9000
 IRC_PORT ?= 6667
 WEB_PORT ?= 8080
+EXAMPLES := examples/rot13 examples/noticeboard examples/socketio_greeter
 
 # Lines and branches, in percent, that `make coverage` fails below.
 COVERAGE_FLOOR := 94
@@ -117,9 +118,9 @@ $(VENV)/.installed-bench: $(VENV)/.made pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[bench]'
 	@touch $@ $(VENV)/.installed
 
-$(VENV)/.installed-tests: $(VENV)/.made pyproject.toml examples/rot13/pyproject.toml examples/noticeboard/pyproject.toml
+$(VENV)/.installed-tests: $(VENV)/.made pyproject.toml $(EXAMPLES:%=%/pyproject.toml)
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[test,strangers,lint]'
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e examples/rot13 -e examples/noticeboard
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps $(EXAMPLES:%=-e %)
 	@touch $@ $(VENV)/.installed
 
 # atheris has no package for some machines: the command itself says so then.

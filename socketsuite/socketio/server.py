@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.web.resource import Resource
-from twisted.web.server import Site
 
 from socketsuite.socketio.adapter import Adapter
 from socketsuite.socketio.client import Client
@@ -17,6 +16,7 @@ from socketsuite.socketio.namespace import Namespace
 from socketsuite.socketio.options import Options
 from socketsuite.socketio.socket import Socket
 from socketsuite.web.deadlines import Deadlines
+from socketsuite.web.site import BoundedSite
 
 
 class Server(Namespace):
@@ -28,7 +28,7 @@ class Server(Namespace):
 
     def __init__(self, reactor: Any, options: Options | None = None) -> None:
         self.options = options = options or Options()
-        self._reactor = reactor
+        self.reactor = reactor
         main: Adapter[Socket] = Adapter(reactor, options, "/")
         super().__init__(main)
         self._adapters = {"/": main}
@@ -55,30 +55,32 @@ class Server(Namespace):
         if not name.startswith("/") or "," in name or "?" in name or len(name) > 100:
             raise ValueError(f"{name!r} is no namespace's name, such as /news")
         if name not in self._adapters:
-            self._adapters[name] = Adapter(self._reactor, self.options, name)
+            self._adapters[name] = Adapter(self.reactor, self.options, name)
         return Namespace(self._adapters[name])
 
     # ── where clients come in ───────────────────────────────────────────────────────
 
-    def site(self, root: Resource | None = None) -> Site:
+    def site(self, root: Resource | None = None, **named: Any) -> SocketIOSite:
         """Return a site with this server at ``/socket.io/``.
 
         :param root: of the site; it has nothing else without one.
+        :param named: what else a :class:`~socketsuite.web.site.BoundedSite` is told, such as its
+            ``limits``, or ``is_trusted`` for the proxies in front of it.
         """
         root = root or Resource()
         root.putChild(b"socket.io", self.resource)
-        return SocketIOSite(self, root)
+        return SocketIOSite(self, root, **named)
 
     def close(self) -> None:
         """End every session; no more can be opened."""
         self._engine.close()
 
 
-class SocketIOSite(Site):
+class SocketIOSite(BoundedSite):
     """A site whose daemon drains it by ending the sessions: their clients connect again."""
 
-    def __init__(self, server: Server, root: Resource) -> None:
-        super().__init__(root)
+    def __init__(self, server: Server, root: Resource, **named: Any) -> None:
+        super().__init__(root, reactor=server.reactor, **named)
         self._server = server
 
     def drain_service(self) -> None:

@@ -32,7 +32,10 @@ _MOST_PARAMETERS = 100
 
 
 class EngineResource(Resource):
-    """The resource of an :class:`EngineServer`: put it at ``engine.io`` or ``socket.io``."""
+    """The resource of an :class:`EngineServer`: put it at ``engine.io`` or ``socket.io``.
+
+    :ivar max_body: what a :class:`~socketsuite.web.site.BoundedSite` reads of a request.
+    """
 
     isLeaf = True
 
@@ -40,6 +43,7 @@ class EngineResource(Resource):
         super().__init__()
         self._engine = engine
         options = self._options = engine.options
+        self.max_body = options.max_payload
         self._origins = Origins.of(options.allow_origin)
         self._websockets = WebSocketOptions(
             max_message=options.max_payload, ping_interval=0, deflate=False

@@ -1,0 +1,1 @@
+"""A greeting, both ways, by Socket.IO."""
