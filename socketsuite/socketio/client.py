@@ -99,9 +99,8 @@ class Client:
     def _packet_received(self, packet: Packet) -> None:
         socket = self._sockets.get(packet.namespace)
         if packet.type is PacketType.CONNECT:
-            if socket is not None:
-                raise PacketError("connects to a namespace twice")
-            self._connect(packet)
+            if socket is None:  # clients may ask twice, before they have heard the answer
+                self._connect(packet)
         elif socket is not None and socket.connected:
             socket.packet_received(packet)
         elif packet.namespace not in self._left:

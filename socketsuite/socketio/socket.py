@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from socketsuite.socketio.acknowledgements import Acknowledgements, answer_list
@@ -24,8 +23,6 @@ from socketsuite.socketio.recovery import LostSocket
 
 _ID_BYTES = 15
 _PID_BYTES = 24
-
-_log = Logger(namespace="socketsuite.socketio")
 
 
 class Socket(Member):
@@ -208,8 +205,8 @@ class Socket(Member):
         event = data[0]
         try:
             call = self._adapter.handlers.bound(event, data[1:])
-        except TypeError as error:
-            _log.debug("{socket}: {event}: {error}", socket=self, event=event, error=error)
+        except TypeError:
+            self._faults.add(event, Failure())
             return
         if call is not None:
             self._call(event, call, ack_id)

@@ -21,7 +21,13 @@ from socketsuite.web.websocket import WebSocketConnection
 from socketsuite.wire.websocket import CloseCode
 
 _PROBED = Encoded(("probe",), PacketType.PONG)
-_ORDINARY = {CloseCode.NORMAL, CloseCode.GOING_AWAY, CloseCode.NO_STATUS}
+# A connection that was lost is closed, too: so the JavaScript server has it.
+_ORDINARY = {
+    CloseCode.NORMAL,
+    CloseCode.GOING_AWAY,
+    CloseCode.NO_STATUS,
+    CloseCode.ABNORMAL,
+}
 
 
 class WebSocketTransport:
