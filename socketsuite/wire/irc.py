@@ -139,12 +139,14 @@ def serialise(
     another line, and what commands a terminal becomes visible; an empty parameter, or one that
     begins with ``:``, can only be the last.
     """
-    words = [f":{source}", command] if source else [command]
-    if parameters:
-        words += parameters[:-1]
-        last = parameters[-1].translate(_UNSAFE)
-        words.append(f":{last}" if not last or last[0] == ":" or " " in last else last)
-    text = formatted_text(" ".join(words).translate(_UNSAFE))
+    words = [f":{source}", command, *parameters] if source else [command, *parameters]
+    text = " ".join(words)
+    if formatted_text(text) != text:  # seldom; both ways are much dearer than this question
+        words = [formatted_text(word.translate(_UNSAFE)) for word in words]
+        text = " ".join(words)
+    last = words[-1]
+    if parameters and (not last or last[0] == ":" or " " in last):
+        text = f"{text[: len(text) - len(last)]}:{last}"
     body = cut(text.encode("utf-8", "replace"), LONGEST_BODY - 2) + b"\r\n"
     if tags:
         return b"@%b %b" % (tags_text(tags).encode("utf-8", "replace"), body)
@@ -185,7 +187,8 @@ def packed(words: Iterable[str], room: int, separator: str = " ") -> list[str]:
     current: list[str] = []
     used = 0
     for word in words:
-        size = len(word.encode("utf-8", "replace")) + len(separator)
+        size = len(word) if word.isascii() else len(word.encode("utf-8", "replace"))
+        size += len(separator)
         if current and used + size - len(separator) > room:
             texts.append(separator.join(current))
             current, used = [], 0

@@ -234,7 +234,7 @@ class Hub:
             room.check_entry(person, password)
         room.add(person)
         person.rooms[room.key] = None
-        self.tell(room.members, events.Joined(person.facts, room.name))
+        self.tell_room(room, events.Joined(person.facts, room.name))
         return room
 
     def _make_room(self, name: str) -> Room:
@@ -266,7 +266,7 @@ class Hub:
         room = self.room(name)
         if person not in room.members:
             raise Refused("not_in_room", room.name, "you are not in that room")
-        self.tell(room.members, events.Left(person.facts, room.name, reason))
+        self.tell_room(room, events.Left(person.facts, room.name, reason))
         self.out(room, person)
 
     def out(self, room: Room, person: Person) -> None:

@@ -8,6 +8,7 @@ must not know who is here.
 
 from __future__ import annotations
 
+import string
 import unicodedata
 
 LONGEST_NICK = 32
@@ -17,8 +18,10 @@ LONGEST_ROOM = 64
 # What IRC allows in a nick beside letters and digits (RFC 2812, 2.3.1), but no space or mask.
 _SPECIAL = frozenset("[]\\`_^{|}-")
 _LETTERS = ("Lu", "Ll", "Lo", "Lm", "Lt", "Nd", "Mn", "Mc")
-# What Latin letters are mistaken for (after UTS 39): Cyrillic, Greek, digits.
-_LOOKS_LIKE = str.maketrans(
+_PLAIN = _SPECIAL | frozenset(string.ascii_letters + string.digits)
+# What Latin letters are mistaken for (after UTS 39): Cyrillic, Greek, digits.  All of ASCII is
+# here, because what translate() does not find costs it an exception.
+_LOOKS_LIKE = {code: code for code in range(128)} | str.maketrans(
     "аеорсухіјѕԁԛԝһԍАВЕКМНОРСТХУІЈЅΑΒΕΖΗΙΚΜΝΟΡΤΥΧανορυıɡⅼI1|0",
     "aeopcyxijsdqwhgABEKMHOPCTXYlJSABEZHlKMNOPTYXavopuigllllO",
 )
@@ -34,7 +37,7 @@ def key_of(name: str) -> str:
     Other letters are told apart by case, as IRC's clients do with ``CASEMAPPING=ascii``; that
     nobody is taken for another is what :func:`skeleton` is for.
     """
-    return name.translate(_ASCII_LOWER)
+    return name.lower() if name.isascii() else name.translate(_ASCII_LOWER)
 
 
 _ASCII_LOWER = {code: code + 32 for code in range(65, 91)}
@@ -42,6 +45,8 @@ _ASCII_LOWER = {code: code + 32 for code in range(65, 91)}
 
 def skeleton(name: str) -> str:
     """Return what two names have in common that look alike, such as ``раypal`` and ``paypal``."""
+    if name.isascii():
+        return name.translate(_LOOKS_LIKE).lower()
     apart = unicodedata.normalize("NFKD", name.translate(_LOOKS_LIKE))
     plain = "".join(c for c in apart if not unicodedata.category(c).startswith("M"))
     return plain.translate(_LOOKS_LIKE).casefold()
@@ -83,6 +88,8 @@ def checked_room(name: str) -> str:
 
 
 def _check_characters(name: str, what: str, more: str = "") -> None:
+    if _PLAIN.issuperset(name):  # almost always
+        return
     scripts = set()
     for character in name:
         category = unicodedata.category(character)

@@ -35,8 +35,11 @@ class Telling:
             if wire:
                 self._write(person, person.write, wire)
 
-    def tell_room(self, room: Room, event: Event, but: Person) -> int:
-        """Tell everybody in *room* but one; members may come and go while this goes on."""
+    def tell_room(self, room: Room, event: Event, but: Person | None = None) -> int:
+        """Tell everybody in *room* but one; members may come and go while this goes on.
+
+        :return: how many were told.
+        """
         told = 0
         for render, listeners in tuple(room.listeners.items()):
             if not listeners:
@@ -44,7 +47,7 @@ class Telling:
             wire = render(event)
             if not wire:
                 continue
-            own = listeners.get(but)
+            own = listeners.get(but) if but is not None else None
             writes = tuple(listeners.values())
             told += len(writes) - (own is not None)
             for write in writes:

@@ -149,7 +149,8 @@ def show_names(client: Client, room: Room) -> None:
     if sees(client, room):
         masks = "userhost-in-names" in client.capabilities
         words = (
-            prefixes(client, statuses) + (person.mask if masks else person.nick)
+            (prefixes(client, statuses) if statuses else "")
+            + (person.mask if masks else person.nick)
             for person, statuses in room.members.items()
         )
         sign = "@" if "s" in room.flags else "="

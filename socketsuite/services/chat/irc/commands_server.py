@@ -40,14 +40,19 @@ def motd(client: Client, line: Line) -> None:
 
 def lusers(client: Client, line: Line) -> None:
     """LUSERS: how many are here."""
-    server, people = client.server, client.hub.people
-    invisible = sum("i" in one.modes for one in people.values())
-    seen, most = len(people), max(server.most_people, len(people))
+    show_users(client, client.server.counts())
+
+
+def show_users(client: Client, counts: tuple[int, int]) -> None:
+    """Tell how many are here, of whom so many are invisible, and operators of the server."""
+    server, seen = client.server, len(client.hub.people)
+    most = max(server.most_people, seen)
+    invisible, operators = counts
     client.reply(
         "RPL_LUSERCLIENT",
         text=f"There are {seen - invisible} users and {invisible} invisible on 1 servers",
     )
-    client.reply("RPL_LUSEROP", str(sum(one.operator for one in people.values())))
+    client.reply("RPL_LUSEROP", str(operators))
     client.reply("RPL_LUSERUNKNOWN", str(server.unregistered))
     client.reply("RPL_LUSERCHANNELS", str(len(client.hub.rooms)))
     client.reply("RPL_LUSERME", text=f"I have {seen} clients and 0 servers")

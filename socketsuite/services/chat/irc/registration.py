@@ -19,7 +19,6 @@ from socketsuite.services.chat.irc.server import (
     LONGEST_USER,
     USER_MODES,
     Offer,
-    isupport,
 )
 from socketsuite.services.chat.irc.texts import shortened
 from socketsuite.services.chat.nicks import BadNameError, checked_nick, key_of
@@ -116,16 +115,14 @@ def _welcome(client: Client) -> None:
     modes = ["".join(sorted(USER_MODES)), letters, with_parameter]
     client.reply("RPL_MYINFO", server.name, server.version, *modes)
     send_isupport(client)
-    commands_server.lusers(client, Line("LUSERS"))
+    commands_server.show_users(client, client.server.counts(lately=True))
     commands_server.motd(client, Line("MOTD"))
 
 
 def send_isupport(client: Client) -> None:
-    """Send ISUPPORT: at most 13 tokens a line."""
-    tokens = list(isupport(client.server))
-    for start in range(0, len(tokens), 13):
-        for text in packed(tokens[start : start + 13], 380):
-            client.reply("RPL_ISUPPORT", *text.split(" "))
+    """Send ISUPPORT."""
+    for tokens in client.server.isupport:
+        client.reply("RPL_ISUPPORT", *tokens)
 
 
 # ── capabilities ────────────────────────────────────────────────────────────────────

@@ -5,8 +5,9 @@ This module must not know the commands.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
 from socketsuite.services.chat.chat import Chat
@@ -18,7 +19,7 @@ from socketsuite.services.chat.irc.render import Renderers
 from socketsuite.services.chat.nicks import LONGEST_NICK, LONGEST_ROOM, key_of
 from socketsuite.services.chat.person import Person
 from socketsuite.services.chat.room import FLAGS, LISTS, MOST_MASKS, OPERATOR, VOICE, Room
-from socketsuite.wire.irc import ModeKinds
+from socketsuite.wire.irc import ModeKinds, packed
 
 MOST_TARGETS = 4
 """Targets of one PRIVMSG, NOTICE or TAGMSG."""
@@ -89,10 +90,32 @@ class Server:
     def __post_init__(self) -> None:
         self.name = self.chat.server_name
         self.network = self.chat.network_name
+        self._counts, self._counted_at = (0, 0), 0.0
         self.renderers = Renderers(self.name, self.hub.now, self.dcc)
         self.hub.presence.append(self._presence)
         self.hub.followers = self._followers
         self.hub.moves.append(self._moved)
+
+    @cached_property
+    def isupport(self) -> list[list[str]]:
+        """The tokens of ISUPPORT (005), as they go into lines: at most 13 in each."""
+        tokens = isupport(self.network)
+        lines = (tokens[start : start + 13] for start in range(0, len(tokens), 13))
+        return [text.split(" ") for line in lines for text in packed(line, 380)]
+
+    def counts(self, *, lately: bool = False) -> tuple[int, int]:
+        """Return how many people are invisible, and how many operators of the server.
+
+        :param lately: as they were within the last second will do: to look at everybody for
+            each who comes would cost as much as there are people.
+        """
+        now = self.hub.now()
+        if not lately or not 0 <= now - self._counted_at < 1:
+            people = self.hub.people.values()
+            invisible = sum("i" in one.modes for one in people)
+            self._counts = invisible, sum(one.operator for one in people)
+            self._counted_at = now
+        return self._counts
 
     @property
     def hub(self) -> Hub:
@@ -144,7 +167,7 @@ class Server:
                 yield watcher.person
 
 
-def isupport(server: Server) -> Iterable[str]:
+def isupport(network: str) -> list[str]:
     """Return the tokens of ISUPPORT (005), from what the server really does."""
     letters, signs = "".join(PREFIXES), "".join(PREFIXES.values())
     return [
@@ -167,7 +190,7 @@ def isupport(server: Server) -> Iterable[str]:
         "MSGREFTYPES=msgid,timestamp",
         f"MONITOR={MOST_MONITORED}",
         f"NAMELEN={LONGEST_REALNAME}",
-        f"NETWORK={server.network}",
+        f"NETWORK={network}",
         f"NICKLEN={LONGEST_NICK}",
         f"PREFIX=({letters}){signs}",
         "SAFELIST",
