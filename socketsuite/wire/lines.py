@@ -46,18 +46,20 @@ class LineFramer:
         """
         lines = data.split(b"\n")
         rest = lines.pop()
-        if lines and self._tail:
-            lines[0] = bytes(self._tail) + lines[0]
-            self._tail.clear()
+        tail = self._tail
+        if lines and tail:
+            lines[0] = bytes(tail) + lines[0]
+            tail.clear()
         if b"\r" in data or (lines and lines[0].endswith(b"\r")):
             lines = [line.removesuffix(b"\r") for line in lines]
         if lines and len(max(lines, key=len)) > self._max_length:
             raise LineTooLong(self._before_overlong(lines), self._max_length)
-        self._tail += rest
-        # The last byte may be the CR of a terminator whose LF is still on its way.
-        if len(self._tail) - self._tail.endswith(b"\r") > self._max_length:
-            self._tail.clear()
-            raise LineTooLong(lines, self._max_length)
+        if rest or tail:  # almost never: a chunk is whole lines
+            tail += rest
+            # The last byte may be the CR of a terminator whose LF is still on its way.
+            if len(tail) - tail.endswith(b"\r") > self._max_length:
+                tail.clear()
+                raise LineTooLong(lines, self._max_length)
         return lines
 
     def _before_overlong(self, lines: list[bytes]) -> list[bytes]:

@@ -18,7 +18,7 @@ from socketsuite.services.chat.irc.labels import middle, with_label
 from socketsuite.services.chat.irc.numerics import ABOUT_A_ROOM, NUMERICS, REFUSALS
 from socketsuite.services.chat.irc.open_batch import OpenBatch
 from socketsuite.services.chat.irc.server import Server
-from socketsuite.services.chat.person import Person
+from socketsuite.services.chat.person import Person, Write
 from socketsuite.services.chat.refusals import Refused
 from socketsuite.services.chat.sasl import Mechanism, Success
 from socketsuite.services.stream import LingeringClose
@@ -103,8 +103,14 @@ class Client(LingeringClose):
 
     # ── telling ─────────────────────────────────────────────────────────────────────
 
+    @property
+    def writer(self) -> Write:
+        """What the hub writes by: the transport itself, but for who may ask for labels."""
+        labels = "labeled-response" in self.capabilities
+        return self.deliver if labels else self.transport.write
+
     def deliver(self, wire: bytes) -> None:
-        """Send lines that are ready; what the hub writes by."""
+        """Send lines that are ready, or keep them for the label that they are to have."""
         if self._captured is not None:
             self._captured.append(wire)
         elif not self.closing:
@@ -248,9 +254,9 @@ class Client(LingeringClose):
         """Have events look as the capabilities now say."""
         if self.person is None:
             return
-        render = self.server.renderers.for_capabilities(self.capabilities)
-        if render is not self.person.render:
-            self.person.render = render
+        render, write = self.server.renderers.for_capabilities(self.capabilities), self.writer
+        if render is not self.person.render or write != self.person.write:
+            self.person.render, self.person.write = render, write
             for key in self.person.rooms:
                 self.hub.rooms[key].listens_anew(self.person)
 

@@ -28,6 +28,8 @@ REPLAYED = 50
 
 def each(client: Client, names: str) -> list[str]:
     """Return the names between commas, each once."""
+    if "," not in names:  # almost always
+        return [names] if names else []
     return list(dict.fromkeys(filter(None, names.split(","))))
 
 

@@ -8,7 +8,7 @@ from typing import cast
 from socketsuite.services.chat.events import Kind, Message
 from socketsuite.services.chat.irc.client import Client
 from socketsuite.services.chat.irc.command import Command
-from socketsuite.services.chat.irc.commands_rooms import room_named, show_away
+from socketsuite.services.chat.irc.commands_rooms import each, room_named, show_away
 from socketsuite.services.chat.irc.render import Renderer
 from socketsuite.services.chat.irc.server import MOST_TARGETS, PREFIXES
 from socketsuite.services.chat.refusals import Refused
@@ -67,11 +67,7 @@ def _refuse(client: Client, target: str, refused: Refused) -> None:
 
 
 def _targets(client: Client, line: Line, quiet: bool = False) -> list[str]:
-    names = (
-        list(dict.fromkeys(filter(None, line.parameters[0].split(","))))
-        if (line.parameters)
-        else []
-    )
+    names = each(client, line.parameters[0]) if line.parameters else []
     if not names and not quiet:
         client.reply("ERR_NORECIPIENT", text=f"No recipient given ({line.command})")
     if len(names) > MOST_TARGETS:

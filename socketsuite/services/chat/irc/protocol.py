@@ -133,9 +133,13 @@ class IRCChat(Client):
         if line.tags and {"batch", "labeled-response"} <= self.capabilities:
             label = line.tags.get("label", "")[:_LONGEST_LABEL]
         command = COMMANDS.get(line.command)
-        with self.labelled(label):
+        if label:
+            with self.labelled(label):
+                self._obey(line, command)
+        else:
             self._obey(line, command)
-        registration.complete(self)
+        if self.person is None:
+            registration.complete(self)
         return _LINES_A_TURN if command is not None and command.costly else 1
 
     def _bad_line(self, error: BadLineError) -> None:

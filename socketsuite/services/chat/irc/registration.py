@@ -85,7 +85,7 @@ def _enter(client: Client) -> None:
             frontend="irc",
             host=f"0{host}" if host.startswith(":") else host,
             render=client.server.renderers.for_capabilities(client.capabilities),
-            write=client.deliver,
+            write=client.writer,
             close=client.end,
             secure=client.secure,
             nick=client.wanted_nick,
