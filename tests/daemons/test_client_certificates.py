@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from socketsuite.testing import Daemon
+from tests.daemons.conftest import Start
 from tests.daemons.crowd import descriptors
 from tests.daemons.handshakes import Caller
 from tests.support.authorities import SERVER, Identity, authority, certify, pem
@@ -121,6 +122,7 @@ class Club:
     folder: Path
     speaker: Caller
     listener: Caller
+    transport: str
     quiet: int = 0
 
     def context(self, identity: Identity | None, version: ssl.TLSVersion) -> ssl.SSLContext:
@@ -198,7 +200,7 @@ def club(
     )
     try:
         daemon.wait_until_ready()
-        made = Club(daemon, folder, None, None)  # type: ignore[arg-type]
+        made = Club(daemon, folder, None, None, request.param)  # type: ignore[arg-type]
         with ExitStack() as open_ones:
             for place in ("speaker", "listener"):
                 member = open_ones.enter_context(made.comes(ANNA, ssl.TLSVersion.TLSv1_3))
@@ -276,3 +278,23 @@ def test_a_member_may_come_back_with_its_session(club: Club, version: ssl.TLSVer
 def test_a_good_certificate_does_not_make_up_for_tls_1_1(club: Club) -> None:
     with club.comes(ANNA, ssl.TLSVersion.TLSv1_1) as caller:
         assert club.refuses(caller) == "tlsv1 alert protocol version"
+
+
+def test_where_a_certificate_may_be_left_out_it_still_has_to_be_good(
+    club: Club, launch: Start, tmp_path: Path
+) -> None:
+    """The club's own daemon demands one; this one, with the same files, does not."""
+    own, trusted = club.folder / "own.pem", club.folder / "trusted.pem"
+    words = ("--tls-cert", str(own), "--tls-client-ca", str(trusted), "--banner", "You are in")
+    optional = ("--transport", club.transport, "--tls-client-certificates", "optional")
+    daemon = launch("socketsuite-chat", "--port", "0", *words, *optional).wait_until_ready()
+    for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+        for identity in (None, ANNA):
+            with Caller(daemon, club.context(identity, version)) as caller:
+                assert caller.shake_hands().read(11) == b"You are in\n"
+        for kind in ("self-signed", "expired", "with a stranger's key"):
+            make, alert = BAD[kind]
+            with Caller(daemon, club.context(make(), version)) as caller:
+                ending = caller.to_the_end(request=b"let me in\n", most=1)
+                assert ending.served == b""
+                assert re.search(alert, ending.how)

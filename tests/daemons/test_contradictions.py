@@ -64,6 +64,9 @@ ADDRESS = "an IPv4 or IPv6 address of this machine, such as 127.0.0.1, ::1, 0.0.
 FLAGS = {
     "--tls-key k.pem": "--tls-key needs --tls-cert FILE beside it",
     "--tls-client-ca ca.pem": "--tls-client-ca needs --tls-cert FILE beside it",
+    "--tls-client-certificates optional": (
+        "--tls-client-certificates needs --tls-client-ca FILE beside it"
+    ),
     "--interface localhost": f"'localhost' (--interface) is not valid; allowed: {ADDRESS}",
     "--interface=": f"interface = '' (--interface) is not valid; allowed: {ADDRESS}",
     "--interface 300.1.1.1": "interface = '300.1.1.1' (--interface) is not valid; ",

@@ -38,7 +38,8 @@ def chat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     files = ("--accounts", "accounts", "--operators", "operators")
     ports = ("--port", "0", "--irc-port", "0")
     tls = ("--irc-tls-port", "0", *certificate.arguments)
-    words = (*ports, *files, *tls, "--tls-client-ca", str(certificate.path))
+    optional = ("--tls-client-certificates", "optional")
+    words = (*ports, *files, *tls, "--tls-client-ca", str(certificate.path), *optional)
     with Daemon(folder, "socketsuite-chat", *words, "--server-password", "open") as daemon:
         yield daemon
 
@@ -108,6 +109,9 @@ def test_a_certificate_logs_in_over_tls_alone(chat: Daemon) -> None:
         assert one.ask("AUTHENTICATE EXTERNAL")[0].split()[1] == "908"
     certificate = Certificate(chat.folder / "localhost.pem")
     context = certificate.client()
+    with closing(Caller(chat, context)) as one:
+        assert one.offered()["sasl"] == "SCRAM-SHA-256,PLAIN"
+        assert one.ask("CAP REQ sasl", "AUTHENTICATE EXTERNAL")[1].split()[1] == "908"
     context.load_cert_chain(certificate.path)
     with closing(Caller(chat, context)) as one:
         assert one.offered()["sasl"] == "SCRAM-SHA-256,EXTERNAL,PLAIN"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -45,6 +45,12 @@ class TLSSettings:
         None,
         "let in only clients whose certificate one of these authorities signed (PEM)",
         metavar="FILE",
+        reload=True,
+    )
+    tls_client_certificates: Literal["required", "optional"] = setting(
+        "required",
+        "whether a client without a certificate is let in too; one that is shown has to be good",
+        needs="tls_client_ca",
         reload=True,
     )
 
@@ -105,7 +111,7 @@ def load_context(
         certificate=chain[0],
         extraCertChain=chain[1:],
         raiseMinimumTo=TLSVersion.TLSv1_2,
-        **_client_verification(settings.tls_client_ca, said["tls_client_ca"]),
+        **_client_verification(settings, said["tls_client_ca"]),
     )
     try:
         with warnings.catch_warnings():
@@ -160,13 +166,13 @@ def same(one: CertificateOptions | None, other: CertificateOptions | None) -> bo
     return first == second
 
 
-def _client_verification(authorities: Path | None, origin: str) -> dict[str, Any]:
-    if authorities is None:
+def _client_verification(settings: TLSSettings, origin: str) -> dict[str, Any]:
+    if settings.tls_client_ca is None:
         return {}
     return {
         "verify": True,
-        "requireCertificate": True,
-        "caCerts": _certificates(authorities, origin),
+        "requireCertificate": settings.tls_client_certificates == "required",
+        "caCerts": _certificates(settings.tls_client_ca, origin),
     }
 
 
