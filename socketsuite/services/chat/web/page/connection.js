@@ -30,7 +30,8 @@ export class Connection {
   #heard = 0;
   #pinged = 0;
   #opened = 0;
-  #said = '';
+  #said = ''; // why the server closes
+  #dropped = null; // what it said of requests that came too fast
 
   // *on*: opened(), event(object), changed(state, { retryAt, reason }).
   constructor(address, on, { Socket = globalThis.WebSocket, now = Date.now, random } = {}) {
@@ -114,11 +115,24 @@ export class Connection {
       this.on.event(object);
       return;
     }
-    const asked = this.#asked.get(object.request);
-    if (!asked) return;
-    this.#asked.delete(object.request);
-    if (object.type === 'done') asked.resolve(object);
-    else asked.reject(new Refused(object));
+    this.#answered(object);
+  }
+
+  // Requests are answered in their order, but for those that came too fast: they are dropped, and
+  // the one word about it does not say which.  The next answer tells, so one is asked for.
+  #answered(object) {
+    if (object.request === undefined) {
+      this.#dropped = object;
+      this.#ping();
+      return;
+    }
+    for (const [request, asked] of this.#asked) {
+      if (Number(request) > Number(object.request)) break;
+      this.#asked.delete(request);
+      if (request !== object.request) asked.reject(new Refused(this.#dropped ?? {}));
+      else if (object.type === 'done') asked.resolve(object);
+      else asked.reject(new Refused(object));
+    }
   }
 
   #watch() {

@@ -24,7 +24,7 @@ export function initialOf(nick) {
 
 // Return whether *text* names *nick*, as a word of its own.
 export function mentions(text, nick) {
-  const plain = nick.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
+  const plain = nick.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
   return new RegExp(`(?<![\\p{L}\\p{N}_])${plain}(?![\\p{L}\\p{N}_])`, 'iu').test(text);
 }
 

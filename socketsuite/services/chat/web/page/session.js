@@ -140,7 +140,8 @@ export class Session {
   #welcomed(welcome) {
     const { me } = this.places;
     const first = !this.entered;
-    me.chosen = Boolean(this.#last.nick || welcome.account || (!first && me.nick === welcome.nick));
+    const chosen = (this.#wanted || this.#last.nick || '').normalize('NFC');
+    me.chosen = Boolean(welcome.account) || keyOf(welcome.nick) === keyOf(chosen);
     Object.assign(me, {
       nick: welcome.nick, account: welcome.account, operator: welcome.operator,
     });
