@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web import http
+from zope.interface import implementer
 
 from socketsuite.web.answers import refusal
 from socketsuite.web.endings import end_politely
@@ -49,16 +51,19 @@ _LONGEST_LENGTH = 15  # digits of a Content-Length
 _FIELDS_TOO_LARGE = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
 
 
+@implementer(IHalfCloseableProtocol)
 class BoundedChannel(http.HTTPChannel):
     """A connection of a :class:`~socketsuite.web.site.BoundedSite`, which is its ``site``.
 
     :ivar draining: no further request is answered on it.
+    :ivar half_closed: the client has closed its half.
     """
 
     site: Any
     transport: Any
     _networkProducer: Any
     draining = False
+    half_closed = False
     timeOut = None  # Twisted's own is put off by every byte
 
     _refused = False
@@ -246,6 +251,26 @@ class BoundedChannel(http.HTTPChannel):
             self.persistent = False
             if not request.startedWriting:
                 request.responseHeaders.setRawHeaders(b"Connection", [b"close"])
+
+    def readConnectionLost(self) -> None:
+        """The client's FIN: answer what it asked whole, and close.
+
+        A request that waits for something to happen has a method ``abandoned()``, called now.
+        """
+        self.half_closed = True
+        if self._refused:
+            self.transport.loseConnection()
+        elif not self._handlingRequest:
+            self.loseConnection()
+        else:
+            self.persistent = False
+            for request in list(self.requests):
+                abandoned = getattr(request, "abandoned", None)
+                if abandoned is not None:
+                    abandoned()
+
+    def writeConnectionLost(self) -> None:
+        """Our half is closed; the client's follows."""
 
     def release(self) -> None:
         """Forget the connection, which is a WebSocket now."""

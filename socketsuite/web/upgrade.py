@@ -77,7 +77,8 @@ def upgrade(
     channel: Any = request.channel
     if not isinstance(channel, http.HTTPChannel) or request.startedWriting:
         raise Refused(400, "a WebSocket is opened by HTTP/1.1, before anything is answered")
-    if channel.transport is None or getattr(channel.transport, "disconnecting", False):
+    gone = channel.transport is None or getattr(channel, "half_closed", False)
+    if gone or getattr(channel.transport, "disconnecting", False):
         raise Refused(503, "this connection is being closed")
     deflate = accept_deflate(offer.extensions) if options.deflate else None
     common = common_of(reactor or request.site.reactor, options)

@@ -112,7 +112,7 @@ def test_people_by_nc_and_by_irc_are_in_one_room(chat: Daemon) -> None:
         assert read_line(nc) == b"-> <anna> hello, nc\n"
         assert read_line(nc) == b"-> * anna waves\n"
         nc.sendall("grüß \x00dich\n".encode())
-        assert anna.line() == f":{guest[1]}!lines@127.0.0.1 PRIVMSG #lobby :grüß dich"
+        assert anna.line() == f":{guest[1]}!lines@127.0.0.1 PRIVMSG #lobby :grüß ^@dich"
         nc.sendall(b"x" * 1000 + b"\n")
         parts = [anna.line().partition(" :")[2] for _ in range(3)]
         assert "".join(parts) == "x" * 1000
@@ -241,6 +241,10 @@ REPLIES = [
     ("CAP LIST", [r"CAP anna LIST "]),
     ("CAP NONSENSE", [r"410 anna NONSENSE"]),
     ("AUTHENTICATE PLAIN", [r"904 anna"]),
+    ("REGISTER * * secret", [r"421 anna REGISTER"]),
+    ("VERIFY anna 123", [r"421 anna VERIFY"]),
+    ("RENAME #none #other :x", [r"403 anna #none"]),
+    ("BATCH +1 draft/multiline #tea", [r"421 anna BATCH"]),
     ("SETNAME :" + "x" * 130, [r"NOTICE anna :SETNAME: That is no real name"]),
 ]
 

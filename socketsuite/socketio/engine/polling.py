@@ -56,10 +56,15 @@ class PollingTransport:
             self._flush_call = self._reactor.callLater(0, self._flush)
 
     def close(self, farewell: Encoded, lingers: bool) -> bool:
-        """End the poll that hangs; without one, keep what waits only if it *lingers*."""
+        """End the poll that hangs; without one, keep what waits only if it *lingers*.
+
+        What waits and the end come by two polls: the npm client drops messages that come with it.
+        """
         if self._poll is None and not lingers:
             self._drop()
             return True
+        if self._poll is not None and self._queue and lingers:
+            self._flush()
         self._queue.append(farewell)
         if self._poll is not None:
             self._flush()
@@ -94,6 +99,8 @@ class PollingTransport:
             self.end_poll()
         else:
             request.notifyFinish().addErrback(self._poll_lost, request)
+            waiting: Any = request
+            waiting.abandoned = lambda: self._abandoned(request)
         return NOT_DONE_YET
 
     def post(self, request: Request, body: bytes) -> object:
@@ -110,6 +117,12 @@ class PollingTransport:
     def _poll_lost(self, failure: Any, request: Request) -> None:
         if self._poll is request:
             self._poll = None
+            self._session.close(DisconnectReason.TRANSPORT_ERROR)
+
+    def _abandoned(self, request: Request) -> None:
+        """End the session: the client has closed its half, and will not poll again."""
+        if self._poll is request:
+            self.end_poll()
             self._session.close(DisconnectReason.TRANSPORT_ERROR)
 
     # ── the answer ──────────────────────────────────────────────────────────────────
