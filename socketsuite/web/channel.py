@@ -227,7 +227,7 @@ class BoundedChannel(http.HTTPChannel):
 
     def loseConnection(self) -> None:
         """Close; where the client is sending still, so that it sees its answers."""
-        if self._dataBuffer or self._buffer:
+        if any(self._dataBuffer) or self._buffer:
             self._refused = True
             self._dataBuffer = []
             self._linger()

@@ -198,14 +198,15 @@ class WebSocketConnection(Reading):
                 self._common.reactor.callLater(0, self._go_on)
 
     def abort(self) -> None:
-        """End the connection at once; the handler is told 1006."""
+        """End the connection at once; the handler is told 1006, and nothing before that."""
+        self._state = CLOSED
         if self.transport is not None:
             self.transport.abortConnection()
 
     def drain(self) -> None:
         """Finish: by the handler's own ``drain``, or with 1001."""
         drain = getattr(self._handler, "drain", None)
-        if callable(drain):
+        if self._state == OPEN and callable(drain):
             self._call(drain)
         else:
             self.close(CloseCode.GOING_AWAY)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,11 +19,9 @@ LIMITS = SiteLimits(
     header_bytes=1000,
     headers=10,
     body=100,
-    request_seconds=0.3,
-    idle_seconds=0.6,
     pipelined=5,
-    linger_seconds=0.5,
 )
+HURRIED = replace(LIMITS, request_seconds=0.2, idle_seconds=0.3, linger_seconds=0.2)
 
 
 class Page(Resource):
@@ -56,7 +55,7 @@ class Broken(Resource):
 
 
 class Served(WebPort):
-    def __init__(self, transport: str) -> None:
+    def __init__(self, transport: str, limits: SiteLimits = LIMITS) -> None:
         self.page = Page()
         self.roomy = Page()
         self.roomy.max_body = 5000  # type: ignore[attr-defined]
@@ -69,7 +68,7 @@ class Served(WebPort):
         super().__init__(
             transport,
             root=root,
-            limits=LIMITS,
+            limits=limits,
             is_trusted=lambda host: host in ("127.0.0.1", "10.0.0.1"),
             answered=lambda request: self.answered.append(request.code),
             refused=lambda _peer, status: self.refused.append(status),
@@ -80,6 +79,14 @@ class Served(WebPort):
 def served(request: pytest.FixtureRequest) -> Iterator[Served]:
     made = Served(request.param)
     made.site.doStart()
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=["burst", "stock"])
+def hurried(request: pytest.FixtureRequest) -> Iterator[Served]:
+    """Everything has but a moment here."""
+    made = Served(request.param, HURRIED)
     yield made
     made.close()
 
@@ -183,11 +190,11 @@ def test_a_refusal_reaches_a_client_that_is_still_sending(served: Served) -> Non
     assert caller.rest() == b""
 
 
-def test_who_sends_on_after_a_refusal_is_cut_off(served: Served) -> None:
-    caller = served.caller()
+def test_who_sends_on_after_a_refusal_is_cut_off(hurried: Served) -> None:
+    caller = hurried.caller()
     caller.send(b"\x00\r\n")
-    served.until(lambda: served.refused)
-    served.until(lambda: not served.carriers())
+    hurried.until(lambda: hurried.refused)
+    hurried.until(lambda: not hurried.carriers())
 
 
 @pytest.mark.parametrize(
@@ -202,9 +209,9 @@ def test_who_sends_on_after_a_refusal_is_cut_off(served: Served) -> None:
     ids=["line", "headers", "body", "chunks", "the second request"],
 )
 def test_a_request_has_its_time_however_many_bytes_of_it_come(
-    served: Served, begun: bytes, then: bytes
+    hurried: Served, begun: bytes, then: bytes
 ) -> None:
-    caller = served.caller()
+    caller = hurried.caller()
     caller.send(begun)
     if begun.startswith(ask()):
         caller.answer()
@@ -215,35 +222,35 @@ def test_a_request_has_its_time_however_many_bytes_of_it_come(
         if pieces < 10:
             caller.send(then)
             pieces += 1
-        return bool(served.refused)
+        return bool(hurried.refused)
 
-    served.until(refused)
-    assert served.refused == [408]
+    hurried.until(refused)
+    assert hurried.refused == [408]
     assert caller.answer()[0] == 408
     assert caller.rest() == b""
 
 
-def test_an_idle_connection_is_closed_without_a_word(served: Served) -> None:
-    caller = served.caller()
+def test_an_idle_connection_is_closed_without_a_word(hurried: Served) -> None:
+    caller = hurried.caller()
     assert caller.rest() == b""
-    asked = served.caller()
+    asked = hurried.caller()
     asked.send(ask())
     assert asked.answer()[0] == 200
     assert asked.rest() == b""
-    assert served.refused == []
-    served.until(lambda: not served.carriers())
+    assert hurried.refused == []
+    hurried.until(lambda: not hurried.carriers())
 
 
-def test_a_request_may_be_answered_later_than_it_had_to_come(served: Served) -> None:
-    caller = served.caller()
+def test_a_request_may_be_answered_later_than_it_had_to_come(hurried: Served) -> None:
+    caller = hurried.caller()
     caller.send(ask(path="/page?late=1"))
-    served.until(lambda: served.page.asked)
-    began = served.reactor.seconds()
-    served.until(lambda: served.reactor.seconds() > began + 0.8)
+    hurried.until(lambda: hurried.page.asked)
+    began = hurried.reactor.seconds()
+    hurried.until(lambda: hurried.reactor.seconds() > began + 0.5)
     caller.take()
     assert not caller.ended
-    served.page.asked[0].write(b"late")
-    served.page.asked[0].finish()
+    hurried.page.asked[0].write(b"late")
+    hurried.page.asked[0].finish()
     assert b"late" in caller.until(b"0\r\n\r\n")
     caller.send(ask())
     assert caller.answer()[0] == 200
@@ -359,6 +366,7 @@ def test_a_drain_finishes_what_was_asked_and_no_more(served: Served, how: str) -
         status, headers, _ = caller.answer()
         assert (status, headers["connection"]) == (200, "close")
     assert caller.rest() == b""
+    caller.socket.close()
     served.until(lambda: not served.carriers())
 
 

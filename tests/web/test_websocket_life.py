@@ -1,0 +1,448 @@
+"""A WebSocket's life: pauses, pings, ends from either side and from within, handlers that fail."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from socketsuite.web.websocket import WebSocketOptions
+from socketsuite.wire.websocket import deflate_frame, encode_text
+from tests.support.web_port import Caller, Echo, WebPort
+from tests.support.websocket_frames import (
+    BINARY,
+    PING,
+    PONG,
+    TEXT,
+    close_frame,
+    frame,
+    opening,
+)
+
+OPTIONS = WebSocketOptions(
+    max_message=100_000, ping_interval=0, close_timeout=0.2, max_fragments=100
+)
+
+
+@pytest.fixture(params=["burst", "stock"])
+def port(request: pytest.FixtureRequest) -> Iterator[WebPort]:
+    made = WebPort(request.param, options=OPTIONS)
+    yield made
+    made.close()
+
+
+def handler_of(port: WebPort) -> Any:
+    return port.handlers[-1]
+
+
+# ── the end ─────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_handler_closes_and_is_told_what_the_peer_answers(port: WebPort) -> None:
+    caller = port.websocket()
+    handler = handler_of(port)
+    handler.connection.close(4001, "go")
+    assert caller.frame().payload == b"\x0f\xa1go"
+    caller.send(frame(TEXT, b"late") + frame(PING, b"late"))
+    handler.connection.send_text("dropped")
+    handler.connection.close(1000)
+    assert handler.told == ["made"]
+    caller.send(close_frame(4001, b"gone"))
+    assert caller.rest() == b""
+    assert handler.told == ["made", (4001, "gone")]
+
+
+def test_a_peer_that_answers_no_close_is_cut_off_in_time(port: WebPort) -> None:
+    caller = port.websocket()
+    handler_of(port).connection.close()
+    assert caller.frame().code == 1000
+    assert caller.rest() == b""
+    port.until(lambda: not port.carriers())
+    assert handler_of(port).told == ["made", (1006, "")]
+
+
+def test_who_closes_and_stays_is_cut_off_in_time(port: WebPort) -> None:
+    caller = port.websocket()
+    caller.send(close_frame(1000))
+    assert caller.frame().code == 1000
+    assert handler_of(port).told == ["made", (1000, "")]
+    port.until(lambda: not port.carriers())
+
+
+@pytest.mark.parametrize("polite", [True, False])
+def test_a_connection_that_is_lost_is_told_as_1006(port: WebPort, polite: bool) -> None:
+    caller = port.websocket()
+    caller.send(frame(TEXT, b"half")[:5])
+    if not polite:
+        caller.socket.setsockopt(1, 13, b"\x01\0\0\0\0\0\0\0")  # SO_LINGER: a reset
+    caller.socket.close()
+    port.until(lambda: handler_of(port).told[-1] == (1006, ""))
+    port.until(lambda: not port.carriers())
+    handler_of(port).connection.send_text("to nobody")
+    handler_of(port).connection.close()
+    handler_of(port).connection.abort()
+
+
+def test_a_code_that_must_not_be_sent_is_the_programs_mistake(port: WebPort) -> None:
+    port.websocket()
+    for code in (1006, 1015, 999, 2000, 5000):
+        with pytest.raises(ValueError, match="no code that may be sent"):
+            handler_of(port).connection.close(code)
+
+
+def test_a_reason_that_is_too_long_is_cut_between_characters(port: WebPort) -> None:
+    caller = port.websocket()
+    handler_of(port).connection.close(1000, "ä" * 100)
+    assert caller.frame().payload[2:].decode() == "ä" * 61
+
+
+def test_a_drain_says_1001_or_is_the_handlers_own(port: WebPort) -> None:
+    caller = port.websocket()
+    [carrier] = port.carriers()
+    carrier.protocol.drain()
+    assert caller.frame().code == 1001
+
+    class Polite(Echo):
+        def drain(self) -> None:
+            self.connection.send_text("bye")
+            self.connection.close(1012)
+
+    port.make_handler = Polite
+    caller = port.websocket()
+    handler_of(port).connection.drain()
+    assert caller.frame().payload == b"bye"
+    assert caller.frame().code == 1012
+
+
+# ── handlers that do it from within, or fail ────────────────────────────────────────────
+
+
+def in_each_callback(act: Callable[[Any], None]) -> dict[str, type[Echo]]:
+    class Made(Echo):
+        def connection_made(self, connection: Any) -> None:
+            super().connection_made(connection)
+            act(self)
+
+    class Text(Echo):
+        def text_received(self, text: str) -> None:
+            act(self)
+
+    class Binary(Echo):
+        def binary_received(self, data: bytes) -> None:
+            act(self)
+
+    class Closed(Echo):
+        def connection_closed(self, code: int, reason: str) -> None:
+            super().connection_closed(code, reason)
+            act(self)
+
+    class Drained(Echo):
+        def drain(self) -> None:
+            act(self)
+
+    return {each.__name__: each for each in (Made, Text, Binary, Closed, Drained)}
+
+
+def fail(_handler: Any) -> None:
+    raise RuntimeError("on purpose")
+
+
+def provoke(port: WebPort, name: str, act: Callable[[Any], None]) -> Caller:
+    """Return a caller whose handler does *act* in the callback *name*."""
+    port.make_handler = in_each_callback(act)[name]
+    caller = port.caller()
+    caller.send(opening())
+    port.until(lambda: port.handlers and handler_of(port).told)
+    sent = {"Text": frame(TEXT, b"x"), "Binary": frame(BINARY, b"x")}
+    # What is behind must not be handed on any more.
+    caller.send(sent.get(name, b"") + frame(TEXT, b"behind") * (name in sent))
+    if name == "Closed":
+        caller.send(close_frame(1000))
+    elif name == "Drained":
+        handler_of(port).connection.drain()
+    return caller
+
+
+@pytest.mark.parametrize("name", ["Made", "Text", "Binary", "Closed", "Drained"])
+def test_a_handler_that_fails_ends_its_own_connection_and_no_other(
+    port: WebPort, name: str, flushed: list[dict[str, Any]]
+) -> None:
+    other = port.websocket()
+    other_handler = port.handlers.pop()
+    caller = provoke(port, name, fail)
+    caller.until(b"\r\n\r\n")
+    assert caller.frame().code == (1000 if name == "Closed" else 1011)
+    assert caller.rest() == b""
+    told = [(1000, "")] if name == "Closed" else [(1011, "")]
+    assert [each for each in handler_of(port).told if each != "made"] == told
+    assert len([each for each in flushed if each["isError"]]) == 1
+    other.send(frame(TEXT, b"still here"))
+    assert other.frame().payload == b"still here"
+    assert other_handler.told == ["made", "still here"]
+
+
+@pytest.mark.parametrize("name", ["Made", "Text", "Binary", "Closed", "Drained"])
+def test_a_handler_may_close_from_within_each_callback(port: WebPort, name: str) -> None:
+    caller = provoke(port, name, lambda handler: handler.connection.close(4000))
+    caller.until(b"\r\n\r\n")
+    assert caller.frame().code == (1000 if name == "Closed" else 4000)
+    caller.send(close_frame(4000))
+    assert caller.rest() == b""
+    assert len([each for each in handler_of(port).told if isinstance(each, tuple)]) == 1
+
+
+@pytest.mark.parametrize("name", ["Made", "Text", "Binary", "Closed", "Drained"])
+def test_a_handler_may_abort_from_within_each_callback(port: WebPort, name: str) -> None:
+    caller = provoke(port, name, lambda handler: handler.connection.abort())
+    caller.rest()
+    port.until(lambda: not port.carriers())
+    code = 1000 if name == "Closed" else 1006
+    assert [each for each in handler_of(port).told if each != "made"] == [(code, "")]
+
+
+# ── reading ─────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_handler_that_pauses_is_given_nothing_until_it_resumes(port: WebPort) -> None:
+    class Careful(Echo):
+        def text_received(self, text: str) -> None:
+            super().text_received(text)
+            self.connection.pause()
+
+    port.make_handler = Careful
+    caller = port.websocket()
+    caller.send(b"".join(frame(TEXT, b"%d" % n) for n in range(5)) + frame(PING, b"p"))
+    for n in range(5):
+        assert caller.frame().payload == b"%d" % n
+        port.turn()
+        assert handler_of(port).told[-1] == f"{n}"
+        handler_of(port).connection.resume()
+    assert caller.frame().opcode == PONG
+    handler_of(port).connection.pause()
+    sent = 0
+    while sent < 20_000_000:  # what the kernel holds, and not a byte more
+        try:
+            sent += caller.socket.send(frame(BINARY, b"x" * 60_000))
+        except BlockingIOError:
+            break
+    port.turn()
+    assert sent < 20_000_000
+    assert getattr(handler_of(port).connection.transport, "bytes_in", 0) < 100_000
+    handler_of(port).connection.close()  # the peer's part can be read again
+    assert caller.frame().code == 1000
+
+
+def test_a_peer_that_reads_nothing_makes_nothing_pile_up(port: WebPort) -> None:
+    caller = port.websocket()
+    connection = handler_of(port).connection
+    many = frame(PING, b"x" * 125) * 400
+    sent = 0
+
+    def refused() -> bool:
+        nonlocal sent
+        try:
+            while sent < 200_000_000:
+                sent += caller.socket.send(many[sent % len(many) :])
+        except BlockingIOError:
+            pass
+        return bool(connection.congested)
+
+    port.until(refused)
+    for _ in range(20):
+        refused()
+        port.turn()
+    carrier = connection.transport
+    waiting = len(carrier.dataBuffer) + carrier._tempDataLen
+    assert waiting < 300_000
+    assert sent < 200_000_000
+
+    def reads() -> bool:
+        caller.take()
+        caller.data = b""
+        return not connection.congested
+
+    port.until(reads)
+
+
+def test_who_sends_many_frames_at_once_lets_others_have_their_turn(port: WebPort) -> None:
+    other = port.websocket()
+    caller = port.websocket()
+    handler = handler_of(port)
+    caller.socket.setblocking(True)
+    caller.socket.sendall(frame(TEXT, b"") * 9000)
+    caller.socket.setblocking(False)
+    other.send(frame(TEXT, b"me too"))
+    assert other.frame().payload == b"me too"
+    assert len(handler.told) < 9000
+    port.until(lambda: len(handler.told) == 9001)
+
+
+# ── sending ─────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_text_that_is_no_unicode_is_sent_as_browsers_do(port: WebPort) -> None:
+    caller = port.websocket()
+    handler_of(port).connection.send_text("a\ud800b")
+    assert caller.frame().payload.decode() == "a�b"
+
+
+def test_one_frame_goes_to_many(port: WebPort) -> None:
+    callers = [port.websocket() for _ in range(5)]
+    made = encode_text("grüße".encode())
+    for handler in port.handlers:
+        handler.connection.send_frame(made)
+    assert [caller.frame().payload.decode() for caller in callers] == ["grüße"] * 5
+
+
+# ── compression ─────────────────────────────────────────────────────────────────────────
+
+DEFLATE = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits"
+
+
+def deflated(data: bytes, bits: int = 15, flush: int = zlib.Z_SYNC_FLUSH) -> bytes:
+    compressor = zlib.compressobj(9, zlib.DEFLATED, -bits)
+    return (compressor.compress(data) + compressor.flush(flush)).removesuffix(b"\0\0\xff\xff")
+
+
+def inflated(data: bytes) -> bytes:
+    return zlib.decompressobj(-12).decompress(data + b"\0\0\xff\xff")
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 65535, 65536, 100_000])
+@pytest.mark.parametrize("opcode", [TEXT, BINARY])
+def test_compressed_messages_go_both_ways(port: WebPort, opcode: int, size: int) -> None:
+    caller = port.websocket(DEFLATE)
+    data = (b"abcdefg" * (size // 7 + 1))[:size]
+    body = deflated(data)
+    half = len(body) // 2
+    caller.send(frame(opcode, body, rsv=4))
+    caller.send(frame(opcode, body[:half], rsv=4, fin=False) + frame(0, body[half:]))
+    caller.send(frame(opcode, data))  # one may be sent as it is
+    for _ in range(3):
+        got = caller.frame()
+        assert got.compressed is (size >= 512)
+        assert (inflated(got.payload) if got.compressed else got.payload) == data
+        assert size < 1000 or len(got.payload) < size // 10
+
+
+def test_a_shared_frame_is_compressed_once(port: WebPort) -> None:
+    callers = [port.websocket(DEFLATE) for _ in range(3)]
+    plain = port.websocket()
+    data = b'{"text":"hello"}' * 100
+    frames = {True: deflate_frame(data), False: encode_text(data)}
+    for handler in port.handlers:
+        handler.connection.send_frame(frames[handler.connection.deflates])
+    for caller in callers:
+        assert inflated(caller.frame().payload) == data
+    assert plain.frame().payload == data
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [
+        (frame(TEXT, deflated(b"x" * 100_001), rsv=4), 1009),
+        (frame(BINARY, deflated(b"\0" * 50_000_000), rsv=4), 1009),
+        (frame(BINARY, deflated(b"\0" * 50_000_000)[:2000], rsv=4, fin=False), 1009),
+        (frame(TEXT, deflated(b"\xff" * 1000), rsv=4), 1007),
+        (frame(TEXT, b"\xff\xff\xff\xff", rsv=4), 1007),
+        (frame(TEXT, deflated(b"x"), rsv=4, fin=False) + frame(0, b"", rsv=4), 1002),
+        (frame(TEXT, deflated(b"x"), rsv=6), 1002),
+        (frame(PING, deflated(b"x"), rsv=4), 1002),
+        (frame(BINARY, b"\0" * 200_000, rsv=4)[:20], 1009),
+        (frame(BINARY, b"\x00\x00\x00\xff\xff" * 20_400, rsv=4)[:20], 1009),
+    ],
+)
+def test_a_compressed_message_costs_no_more_than_its_limit(
+    port: WebPort, sent: bytes, code: int
+) -> None:
+    caller = port.websocket(DEFLATE)
+    caller.send(sent)
+    assert caller.frame().code == code
+    assert caller.rest() == b""
+
+
+def test_a_message_whose_last_block_says_so_is_whole(port: WebPort) -> None:
+    caller = port.websocket(DEFLATE)
+    for behind in (b"\0", b"\0garbage"):
+        caller.send(frame(TEXT, deflated(b"finished", flush=zlib.Z_FINISH) + behind, rsv=4))
+        assert caller.frame().payload == b"finished"
+
+
+@pytest.mark.parametrize(
+    ("offer", "agreed"),
+    [
+        ("permessage-deflate", ""),
+        ("permessage-deflate; client_max_window_bits=10", ""),
+        ("permessage-deflate; server_no_context_takeover; client_no_context_takeover", ""),
+        ("permessage-deflate; server_max_window_bits=15", "; server_max_window_bits=12"),
+        ('permessage-deflate; server_max_window_bits="12"', "; server_max_window_bits=12"),
+        ("permessage-deflate; server_max_window_bits=9", None),
+        ("permessage-deflate; server_max_window_bits=9, permessage-deflate", ""),
+        ("permessage-deflate; server_max_window_bits", None),
+        ("permessage-deflate; server_max_window_bits=16", None),
+        ("permessage-deflate; client_max_window_bits=08", None),
+        ("permessage-deflate; client_no_context_takeover=1", None),
+        ("permessage-deflate; client_max_window_bits; client_max_window_bits", None),
+        ("permessage-deflate; unknown", None),
+        ("x-webkit-deflate-frame, unknown; a=b", None),
+    ],
+)
+def test_the_offers_of_compression(port: WebPort, offer: str, agreed: str | None) -> None:
+    caller = port.caller()
+    caller.send(opening("/ws", f"Sec-WebSocket-Extensions: {offer}"))
+    head = caller.until(b"\r\n\r\n").decode()
+    always = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+    said = [line for line in head.split("\r\n") if line.startswith("Sec-WebSocket-Extensions")]
+    expected = [] if agreed is None else [f"Sec-WebSocket-Extensions: {always}{agreed}"]
+    assert said == expected
+    assert handler_of(port).connection.deflates is (agreed is not None)
+
+
+# ── pings ───────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(params=["burst", "stock"])
+def pinging(request: pytest.FixtureRequest) -> Iterator[WebPort]:
+    options = WebSocketOptions(ping_interval=0.1, ping_timeout=0.2, close_timeout=0.2)
+    made = WebPort(request.param, options=options)
+    yield made
+    made.close()
+
+
+def test_a_peer_is_asked_for_a_sign_of_life_and_dropped_without_one(pinging: WebPort) -> None:
+    caller = pinging.websocket()
+    silent = pinging.websocket()
+    answered = 0
+    while answered < 6:
+        assert caller.frame().opcode == PING
+        caller.send(frame(PONG))
+        answered += 1
+    assert silent.rest() == frame(PING, mask=None)
+    assert [handler.told[1:] for handler in pinging.handlers] == [[], [(1006, "")]]
+    caller.send(close_frame(1000))
+    assert caller.until(b"\x88\x02\x03\xe8")
+    caller.socket.close()
+    pinging.until(lambda: not pinging.reactor.getDelayedCalls())  # not a timer is left
+
+
+def test_who_is_not_read_from_is_not_dropped_for_its_silence(pinging: WebPort) -> None:
+    caller = pinging.websocket()
+    handler = handler_of(pinging)
+    handler.connection.pause()
+    pings = 0
+    while pings < 5:
+        assert caller.frame().opcode == PING
+        pings += 1
+    handler.connection.resume()
+    caller.send(frame(TEXT, b"here"))
+    pinging.until(lambda: handler.told[-1] == "here")
+
+
+def test_all_connections_share_their_timers(pinging: WebPort) -> None:
+    callers = [pinging.websocket() for _ in range(20)]
+    # The site's have one each while they are HTTP; here is none left.
+    assert len(pinging.reactor.getDelayedCalls()) <= 2
+    for caller in callers:
+        assert caller.frame().opcode == PING
