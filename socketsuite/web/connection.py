@@ -150,17 +150,17 @@ class WebSocketConnection(Reading):
 
     def ping(self) -> None:
         """Ask for a sign of life."""
-        self._heard = False
+        self._asked = True
         self._mark = getattr(self.transport, "bytes_out", 0)
         if not self.congested:
             self.transport.write(encode_frame(PING, b""))
         self._common.pinged.start(self)
 
     def judge_silence(self) -> None:
-        """End the connection if nothing came, and nothing was taken either."""
+        """End the connection, unless it is we who do not read, or the peer takes what is sent."""
         taken = getattr(self.transport, "bytes_out", 0) != self._mark
-        if self._heard or self._paused or (self.congested and taken):
-            self._common.pings.start(self)
+        if self._paused or (self.congested and taken):
+            self._show_life()
         else:
             self.abort()
 
@@ -172,7 +172,8 @@ class WebSocketConnection(Reading):
     def resumeProducing(self) -> None:
         """Learn that the peer has taken it."""
         self.congested = False
-        self._heard = True
+        if self._asked:
+            self._show_life()
         self._go_on()
 
     def stopProducing(self) -> None:
@@ -240,6 +241,7 @@ class WebSocketConnection(Reading):
         self._tell_end(code, reason)
 
     def _await_end(self) -> None:
+        self._asked = False
         self._common.stop(self)
         self._common.closing.start(self)
 

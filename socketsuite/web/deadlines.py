@@ -27,6 +27,7 @@ class Deadlines(Generic[Member]):
         self._clock, self._expired = clock, expired
         self._due: dict[Member, float] = {}
         self._call: Any = None
+        self._running = False
 
     def __len__(self) -> int:
         return len(self._due)
@@ -45,6 +46,7 @@ class Deadlines(Generic[Member]):
             self._call = None
 
     def _run(self) -> None:
+        self._call, self._running = None, True
         now = self._clock.seconds()
         late: list[Member] = []
         for member, due in self._due.items():
@@ -56,12 +58,11 @@ class Deadlines(Generic[Member]):
             if self._due.get(member, inf) <= now:
                 del self._due[member]
                 self._expired(member)
-        if self._call is not None and not self._call.active():
-            self._call = None
+        self._running = False
         self._schedule()
 
     def _schedule(self) -> None:
-        if self._due and self._call is None:
+        if self._due and self._call is None and not self._running:
             rest = next(iter(self._due.values())) - self._clock.seconds()
             # The last of many who were due at once do not wait.
             seconds = max(rest, _COARSE) if rest > 0 else 0

@@ -26,8 +26,8 @@ class Reading:
     """
 
     __slots__ = (
+        "_asked",
         "_common",
-        "_heard",
         "_incoming",
         "_later",
         "_parsing",
@@ -43,13 +43,19 @@ class Reading:
         self.transport: Any = None
         self._incoming: Incoming | None = None
         self._state = OPEN
-        self._heard = self._parsing = self._later = self._paused = self.congested = False
+        self._asked = self._parsing = self._later = self._paused = self.congested = False
 
     def _handle(self, event: Event) -> None:
         raise NotImplementedError
 
     def _fail(self, code: int, text: str) -> None:
         raise NotImplementedError
+
+    def _show_life(self) -> None:
+        """Learn that the peer is there: it need not be asked again for a while."""
+        self._asked = False
+        self._common.pinged.stop(self)  # type: ignore[arg-type]
+        self._common.pings.start(self)  # type: ignore[arg-type]
 
     def pause(self) -> None:
         """Read no more until :meth:`resume`; the handler is called for nothing but the end."""
@@ -85,7 +91,8 @@ class Reading:
         """Take bytes; what comes after the end is not looked at."""
         if self._state == CLOSED:
             return
-        self._heard = True
+        if self._asked:
+            self._show_life()
         incoming = self._incoming
         if incoming is None:
             options = self._common.options
