@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from socketsuite.testing import Daemon
-from tests.support.node_packages import node
+from tests.support.node_packages import node, node_at_work
 from tests.support.outside import NODE
 from tests.support.stranger import package
 
 SUBJECT = Path(__file__).parents[1] / "support" / "socketio_subject.py"
-SCRIPT = NODE / "socketio.js"
+SCRIPT, RESTART = NODE / "socketio.js", NODE / "socketio_restart.js"
 FACTS = re.findall(r'^facts\["(.*)"\] =', SCRIPT.read_text(), re.M) + [
     fact.replace("${transport}", transport)
     for fact in re.findall(r"^  facts\[`(.*)`\] =", SCRIPT.read_text(), re.M)
@@ -43,6 +43,24 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
 @pytest.mark.parametrize("fact", FACTS)
 def test_the_npm_client_finds(results: dict[str, str], fact: str) -> None:
     assert results[fact] == "ok"
+
+
+def test_clients_come_back_after_a_restart_which_does_not_wait_for_their_polls(
+    tmp_path: Path,
+) -> None:
+    env = package(tmp_path, SUBJECT.read_text()) | {"SOCKETIO_OPTIONS": "{}"}
+    both = {"polling", "websocket"}
+    with Daemon(tmp_path, "acme-service", "--port", "0", env=env) as daemon:
+        port = str(daemon.port())
+        with node_at_work(RESTART, f"http://127.0.0.1:{port}") as lines:
+            assert {lines(), lines()} == {f"{each} connect there" for each in both}
+            assert daemon.stop() == 0
+            assert not daemon.has_line("drain_timeout")
+            # Whoever had no poll under way at that moment finds nobody to send one to.
+            left = {" ".join(line.split()[:3]) for line in (lines(), lines())}
+            assert left == {f"{each} disconnect transport" for each in both}
+            with Daemon(tmp_path, "acme-service", "--port", port, env=env):
+                assert {lines(), lines()} == {f"{each} connect there" for each in both}
 
 
 def test_every_fact_is_looked_at(results: dict[str, str]) -> None:

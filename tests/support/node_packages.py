@@ -5,11 +5,14 @@ They lie in ``build/npm-…``, by what the lock file says, so that a change inst
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import os
+import select
 import shutil
 import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -64,9 +67,38 @@ def node(script: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a script to its end, which may ``require`` the packages."""
     return subprocess.run(
         [program("node"), script, *arguments],
-        env={**os.environ, "NODE_PATH": str(packages())},
+        env=_environment(),
         capture_output=True,
         text=True,
         timeout=SECONDS,
         check=False,
     )
+
+
+@contextlib.contextmanager
+def node_at_work(script: Path, *arguments: str) -> Iterator[Callable[[], str]]:
+    """Run a script; yield what returns its next line, within the deadline."""
+    words = [program("node"), script, *arguments]
+    with subprocess.Popen(words, env=_environment(), stdout=subprocess.PIPE) as process:
+        output = process.stdout
+        assert output is not None
+        buffered = b""
+
+        def line() -> str:
+            nonlocal buffered
+            while b"\n" not in buffered:
+                assert select.select([output], [], [], SECONDS)[0], "node says nothing more"
+                piece = os.read(output.fileno(), 1 << 16)
+                assert piece, "node has ended"
+                buffered += piece
+            first, _, buffered = buffered.partition(b"\n")
+            return first.decode()
+
+        try:
+            yield line
+        finally:
+            process.kill()
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "NODE_PATH": str(packages())}
