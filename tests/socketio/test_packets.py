@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 
@@ -78,7 +79,7 @@ def test_a_payload_comes_back_as_it_was_sent(messages: list[str | bytes]) -> Non
         '2["a",' + '{"a":' * 100_000 + "1" + "}" * 100_000 + "]",
         '2²["a"]',
         '2٣["a"]',
-        '2' + "1" * 16 + '["a"]',
+        "2" + "1" * 16 + '["a"]',
         '21-["a"]',
         "3[1]",
         "31{}",
@@ -105,7 +106,7 @@ def test_a_payload_comes_back_as_it_was_sent(messages: list[str | bytes]) -> Non
         '51-["a",{"_placeholder":true}]',
         f'53-["a",{HOLE % 0},{HOLE % 1},{HOLE % 2}]',
         f'59999999999-["a",{HOLE % 0}]',
-        f'51-[{HOLE % 0}]',
+        f"51-[{HOLE % 0}]",
     ],
     ids=lambda text: text[:40],
 )
@@ -165,10 +166,8 @@ def test_attachments_are_put_where_they_belong_and_bounded() -> None:
 )
 def test_no_megabyte_takes_long(text: str) -> None:
     began = time.process_time()
-    try:
+    with contextlib.suppress(PacketError):
         decode(text, OPTIONS)
-    except PacketError:
-        pass
     assert time.process_time() - began < 1.0  # quadratic time would be minutes
 
 
@@ -196,7 +195,10 @@ def test_a_strangers_placeholder_is_not_sent_beside_attachments() -> None:
 
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=30,

@@ -78,7 +78,7 @@ def node(script: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 @contextlib.contextmanager
 def node_at_work(script: Path, *arguments: str) -> Iterator[Callable[[], str]]:
     """Run a script; yield what returns its next line, within the deadline."""
-    words = [program("node"), script, *arguments]
+    words: list[str | Path] = [program("node"), script, *arguments]
     with subprocess.Popen(words, env=_environment(), stdout=subprocess.PIPE) as process:
         output = process.stdout
         assert output is not None
