@@ -7,10 +7,12 @@ must not know which page is shown.
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import os
 import select
 import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,6 +47,13 @@ _KEYS = {
 ALT, CONTROL, SHIFT = 1, 2, 8
 """Keys that are held while another is pressed."""
 
+_EXECUTE = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.dup2(int(sys.argv[2]), 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+
 # Told by the browser where a page does what its policy forbids; the console has it, too.
 _WATCH = """
 globalThis.violations = [];
@@ -61,21 +70,22 @@ class Browser:
     """
 
     def __init__(self, program: str, folder: Path) -> None:
-        to_read, self._to = os.pipe()
-        self._from, to_write = os.pipe()
-        redirect = f'exec "$@" 3<&{to_read} 4>&{to_write}'
+        read, self._to = os.pipe()
+        self._from, write = os.pipe()
+        # Beyond 3 and 4, which the browser reads and writes.
+        to_read, to_write = (fcntl.fcntl(one, fcntl.F_DUPFD, 10) for one in (read, write))
         command = [program, *_FLAGS, f"--user-data-dir={folder}", "about:blank"]
         self._errors = (folder / "errors").open("wb")
         self.process = subprocess.Popen(
-            ["sh", "-c", redirect, "sh", *command],
+            [sys.executable, "-ISc", _EXECUTE, str(to_read), str(to_write), *command],
             pass_fds=(to_read, to_write),
             stdin=subprocess.DEVNULL,
             stdout=self._errors,
             stderr=self._errors,
             env={**os.environ, "TZ": "UTC", "LC_ALL": "C.UTF-8"},
         )
-        os.close(to_read)
-        os.close(to_write)
+        for one in (read, write, to_read, to_write):
+            os.close(one)
         self._rest = b""
         self._asked = 0
         self.windows: dict[str, Window] = {}
@@ -236,8 +246,9 @@ class Window:
         return str(self.run("document.body.innerText"))
 
     def sees(self, text: str, where: str = "body") -> None:
-        """Wait until *text* is shown."""
-        self.until(f"document.querySelector({where!r}).innerText.includes({json.dumps(text)})")
+        """Wait until *text* is shown; what only sets its direction is left out."""
+        shown = f"document.querySelector({json.dumps(where)}).innerText"
+        self.until(f"{shown}.replace(/[\u2066-\u2069]/g, '').includes({json.dumps(text)})")
 
     def click(self, selector: str) -> None:
         """Press what is at the middle of the first element that is shown and matches."""

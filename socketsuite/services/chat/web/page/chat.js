@@ -129,15 +129,15 @@ class Chat {
     titled(this.places, entered && !ready);
   }
 
-  quit() {
+  quit = () => {
     this.session.quit();
     storage.keepSession(null);
     for (const place of [...this.places.all.values()]) this.places.close(place);
     byId('app').hidden = true;
     this.entrance.show();
-  }
+  };
 
-  async login(account, password) {
+  login = async (account, password) => {
     const done = (answer, said) => {
       this.session.loggedIn(answer, said);
       this.changes.me();
@@ -149,14 +149,14 @@ class Chat {
     }
     const said = { account, password };
     done(await this.session.ask('login', said), said);
-  }
+  };
 
   // ── places and people ──
 
-  async join(name, key) {
+  join = async (name, key) => {
     this.show(await this.session.join(name, key));
     this.composer.focus();
-  }
+  };
 
   leave = async (place) => {
     try {
@@ -278,7 +278,7 @@ class Chat {
   problem = (error) => {
     const text = refusal(error);
     if (!this.places.current) {
-      byId('nowhere').textContent = text;
+      document.querySelector('#nowhere .problem').textContent = text;
       return;
     }
     this.places.note(this.places.current, 'problem', text);

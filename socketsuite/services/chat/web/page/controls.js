@@ -22,6 +22,7 @@ export function connectControls(chat) {
   const { places, session, transcript } = chat;
   const press = (id, work) => byId(id).addEventListener('click', work);
   press('browse', () => roomsDialog(chat));
+  press('find', () => roomsDialog(chat));
   press('me', () => selfDialog(chat));
   press('help', () => helpDialog());
   press('settings', () => {

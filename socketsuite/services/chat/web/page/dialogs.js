@@ -7,8 +7,9 @@ import { refusal } from './words.js';
 
 let numbered = 0;
 
-// Show a dialog; returns { close, problem }.  *made* is given those, and returns its content.
-export function dialog(title, made, { classes = '', closed } = {}) {
+// Show a dialog; returns { close, problem }.  *made* is given those, and returns its content.  One
+// for *reading* has nothing in it to step to, and is scrolled by the arrow keys.
+export function dialog(title, made, { classes = '', reading = false } = {}) {
   numbered += 1;
   const id = `dialog-${numbered}`;
   const box = element('dialog', { class: classes, 'aria-labelledby': id });
@@ -25,12 +26,10 @@ export function dialog(title, made, { classes = '', closed } = {}) {
   const close = iconButton('close', 'Close', handle.close);
   const head = element('header', {}, heading, close);
   const content = [made(handle)].flat().filter(Boolean);
-  box.append(head, element('div', { class: 'content' }, ...content, trouble));
+  const reads = reading ? { tabindex: '0', role: 'group', 'aria-labelledby': id } : {};
+  box.append(head, element('div', { class: 'content', ...reads }, ...content, trouble));
   box.addEventListener('click', (event) => event.target === box && box.close());
-  box.addEventListener('close', () => {
-    box.remove();
-    closed?.();
-  });
+  box.addEventListener('close', () => box.remove());
   document.body.append(box);
   box.showModal();
   return handle;

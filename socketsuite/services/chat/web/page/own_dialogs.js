@@ -128,5 +128,5 @@ export function helpDialog() {
     element('h3', {}, 'Commands'),
     element('p', {}, 'A line that is to begin with a slash begins with two.'),
     element('dl', { class: 'help commands' }, ...rows(commands)),
-  ]);
+  ], { reading: true });
 }

@@ -7,7 +7,7 @@ import { keyOf } from './nicks.js';
 import { wholeTime } from './words.js';
 
 // Show the card of *name*.  *actions*: ask, message(nick), may moderate the place.
-export function personDialog(name, place, { session, places, message, redraw }) {
+export function personDialog(name, place, { session, places, message }) {
   const room = place?.kind === 'room' ? place : null;
   const me = places.isMe(name);
   const moderates = room && places.mayModerate(room);
@@ -22,7 +22,7 @@ export function personDialog(name, place, { session, places, message, redraw }) 
       message(name);
     }, { class: 'primary' });
     const member = room?.members.get(keyOf(name));
-    const rest = moderates && member ? moderation(handle, member, room, session, redraw, me) : [];
+    const rest = moderates && member ? moderation(handle, member, room, session, me) : [];
     return [
       element('p', { class: 'who' }, face(name), nick(name)),
       facts,
@@ -50,13 +50,12 @@ function factsOf(who) {
     ]);
 }
 
-function moderation(handle, member, room, session, redraw, me) {
+function moderation(handle, member, room, session, me) {
   const modes = (...changes) => session.ask('modes', { room: room.name, changes });
   const press = (label, mode, on, about = member.nick) =>
     button(label, (event) =>
       attempt(handle, () => modes({ mode, on, about }), event.currentTarget).then((done) => {
         if (done) handle.close();
-        redraw();
       }),
     );
   const operator = member.status === 'operator';

@@ -1,14 +1,14 @@
 // The conversation as one sees it: its last part, earlier ones as one scrolls up to them.
 //
-// What arrives within a frame is shown at once.  Parts of fifty are laid out only near what is
+// What arrives within a frame is shown at once.  Parts of some are laid out only near what is
 // seen.  This module must not know how anything is asked for.
 
 import { eachFrame, element } from './elements.js';
 import { entryElement, redactButton, waitingElement } from './entry.js';
 
-const PART = 50; // entries of one part
+const PART = 25; // entries of one part
 const AT_FIRST = 150;
-const MORE = 150;
+const MORE = 50;
 const MOST_BELOW = 600; // entries that are shown at the end, before the first ones are let go of
 const NEAR = 800; // pixels from the top at which earlier ones are shown
 const AT_END = 60;
@@ -216,14 +216,21 @@ export class Transcript {
   // Change what is above, and have what one looks at stay where it is.
   #keepPlace(change) {
     const { box } = this;
-    const upper = box.getBoundingClientRect().top;
-    const seen = [...this.shown].find(([, one]) => one.getBoundingClientRect().bottom > upper);
-    const before = seen?.[1].getBoundingClientRect().top;
+    const seen = this.#seen();
+    const before = seen?.getBoundingClientRect().top;
     box.classList.add('unanchored');
     change();
-    const now = seen && this.shown.get(seen[0]);
+    const now = seen && this.shown.get(seen.dataset.key);
     if (now) box.scrollTop += now.getBoundingClientRect().top - before;
+    this.scrolledTo = box.scrollTop;
     requestAnimationFrame(() => box.classList.remove('unanchored'));
+  }
+
+  // The first entry that is seen.  Parts are asked first: what is in one is laid out by that.
+  #seen() {
+    const upper = this.box.getBoundingClientRect().top;
+    const below = (one) => one.getBoundingClientRect().bottom > upper;
+    return [...([...this.parts.children].find(below)?.children ?? [])].find(below);
   }
 
   #beginning() {

@@ -1,0 +1,224 @@
+"""The chat's page over time: a killed daemon, ten thousand messages; and whether all can use it."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from socketsuite.testing import Daemon
+from tests.support.browser import Browser, Window, complaints
+from tests.support.kept_history import until_saved
+from tests.support.peers import program
+from tests.support.web_people import WebPerson
+
+AXE = "axe-core@4.11.0"
+MANY = 10_000
+FLAGS = ("--history-lines", "20000", "--history-size", "64M", "--metrics-port", "0")
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with Browser(program("chromium"), tmp_path_factory.mktemp("chromium")) as started:
+        yield started
+
+
+def start(folder: Path, port: int = 0) -> Daemon:
+    words = ("--port", "0", "--web-port", str(port), "--history-file", "history")
+    return Daemon(folder, "socketsuite-chat", *words, *FLAGS).wait_until_ready()
+
+
+def inside(browser: Browser, port: int, nick: str, room: str) -> Window:
+    window = browser.window(f"http://127.0.0.1:{port}/?nick={nick}&room={room}")
+    window.until(f"document.querySelector('#room-title').textContent === '#{room}'")
+    return window
+
+
+TEXTS = "chat.places.current.timeline.entries.filter((e) => e.text).map((e) => e.text)"
+
+
+def say(window: Window, line: str) -> None:
+    window.run("document.querySelector('#say').focus()")
+    window.type(line)
+    window.press("Enter")
+
+
+def test_after_a_killed_daemon_the_page_fills_exactly_the_gap(
+    browser: Browser, tmp_path: Path
+) -> None:
+    daemon = start(tmp_path)
+    port = daemon.port(frontend="web")
+    ann = inside(browser, port, "ann", "den")
+    try:
+        say(ann, "before")
+        until_saved(daemon, 1)
+        ann.run("document.querySelector('#say').focus()")
+        ann.type("half a thou")
+        daemon.kill()
+        ann.sees("Not connected.", "#connection")
+        ann.until("document.title.startsWith('(offline)')")
+        ann.press("Enter")  # goes nowhere, and is kept
+        daemon = start(tmp_path, port)
+        with WebPerson(port, "bob") as bob:
+            bob.done("join", room="den")
+            for number in range(450):
+                bob.done("say", room="den", text=f"missed {number}")
+            ann.call("Page.setWebLifecycleState", state="active")
+            ann.run("chat.session.connection.hurry()")
+            ann.until(f"{TEXTS}.length === 451")
+            assert ann.run(TEXTS) == ["before", *(f"missed {number}" for number in range(450))]
+            assert ann.run("document.querySelectorAll('.gap').length") == 0
+            assert ann.run("document.querySelector('#say').value") == "half a thou"
+            ann.until("document.querySelector('#connection').hidden")
+            ann.press("Enter")
+            while bob.event("message")["text"] != "half a thou":
+                pass
+        assert ann.run("chat.places.me.nick") == "ann"
+        # The browser tells of each attempt that failed; nothing else may have gone wrong.
+        assert [one for one in complaints([ann]) if "WebSocket connection to" not in one] == []
+    finally:
+        ann.close()
+        daemon.kill()
+
+
+@pytest.fixture(scope="module")
+def full(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Window]:
+    """Somebody in a room in which much was said."""
+    with Daemon(
+        tmp_path_factory.mktemp("full"),
+        "socketsuite-chat",
+        "--port",
+        "0",
+        "--web-port",
+        "0",
+        *FLAGS,
+    ) as daemon:
+        with daemon.connect(port=daemon.port(frontend="lines")) as nc:
+            text = "what is said, at some length: " + "so it is, " * 12
+            lines = (f"{number} {text[: number % 150]}\n" for number in range(MANY))
+            nc.sendall("".join(lines).encode())
+            nc.shutdown(socket.SHUT_WR)
+            assert nc.recv(1) == b""
+        window = inside(browser, daemon.port(frontend="web"), "ann", "lobby")
+        try:
+            yield window
+            assert complaints([window]) == []
+        finally:
+            window.close()
+
+
+SCROLL = """
+new Promise((done) => {
+  const box = document.querySelector('#transcript');
+  const frames = [];
+  const tasks = [];
+  new PerformanceObserver((list) => tasks.push(...list.getEntries().map((e) => e.duration)))
+    .observe({ type: 'longtask' });
+  let last = performance.now();
+  let still = 0;
+  const frame = (now) => {
+    frames.push(now - last);
+    last = now;
+    box.scrollTop -= 2500;
+    const { more, full } = chat.places.current.timeline;
+    const all = chat.transcript.shown.size >= chat.places.current.timeline.entries.length;
+    still = box.scrollTop === 0 && all && (!more || full) ? still + 1 : 0;
+    if (still > 5) done({ frames, tasks });
+    else requestAnimationFrame(frame);
+  };
+  requestAnimationFrame(frame);
+})
+"""
+
+
+def test_ten_thousand_messages_scroll_without_a_halt(full: Window) -> None:
+    measured = full.run(SCROLL)
+    assert full.run("chat.places.current.timeline.entries.length") >= MANY
+    assert len(full.run(TEXTS)) >= MANY
+    assert full.run(TEXTS)[0].startswith("0 ")
+    frames, tasks = sorted(measured["frames"]), sorted(measured["tasks"])
+    assert frames[len(frames) // 2] < 50, frames
+    # Where other tests take the browser's time away, a few frames may be late.
+    assert len([task for task in tasks if task > 200]) <= len(frames) // 20, tasks
+    # Back at the end, what is shown is little again once something more is said.
+    full.run("chat.transcript.toEnd()")
+    say(full, "and this")
+    full.until("document.querySelectorAll('.message').length < 1000")
+
+
+def test_what_one_looks_at_stays_where_it_is_when_earlier_messages_come(full: Window) -> None:
+    full.run("chat.show(chat.places.current)")
+    moved = full.run(
+        """
+        new Promise((done) => {
+          const box = document.querySelector('#transcript');
+          const had = chat.transcript.shown.size;
+          const frames = (left, work) =>
+            requestAnimationFrame(() => (left ? frames(left - 1, work) : work()));
+          chat.transcript.busy = true;  // until it is laid out
+          box.scrollTop = 400;
+          frames(5, () => {
+            const { top: upper } = box.getBoundingClientRect();
+            const seen = [...box.querySelectorAll('.entry')].find(
+              (one) => one.getBoundingClientRect().top > upper + 100);
+            const { top } = seen.getBoundingClientRect();
+            chat.transcript.busy = false;
+            chat.transcript.scrolled();
+            const wait = () => {
+              if (chat.transcript.shown.size === had) requestAnimationFrame(wait);
+              else frames(3, () => done(seen.getBoundingClientRect().top - top));
+            };
+            wait();
+          });
+        })
+        """
+    )
+    assert abs(moved) <= 2
+
+
+@pytest.fixture(scope="module")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The source of axe-core, which looks for what keeps people out."""
+    folder = tmp_path_factory.mktemp("axe")
+    command = [program("npm"), "install", "--silent", "--no-audit", "--no-fund", AXE]
+    subprocess.run(command, cwd=folder, check=True, timeout=120)
+    return (folder / "node_modules/axe-core/axe.min.js").read_text()
+
+
+def test_axe_finds_nothing_in_light_and_dark_at_any_width(full: Window, axe: str) -> None:
+    say(full, "/join axe")
+    full.until("document.querySelector('#room-title').textContent === '#axe'")
+    for line in ("/topic a topic with https://a.example", "see https://a.example/b", "/kik"):
+        say(full, line)
+    full.sees("did you mean")
+    full.run(axe)
+    found = {
+        f"{width} {dark=}": violations
+        for width, dark in ((320, False), (768, True), (1440, False), (1440, True))
+        if (violations := violations_of(full, width, dark))
+    }
+    for opened in ("#me", "#settings", "#browse", "#help", "#members .person"):
+        full.click(opened)
+        full.until("document.querySelector('dialog[open]')")
+        if violations := full.run(LOOK.replace("document", "'dialog'")):
+            found[opened] = violations
+        full.press("Escape")
+        full.until("!document.querySelector('dialog')")
+    assert found == {}
+
+
+LOOK = """
+axe.run(document).then(({ violations }) => violations.map(
+  (one) => `${one.id}: ${one.nodes.map((node) => node.html + node.failureSummary)}`.slice(0, 900)))
+"""
+
+
+def violations_of(window: Window, width: int, dark: bool) -> list[str]:
+    window.resize(width, 800)
+    scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+    window.call("Emulation.setEmulatedMedia", features=[scheme])
+    found: list[str] = window.run(LOOK)
+    return found
