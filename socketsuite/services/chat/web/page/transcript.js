@@ -82,7 +82,12 @@ export class Transcript {
     const keys = new Set(this.shown.keys());
     const first = entries.findIndex((one) => keys.has(one.key));
     const from = first < 0 ? Math.max(0, entries.length - AT_FIRST) : first;
-    this.#keepPlace(() => this.#fill(entries.slice(from)));
+    const seen = this.#seen();
+    const before = seen?.getBoundingClientRect().top;
+    this.#fill(entries.slice(from));
+    const now = this.atEnd ? null : this.shown.get(seen?.dataset.key);
+    if (now) this.box.scrollTop += now.getBoundingClientRect().top - before;
+    this.scrolledTo = this.box.scrollTop;
   }
 
   waiting() {
@@ -213,17 +218,17 @@ export class Transcript {
     return place < 0 ? entries.length : place;
   }
 
-  // Change what is above, and have what one looks at stay where it is.
+  // Change what is above, and have what one looks at stay where it is.  Most browsers do so by
+  // themselves, but not at the very top.
   #keepPlace(change) {
     const { box } = this;
-    const seen = this.#seen();
+    const anchored = CSS.supports('overflow-anchor', 'auto');
+    if (anchored && box.scrollTop < 1) box.scrollTop = 1;
+    const seen = anchored ? null : this.#seen();
     const before = seen?.getBoundingClientRect().top;
-    box.classList.add('unanchored');
     change();
-    const now = seen && this.shown.get(seen.dataset.key);
-    if (now) box.scrollTop += now.getBoundingClientRect().top - before;
+    if (seen) box.scrollTop += seen.getBoundingClientRect().top - before;
     this.scrolledTo = box.scrollTop;
-    requestAnimationFrame(() => box.classList.remove('unanchored'));
   }
 
   // The first entry that is seen.  Parts are asked first: what is in one is laid out by that.
