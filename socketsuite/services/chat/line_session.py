@@ -71,6 +71,11 @@ class Session:
         """Whether the next line is more than what it says: an answer, or to be waited with."""
         return self.waiting or self._question is not None
 
+    @property
+    def ways(self) -> int:
+        """In how many ways a line is rendered that is said now: those in the room see it so."""
+        return len(self._current.listeners) or 1 if self._current is not None else 1
+
     def is_text(self, line: bytes) -> bool:
         """Whether *line*, the next, is to be said, and neither obeyed nor an answer."""
         return self._question is None and (line[:1] != b"/" or line[:2] == b"//")

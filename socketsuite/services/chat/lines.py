@@ -34,12 +34,14 @@ from socketsuite.services.chat.line_render import announce, render_ncat, render_
 from socketsuite.services.chat.line_session import Session
 from socketsuite.services.chat.person import Person
 from socketsuite.services.chat.refusals import Refused
+from socketsuite.services.chat.turns import TURN
 from socketsuite.services.stream import LingeringClose, greeting
 from socketsuite.settings import setting
 from socketsuite.wire.lines import LineFramer, LineTooLong
 
-LINES_A_TURN = 256
-"""Lines of one person that are said before everybody else has their turn."""
+LINES_A_TURN, BYTES_A_TURN = 256, 1 << 17
+"""Lines of one person, and their bytes, that are said before everybody else has their turn; half
+as many where those in the room see them in two ways."""
 
 _COST_OF_COMMAND = 32
 """Lines that a command counts for: an answer is longer than what was asked."""
@@ -124,7 +126,8 @@ class LineChat(LingeringClose):
             pass
         elif (
             # Almost always so: lines that are nothing but text, and nothing before them waits.
-            len(lines) <= LINES_A_TURN
+            len(lines) * (ways := session.ways) <= LINES_A_TURN
+            and len(data) * ways <= BYTES_A_TURN
             and not self._lines
             and not (b"\n/" in data or lines[0][:1] == b"/")
             and not flood.rate
@@ -174,9 +177,10 @@ class LineChat(LingeringClose):
             self._later = None
         if session is None or self.closing:
             return
-        now, left = self.factory.reactor.seconds(), LINES_A_TURN
+        seconds = self.factory.reactor.seconds
+        now, left = seconds(), LINES_A_TURN
         while self._lines and left > 0 and not session.waiting and not self.closing:
-            if self._lines[0][0] > now:
+            if self._lines[0][0] > now or seconds() > now + TURN:
                 break
             left -= self._take(session, now, left)
         self._look_further(session)
@@ -184,16 +188,18 @@ class LineChat(LingeringClose):
     def _take(self, session: Session, now: float, most: int) -> int:
         """Take the next command, or text as far as it goes; return what it counts for."""
         texts: list[bytes] = []
-        lines = self._lines
-        while lines and len(texts) < most and lines[0][0] <= now:
+        lines, ways = self._lines, session.ways
+        most, size = most // ways or 1, BYTES_A_TURN // ways
+        while lines and len(texts) < most and size > 0 and lines[0][0] <= now:
             if self._commands and not session.is_text(lines[0][1]):
                 break
             texts.append(lines.popleft()[1])
+            size -= len(texts[-1])
         if texts:
             if self._commands:
                 texts = [line[1:] if line[:2] == b"//" else line for line in texts]
             session.say(texts)
-            return len(texts)
+            return len(texts) * ways
         line = lines.popleft()[1]
         if not session.answers(line):
             obey(session, line)

@@ -131,7 +131,7 @@ class Room:
         texts = [key_of(person.mask)]
         if person.account:
             texts.append(f"~a:{key_of(person.account)}")
-        return any(matches(key_of(mask), text) for mask in entries for text in texts)
+        return any(matches(mask, text) for mask in entries for text in texts)
 
     def check_entry(self, person: Person, password: str | None) -> None:
         """Refuse who may not come in.

@@ -58,7 +58,7 @@ class Client(LingeringClose):
         self.pinged = False
         # Lines that wait, each for its time, or until something that takes its own is done.
         self.busy = False
-        self.waiting: deque[tuple[float, bytes]] = deque()
+        self.waiting: deque[tuple[float, bytes | Callable[[], object]]] = deque()
         self.monitoring: dict[str, str] = {}
         self.markers: dict[str, float] = {}
         self.batches = 0
@@ -205,12 +205,20 @@ class Client(LingeringClose):
         finally:
             wire = b"".join(self._captured or ())
             self._captured = None
-            if self._label:  # else the answer is yet to come, and has the label then
-                self.batches += 1
-                wire = with_label(wire, label, self.server.name, f"l{self.batches:x}")
+            if self._label:
                 self._label = ""
-            if wire:
+                self.answer(wire, label)
+            elif wire:  # the answer is yet to come, and has the label then
                 self.deliver(wire)
+
+    def answer(self, wire: bytes, label: str) -> None:
+        """Send the lines of an answer with its label."""
+        self.batches += 1
+        self.deliver(with_label(wire, label, self.server.name, f"l{self.batches:x}"))
+
+    def capture(self, lines: list[bytes] | None) -> None:
+        """Have what is sent from now on put into *lines* instead; ``None`` sends it."""
+        self._captured = lines
 
     def answer_later(self) -> str:
         """Take the label of what is obeyed now: its answer is for later, and has it then."""

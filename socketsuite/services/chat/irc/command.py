@@ -18,7 +18,8 @@ Handler = Callable[[Any, Line], object]
 class Command:
     """One command of the table.
 
-    :ivar handler: called with the client and the line.
+    :ivar handler: called with the client and the line.  Where it is a generator, others may have
+        their turn after each of its steps.
     :ivar usage: its parameters, as HELP and the documentation show them.
     :ivar least: parameters without which it is refused.
     :ivar early: whether it may come before registration is complete.

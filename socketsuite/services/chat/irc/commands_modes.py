@@ -25,12 +25,14 @@ def mode(client: Client, line: Line) -> None:
     if not rest:
         _show(client, room)
         return
-    changes = []
+    changes, shown = [], set[str]()
     for change in parse_modes(rest[0], rest[1:], KINDS)[:MOST_MODES]:
         if change.letter not in _ROOM_LETTERS:
             client.reply("ERR_UNKNOWNMODE", change.letter)
         elif change.letter in KINDS.lists and not change.about:
-            _show_list(client, room, change.letter)
+            if change.letter not in shown:
+                _show_list(client, room, change.letter)
+            shown.add(change.letter)
         elif _lacks_parameter(change):
             client.reply(
                 "ERR_INVALIDMODEPARAM",

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import islice
+from collections.abc import Iterator
 
 from socketsuite.services.chat.irc.client import Client
 from socketsuite.services.chat.irc.command import Command
@@ -27,38 +26,48 @@ MOST_FOUND = 500
 _WHOX = "tcuihsnfdlaor"
 
 
-def who(client: Client, line: Line) -> None:
+def who(client: Client, line: Line) -> Iterator[None]:
     """WHO: who is in a room, or has a nick or mask; with ``%FIELDS`` those of WHOX."""
     mask = line.parameters[0] if line.parameters else "*"
     flags, _, wanted = (line.parameters[1] if len(line.parameters) > 1 else "").partition("%")
     fields, _, token = wanted.partition(",")
-    for person, room in _whom(client, mask):
-        if "o" in flags and not person.operator:
-            continue
-        if wanted:
-            _who_x(client, person, room, fields, token[:3])
-        else:
-            _who_one(client, person, room)
+    for found in _whom(client, mask):
+        if found is not None and ("o" not in flags or found[0].operator):
+            if wanted:
+                _who_x(client, *found, fields, token[:3])
+            else:
+                _who_one(client, *found)
+        yield
     client.reply("RPL_ENDOFWHO", mask[:200])
 
 
-def _whom(client: Client, mask: str) -> Iterable[tuple[Person, Room | None]]:
+def _whom(client: Client, mask: str) -> Iterator[tuple[Person, Room | None] | None]:
+    """Yield those who are found, and ``None`` for each who was looked at and is not."""
     hub = client.hub
     if mask.startswith("#"):
         room = hub.rooms.get(key_of(mask.removeprefix("#")))
-        return [(one, room) for one in room.members] if room and sees(client, room) else []
+        if room is not None and sees(client, room):
+            for one in tuple(room.members):
+                yield (one, room) if one in room.members else None
+        return
     exact = hub.people.get(key_of(mask))
     if exact is not None:
-        return [(exact, _room_of_both(client, exact))]
-    if not set(mask) & set("*?!@") and mask != "0":
-        return []
-    pattern = key_of(normal_mask("*" if mask == "0" else mask))
-    found = (
-        one
-        for one in hub.people.values()
-        if matches(pattern, key_of(one.mask)) and _shown(client, one)
-    )
-    return [(one, _room_of_both(client, one)) for one in islice(found, MOST_FOUND)]
+        yield exact, _room_of_both(client, exact)
+    elif set(mask) & set("*?!@") or mask == "0":
+        yield from _searched(client, normal_mask("*" if mask == "0" else mask))
+
+
+def _searched(client: Client, pattern: str) -> Iterator[tuple[Person, Room | None] | None]:
+    left, people = MOST_FOUND, client.hub.people
+    for one in tuple(people.values()):
+        there = people.get(one.key) is one
+        if there and matches(pattern, key_of(one.mask)) and _shown(client, one):
+            yield one, _room_of_both(client, one)
+            left -= 1
+            if not left:
+                return
+        else:
+            yield None
 
 
 def _shown(client: Client, person: Person) -> bool:

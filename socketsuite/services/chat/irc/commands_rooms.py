@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 
 from socketsuite.services.chat import events
 from socketsuite.services.chat.irc.client import Client
@@ -54,7 +55,7 @@ def prefixes(client: Client, statuses: set[str]) -> str:
     return signs if "multi-prefix" in client.capabilities else signs[:1]
 
 
-def join(client: Client, line: Line) -> None:
+def join(client: Client, line: Line) -> Iterator[None]:
     """JOIN: come in, see the topic and the names, and what was said before."""
     if line.parameters[0] == "0":
         for room in [client.hub.rooms[key] for key in client.me.rooms]:
@@ -68,6 +69,7 @@ def join(client: Client, line: Line) -> None:
                 _join_one(client, name, key)
         except Refused as refused:
             client.refuse(refused)
+        yield
 
 
 def _join_one(client: Client, name: str, key: str | None) -> None:
@@ -134,7 +136,7 @@ def show_topic(client: Client, room: Room) -> None:
     client.reply("RPL_TOPICWHOTIME", f"#{room.name}", room.topic_by, str(int(room.topic_at)))
 
 
-def names(client: Client, line: Line) -> None:
+def names(client: Client, line: Line) -> Iterator[None]:
     """NAMES: who is in rooms."""
     if not line.parameters:
         client.reply("RPL_ENDOFNAMES", "*")
@@ -144,6 +146,7 @@ def names(client: Client, line: Line) -> None:
             show_names(client, room_named(client, name))
         except Refused:
             client.reply("RPL_ENDOFNAMES", name)
+        yield
 
 
 def show_names(client: Client, room: Room) -> None:
@@ -201,7 +204,7 @@ def show_away(client: Client, other: Person) -> None:
         client.reply("RPL_AWAY", other.nick, text=other.away or "away")
 
 
-def list_rooms(client: Client, line: Line) -> None:
+def list_rooms(client: Client, line: Line) -> Iterator[None]:
     """LIST: rooms, with how many are in each and its topic; ELIST is CMNTU."""
     wanted = each(client, line.parameters[0]) if line.parameters else []
     client.reply("RPL_LISTSTART", "Channel")
@@ -212,14 +215,16 @@ def list_rooms(client: Client, line: Line) -> None:
             with contextlib.suppress(Refused):
                 found.append(client.hub.room(name))
     else:
-        conditions = [Condition(text, client.hub.now()) for text in wanted[:10]]
-        rooms = list(client.hub.rooms.values())
-        found = [room for room in rooms if all(one.holds(room) for one in conditions)]
+        found = list(client.hub.rooms.values())
+    conditions = [Condition(text, client.hub.now()) for text in wanted[:10] if not exact]
     for room in found:
-        if sees(client, room):
+        # One that has been left meanwhile is there no more.
+        there = client.hub.rooms.get(room.key) is room and sees(client, room)
+        if there and all(one.holds(room) for one in conditions):
             client.reply(
                 "RPL_LIST", f"#{room.name}", str(len(room.members)), text=room.topic or " "
             )
+        yield
     client.reply("RPL_LISTEND")
 
 

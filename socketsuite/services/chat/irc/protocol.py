@@ -5,6 +5,7 @@ This module must not know what a command does.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall
@@ -15,9 +16,11 @@ from socketsuite.services.chat.flood import TokenBucket, Verdict
 from socketsuite.services.chat.irc import multiline, registration
 from socketsuite.services.chat.irc.client import Client
 from socketsuite.services.chat.irc.command import Command
+from socketsuite.services.chat.irc.gradual import Gradual
 from socketsuite.services.chat.irc.server import Server
 from socketsuite.services.chat.irc.tables import COMMANDS
 from socketsuite.services.chat.refusals import Refused
+from socketsuite.services.chat.turns import TURN
 from socketsuite.wire.irc import LONGEST_BODY, LONGEST_TAGS, BadLineError, Line, parse
 from socketsuite.wire.lines import LineFramer, LineTooLong
 
@@ -62,7 +65,7 @@ class IRCChat(Client):
         """Have *lines* wait, each for its time; what comes much too fast is dropped."""
         flood = self.server.chat.flood
         if not flood.rate:
-            self.waiting.extend([(0.0, line) for line in lines])
+            self.waiting.extend([(0.0, line) for line in lines if line])
             return
         now = self.heard
         if self._bucket is None:
@@ -95,17 +98,22 @@ class IRCChat(Client):
 
     def process_waiting(self) -> None:
         """Obey the lines that wait, in their order; some of them, and the others next turn."""
-        left = _LINES_A_TURN
+        left, until = _LINES_A_TURN, 0.0
+        if len(self.waiting) > 1:
+            until = self.clock.seconds() + TURN
         while self.waiting and not self.busy and not self.closing:
             wait = self.waiting[0][0] - self.clock.seconds() if self.waiting[0][0] else 0.0
-            if left <= 0 or wait > 0:
+            if left <= 0 or wait > 0 or (until and self.clock.seconds() > until):
                 self.busy = True
                 self.transport.pauseProducing()
                 self._turn = self.clock.callLater(max(0.0, wait), self._next_turn)
                 return
-            _, raw = self.waiting.popleft()
-            if raw:
-                left -= self._line(raw)
+            _, line = self.waiting.popleft()
+            if callable(line):
+                line()
+                left = 0
+            else:
+                left -= self._line(line)
         if self._half_closed and not self.busy:
             super().readConnectionLost()
 
@@ -135,9 +143,13 @@ class IRCChat(Client):
         command = COMMANDS.get(line.command)
         if label:
             with self.labelled(label):
-                self._obey(line, command)
+                steps = self._obey(line, command)
+                label = self.answer_later() if isinstance(steps, Iterator) else ""
         else:
-            self._obey(line, command)
+            steps = self._obey(line, command)
+        if isinstance(steps, Iterator):
+            Gradual(self, steps, label)()
+            return _LINES_A_TURN
         if self.person is None:
             registration.complete(self)
         return _LINES_A_TURN if command is not None and command.costly else 1
@@ -150,9 +162,10 @@ class IRCChat(Client):
         elif str(error) != "the line has no command":
             self.reply("ERR_UNKNOWNERROR", "*", text=str(error))
 
-    def _obey(self, line: Line, command: Command | None) -> None:
+    def _obey(self, line: Line, command: Command | None) -> object:
+        """Obey *line*; return the steps of an answer that is given by and by."""
         if (line.tags or self.open_batch is not None) and multiline.takes(self, line):
-            return
+            return None
         if command is None:
             if self.person is None:
                 self.reply("ERR_NOTREGISTERED")
@@ -160,9 +173,10 @@ class IRCChat(Client):
                 self.reply("ERR_UNKNOWNCOMMAND", line.command[:32])
         elif self._may(line, command):
             try:
-                command.handler(self, line)
+                return command.handler(self, line)
             except Refused as refused:
                 self.refuse(refused)
+        return None
 
     def _may(self, line: Line, command: Command) -> bool:
         if self.person is None and not command.early:
