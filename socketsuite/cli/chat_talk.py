@@ -32,12 +32,14 @@ class Talk:
     :ivar nick: our own, where we know it.
     :ivar room: where what we type is said; ``None`` is the server's lobby, empty is nowhere.
     :ivar asks_password: whether the next line that is typed is a password.
+    :ivar lost_nick: the nick to ask for again, which an earlier connection of ours may still have.
     """
 
     def __init__(self) -> None:
         self.nick: str | None = None
         self.room: str | None = None
         self.asks_password = False
+        self.lost_nick: str | None = None
         self._chosen: str | None = None  # the nick to have again on a new connection
         self._login: str | None = None  # the command, once it has worked
         self._inside: dict[str, str] = {}  # rooms that we joined, and their keys; the latest last
@@ -64,6 +66,8 @@ class Talk:
         match command.lower(), *words:
             case ["/nick", nick]:
                 self._asked_nick = nick
+                if not _same(nick, self.lost_nick):
+                    self.lost_nick = None
             case ["/login", _, _, *_]:
                 self._asked_login = line.strip()
             case ["/register", _, *_]:
@@ -83,6 +87,7 @@ class Talk:
         lines = [self._login] if self._login is not None else []
         if self._chosen is not None:
             lines.append(f"/nick {self._chosen}")
+        self.lost_nick = self._chosen
         last = [self.room] if self.room in self._inside else []
         rooms = [room for room in self._inside if room != self.room] + last
         self.nick = self.room = None
@@ -121,7 +126,7 @@ class Talk:
         self._nicks.pop(before, None)
         self._saw(nick)
         if _same(nick, self._asked_nick):
-            self.nick = self._chosen = nick
+            self._are(nick)
             self._asked_nick = ""
         elif _same(before, self.nick):
             self.nick = nick
@@ -129,6 +134,11 @@ class Talk:
     def _are(self, nick: str) -> None:
         if _same(nick, self._asked_nick):  # not "away", nor "back"
             self.nick = self._chosen = nick
+            self.lost_nick = None
+
+    def _nick_refused(self, nick: str, why: str) -> None:
+        if _same(nick, self.lost_nick) and why != "somebody has that nick":
+            self.lost_nick = None
 
     def _joined(self, nick: str, room: str) -> None:
         self._saw(nick)
@@ -235,6 +245,7 @@ _NOTES: list[tuple[re.Pattern[str], Callable[..., None]]] = [
         (r"(\S+) is now (\S+)", Talk._renamed),
         (r"\S+ renamed #(\S+): it is #(\S+?)(?:: .*)?", Talk._room_renamed),
         (r"(\S+) joined #(\S+)", Talk._joined),
+        (r"(\S+): (.+)", Talk._nick_refused),
         (r"(\S+) left #(\S+?)(?:: .*)?", Talk._left),
         (r"(\S+) was kicked from #(\S+) by .*", Talk._kicked),
         (r"(\S+) has gone(?:: .*)?", Talk._gone),

@@ -9,7 +9,7 @@ import functools
 import random
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import deferLater
 
 from socketsuite.cli.chat_client import ChatClient
@@ -27,6 +27,8 @@ _FIRST_WAIT, _LONGEST_WAIT = 0.5, 30.0
 _GOOD_AFTER = 30.0
 # Seconds that a server may take to end the connection once we have left.
 _GOODBYE = 2.0
+# Seconds between two times that a nick is asked for which our lost connection still has.
+_FIRST_NICK, _LONGEST_NICK = 1.0, 30.0
 
 
 class Chatting:
@@ -46,6 +48,7 @@ class Chatting:
         self._talk = Talk()
         self._bell = bell
         self._leaving = False
+        self._asking: Deferred[None] | None = None
 
     @functools.cached_property
     def _screen(self) -> Screen:
@@ -72,6 +75,7 @@ class Chatting:
                 await self._goodbye(link)
         finally:
             link.cancel()
+            self._ask_no_more()
 
     async def _connect(self) -> None:
         self._client = ChatClient(lambda lines: self._screen.show(lines), self._output.totals)
@@ -109,7 +113,26 @@ class Chatting:
             else:
                 self._screen.note("connected again")
                 self._say(self._talk.again())
+                self._ask_no_more()
+                self._asking = Deferred.fromCoroutine(self._ask_nick_again())
+                self._asking.addErrback(lambda failure: failure.trap(CancelledError) and None)
                 return wait
+
+    async def _ask_nick_again(self) -> None:
+        """Ask for our nick until we have it: the server may take long to miss who had it."""
+        wait = _FIRST_NICK
+        while True:
+            await deferLater(self._reactor, wait)
+            nick = self._talk.lost_nick
+            if nick is None or not self._client.is_open:
+                return
+            self._say([f"/nick {nick}"])
+            wait = min(2 * wait, _LONGEST_NICK)
+
+    def _ask_no_more(self) -> None:
+        if self._asking is not None:
+            self._asking.cancel()
+            self._asking = None
 
     async def _type(self) -> None:
         unsent = ""

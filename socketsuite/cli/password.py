@@ -19,6 +19,7 @@ from socketsuite.cli.output import Output
 from socketsuite.cli.stopping import last_acts
 from socketsuite.transport.dial.failed import Failed, os_cause
 from socketsuite.wire.account_line import ARGON2, AccountLine, AccountLineError, check_name
+from socketsuite.wire.names import BadNameError, checked_nick
 from socketsuite.wire.passwords import BadPasswordError, prepared
 from socketsuite.wire.scram import Verifier
 
@@ -50,8 +51,9 @@ def password(output: Output, name: str, scram: bool) -> None:
     name = unicodedata.normalize("NFC", name)
     try:
         check_name(name)
+        checked_nick(name)
         secret = prepared(_asked(name) if os.isatty(0) else _line())
-    except AccountLineError as error:
+    except (AccountLineError, BadNameError) as error:
         raise click.UsageError(f"NAME: {error}.") from None
     except BadPasswordError as error:
         raise click.UsageError(f"{error}.") from None

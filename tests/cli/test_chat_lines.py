@@ -102,6 +102,25 @@ def test_rooms_follow_the_server_s_answers() -> None:
     assert talk.again() == ["/join two", "/join one"]
 
 
+def test_a_nick_is_asked_for_again_until_it_is_ours_or_another_is_chosen() -> None:
+    def lost_after(*said: str) -> str | None:
+        talk = talk_after(">/nick alice", "* guest1 is now alice")
+        assert talk.lost_nick is None
+        talk.again()
+        for line in said:
+            if line.startswith(">"):
+                talk.typed(line[1:])
+            else:
+                talk.heard(understood(line.encode()))
+        return talk.lost_nick
+
+    refused = "* alice: somebody has that nick"
+    assert lost_after(">/nick alice", refused) == "alice"
+    assert lost_after(">/nick alice", refused, ">/nick alice", "* guest2 is now alice") is None
+    assert lost_after(">/nick alice", refused, ">/nick bob") is None
+    assert lost_after(">/nick alice", "* alice: that nick is an account's; log in first") is None
+
+
 def test_leaving_and_being_put_out_leave_no_room() -> None:
     inside = (">/join den", "* guest1 joined #den")
     left = talk_after(*inside, ">/leave", "* guest1 left #den")

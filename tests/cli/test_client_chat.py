@@ -99,6 +99,9 @@ def test_a_new_connection_is_told_who_and_where_we_were(
     room.drop()
     assert room.hear() == "(end)"
     assert [room.hear(), room.hear()] == ["/nick alice", "/join den"]
+    room.say("* alice: somebody has that nick")  # the connection that was lost
+    assert room.hear() == "/nick alice"
+    room.say("* guest2 is now alice")
     lines = terminal.until(lambda screen: "-- connected again" in screen)
     (lost,) = [line for line in lines if "trying" in line]
     assert re.fullmatch(r"-- no server \(it closed the connection\); trying again in 0\.\d s", lost)

@@ -52,6 +52,8 @@ def test_json_has_the_line_and_without_scram_there_is_no_verifier(client: Client
         ("alice", b"\xff\n", 2, "the password is not UTF-8."),
         ("al:ice", b"pencil\n", 2, "NAME: a name has no space, no colon, "),
         ("", b"pencil\n", 2, "NAME: it has no name."),
+        ("4lice", b"pencil\n", 2, "NAME: a nick begins with a letter."),
+        ("al*ce", b"pencil\n", 2, "NAME: a nick has letters, digits and "),
         ("alice", b"", 1, "no password: standard input has ended."),
     ],
 )

@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections import defaultdict
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -223,3 +224,13 @@ def test_a_line_is_heard_at_once(chat: Daemon) -> None:
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)
             say(speaker, str(number).encode(), listener)
         assert time.monotonic() - started < 100 * 0.02
+
+
+def test_a_message_of_the_day_that_cannot_be_read_is_one_line(
+    launch: Start, tmp_path: Path
+) -> None:
+    missing = tmp_path / "motd"
+    why = f"socketsuite-chat: cannot use {missing}: no such file or directory\n"
+    for more in ((), ("--check-config",)):
+        daemon = launch("socketsuite-chat", "--port", "0", "--motd", str(missing), *more)
+        assert (daemon.wait(), daemon.errors) == (1, why)

@@ -9,15 +9,7 @@ import contextlib
 import unicodedata
 
 from socketsuite.services.chat.irc.server import KINDS
-from socketsuite.services.chat.nicks import (
-    LONGEST_NICK,
-    LONGEST_ROOM,
-    BadNameError,
-    checked_nick,
-    checked_room,
-    key_of,
-    skeleton,
-)
+from socketsuite.services.chat.nicks import key_of, skeleton
 from socketsuite.wire.account_line import AccountLine, AccountLineError
 from socketsuite.wire.irc import (
     LONGEST_BODY,
@@ -33,6 +25,13 @@ from socketsuite.wire.irc import (
 )
 from socketsuite.wire.lines import LineFramer, LineTooLong
 from socketsuite.wire.masks import LONGEST, matches, normal_mask
+from socketsuite.wire.names import (
+    LONGEST_NICK,
+    LONGEST_ROOM,
+    BadNameError,
+    checked_nick,
+    checked_room,
+)
 from socketsuite.wire.passwords import BadPasswordError, prepared
 from socketsuite.wire.printable import printable
 from socketsuite.wire.proxy import BadHeader, Header, HeaderFramer

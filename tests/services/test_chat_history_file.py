@@ -158,6 +158,7 @@ def test_the_last_used_rooms_come_back(tmp_path: Path, monkeypatch: pytest.Monke
         one.hub.speech.say(anna, name, [name.encode()])
     two = one.again()
     assert [room.name for room in two.hub.empty_rooms] == ["second", "third"]
+    assert (one.file.dropped, two.file.dropped) == (0, 1)
     two.again().file.close()
     assert {room for room, _ in rows_of(two.path)} == {"second", "third", "lobby"}
 

@@ -13,16 +13,11 @@ from socketsuite.services.chat import events
 from socketsuite.services.chat.events import Event
 from socketsuite.services.chat.history import HistoryLimits
 from socketsuite.services.chat.hub import Hub
-from socketsuite.services.chat.nicks import (
-    BadNameError,
-    checked_nick,
-    checked_room,
-    key_of,
-    skeleton,
-)
+from socketsuite.services.chat.nicks import key_of, skeleton
 from socketsuite.services.chat.person import Person
 from socketsuite.services.chat.refusals import Refused
 from socketsuite.wire.masks import matches, normal_mask
+from socketsuite.wire.names import BadNameError, checked_nick, checked_room
 
 
 class Club:

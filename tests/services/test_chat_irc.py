@@ -12,9 +12,10 @@ from twisted.internet.task import Clock
 from socketsuite.services.chat.accounts import Book
 from socketsuite.services.chat.chat import Chat, network_name, server_name
 from socketsuite.services.chat.events import Message
-from socketsuite.services.chat.irc.factory import REGISTRATION, IRCFactory, motd_lines
+from socketsuite.services.chat.irc.factory import REGISTRATION, IRCFactory
 from socketsuite.services.chat.irc.numerics import NUMERICS, REFUSALS
 from socketsuite.services.chat.irc.render import Renderers
+from socketsuite.services.chat.motd import motd_lines
 from socketsuite.wire.account_line import AccountLine
 from tests.services.streams import FakeStream
 

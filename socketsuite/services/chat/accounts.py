@@ -13,11 +13,12 @@ import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 
-from socketsuite.services.chat.nicks import BadNameError, checked_nick, key_of, skeleton
+from socketsuite.services.chat.nicks import key_of, skeleton
 from socketsuite.settings import SettingsError
 from socketsuite.settings.files import UnreadableError, read_regular
 from socketsuite.settings.values import plain
 from socketsuite.wire.account_line import NO_PASSWORD, AccountLine, AccountLineError
+from socketsuite.wire.names import BadNameError, checked_nick
 
 LARGEST = 1 << 20
 MOST_LINES = 10_000

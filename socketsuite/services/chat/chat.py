@@ -26,6 +26,7 @@ from socketsuite.services.chat.history_writer import HistoryWriter
 from socketsuite.services.chat.hub import Hub
 from socketsuite.services.chat.keeping import forget_old, restore, write_anew
 from socketsuite.services.chat.logins import Logins
+from socketsuite.services.chat.motd import check_motd
 from socketsuite.services.chat.operating import commands
 from socketsuite.services.chat.person import Person
 from socketsuite.services.chat.refusals import Refused
@@ -141,6 +142,7 @@ class Chat:
         self.further_figures: list[Callable[[], list[Figure]]] = []
         self.logins = Logins(self.reactor)
         self._read_accounts()
+        check_motd(self.motd)
         # Called when there is another account than before, or none where one was.
         self.accounts_changed: list[Callable[[], object]] = []
         self._registering = Registering(self.logins, self.emit, self._changed)
@@ -205,6 +207,7 @@ class Chat:
 
         :raises SettingsError: for what is wrong with a file; the old accounts stay.
         """
+        check_motd(self.motd)
         self._read_accounts()
         withdraw(self.hub, self.logins)
         self._changed()

@@ -49,6 +49,7 @@ class HistoryFile:
     """The open file.
 
     :ivar fresh: whether it was made just now, and holds nothing.
+    :ivar dropped: how many rooms there were beyond those that are kept.
     """
 
     def __init__(self, path: Path) -> None:
@@ -60,6 +61,7 @@ class HistoryFile:
         # SQLite's own files are beside what a symbolic link leads to.
         self.path = Path(os.path.realpath(path))
         self.fresh = not reject_unsafe(self.path)
+        self.dropped = 0
         try:
             if self.fresh:
                 create_whole(self.path, rows.create)
@@ -110,6 +112,7 @@ class HistoryFile:
                 for state in rows.rooms(self._database):
                     messages, its = rows.messages(self._database, state, limits, oldest)
                     if len(found) > MOST_ROOMS or size + its > MOST_BYTES:
+                        self.dropped = rows.count_rooms(self._database) - len(found)
                         break
                     size += its
                     found.append(KeptRoom(state, messages))

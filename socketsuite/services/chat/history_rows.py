@@ -17,8 +17,9 @@ from socketsuite.services.chat.events import Kind, Message, cuts_of
 from socketsuite.services.chat.history import HistoryLimits, size_of
 from socketsuite.services.chat.history_path import APPLICATION, VERSION
 from socketsuite.services.chat.kept import KeptRoom, RoomState
-from socketsuite.services.chat.nicks import checked_room, key_of
+from socketsuite.services.chat.nicks import key_of
 from socketsuite.services.chat.room import FLAGS, LISTS, MOST_MASKS
+from socketsuite.wire.names import checked_room
 
 _TABLES = (
     """CREATE TABLE rooms (
@@ -76,6 +77,12 @@ def rooms(database: sqlite3.Connection) -> Iterator[RoomState]:
         if not all(map(math.isfinite, (created, used, at))):
             raise ValueError(f"the times of room {name!r}")
         yield RoomState(key, name, created, used, place, topic, by, at, **_modes(json.loads(modes)))
+
+
+def count_rooms(database: sqlite3.Connection) -> int:
+    """Return how many rooms there are."""
+    (count,) = database.execute("SELECT count(*) FROM rooms").fetchone()
+    return int(count)
 
 
 def _modes(found: Any) -> dict[str, Any]:

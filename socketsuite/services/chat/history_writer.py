@@ -50,6 +50,15 @@ class HistorySetAside:
 
 
 @dataclass(frozen=True)
+class HistoryRoomsDropped:
+    """Of the rooms in the file the *dropped* ones that were used longest ago were too many."""
+
+    path: str
+    kept: int
+    dropped: int
+
+
+@dataclass(frozen=True)
 class HistoryNotSaved:
     """The file cannot be written; history is in memory only until that is over."""
 
@@ -150,8 +159,9 @@ class HistoryWriter:
             self._in_reactor(opened.errback, Failure())
             return
         if aside is not None:
-            event = HistorySetAside(str(self._path), str(aside[0]), aside[1])
-            self._tell(event, "warn")
+            self._tell(HistorySetAside(str(self._path), str(aside[0]), aside[1]), "warn")
+        if file.dropped:
+            self._tell(HistoryRoomsDropped(str(self._path), len(rooms), file.dropped), "warn")
         self._in_reactor(opened.callback, rooms)
         while not self._end_asked.is_set():
             self.queue.bell.get()

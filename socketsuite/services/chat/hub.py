@@ -16,18 +16,13 @@ from socketsuite.services.chat.events import PersonFacts
 from socketsuite.services.chat.history import History, HistoryLimits
 from socketsuite.services.chat.kept import Journal
 from socketsuite.services.chat.moderation import Moderation
-from socketsuite.services.chat.nicks import (
-    BadNameError,
-    checked_nick,
-    checked_room,
-    key_of,
-    skeleton,
-)
+from socketsuite.services.chat.nicks import key_of, skeleton
 from socketsuite.services.chat.person import Close, Person, Render, Write
 from socketsuite.services.chat.refusals import Refused
 from socketsuite.services.chat.room import Room, shared
 from socketsuite.services.chat.speech import Speech
 from socketsuite.services.chat.telling import Telling
+from socketsuite.wire.names import BadNameError, checked_nick, checked_room
 
 MOST_ROOMS_EACH = 50
 """Rooms that one person may be in."""

@@ -18,9 +18,10 @@ from socketsuite.contract import LogEvents
 from socketsuite.services.chat.account_file import AccountFileError, add_account
 from socketsuite.services.chat.hashing import hashed
 from socketsuite.services.chat.logins import Logins
-from socketsuite.services.chat.nicks import BadNameError, checked_nick, key_of, skeleton
+from socketsuite.services.chat.nicks import key_of, skeleton
 from socketsuite.services.chat.refusals import Refused
 from socketsuite.wire.account_line import AccountLine, AccountLineError, check_name
+from socketsuite.wire.names import BadNameError, checked_nick
 from socketsuite.wire.passwords import BadPasswordError, prepared
 
 _Result = TypeVar("_Result")

@@ -8,10 +8,11 @@ from __future__ import annotations
 from socketsuite.services.chat import events
 from socketsuite.services.chat.empty_rooms import state_of, write_room
 from socketsuite.services.chat.hub import Hub
-from socketsuite.services.chat.nicks import BadNameError, checked_room, key_of
+from socketsuite.services.chat.nicks import key_of
 from socketsuite.services.chat.person import Person
 from socketsuite.services.chat.refusals import Refused
 from socketsuite.services.chat.room import Room
+from socketsuite.wire.names import BadNameError, checked_room
 
 RENAMED_EVERY = 60.0
 """Seconds between two names of one room: each is told to everybody inside, with all who are."""

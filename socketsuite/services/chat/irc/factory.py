@@ -9,7 +9,6 @@ import os
 import signal
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from twisted.internet.interfaces import IAddress, IDelayedCall
@@ -22,24 +21,11 @@ from socketsuite.services.chat.irc.multiline import end_late
 from socketsuite.services.chat.irc.protocol import IRCChat
 from socketsuite.services.chat.irc.registration import tell_news
 from socketsuite.services.chat.irc.server import Server
+from socketsuite.services.chat.motd import motd_lines
 from socketsuite.settings import setting
-from socketsuite.wire.printable import without_controls
 
 REGISTRATION = 60.0
 """Seconds that a client has for coming in."""
-_MOST_MOTD = 65536
-
-
-def motd_lines(path: Path | None) -> list[str]:
-    """Return the message of the day; empty where the file says nothing, or cannot be read."""
-    if path is None:
-        return []
-    try:
-        with path.open("rb") as file:
-            text = file.read(_MOST_MOTD).decode("utf-8", "replace")
-    except OSError:
-        return []
-    return [without_controls(line) for line in text.splitlines()]
 
 
 @dataclass(eq=False)

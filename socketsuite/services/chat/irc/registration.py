@@ -21,9 +21,10 @@ from socketsuite.services.chat.irc.server import (
     Offer,
 )
 from socketsuite.services.chat.irc.texts import shortened
-from socketsuite.services.chat.nicks import BadNameError, checked_nick, key_of
+from socketsuite.services.chat.nicks import key_of
 from socketsuite.services.chat.refusals import Refused
 from socketsuite.wire.irc import Line, packed
+from socketsuite.wire.names import BadNameError, checked_nick
 
 # ── who it is ───────────────────────────────────────────────────────────────────────
 

@@ -16,10 +16,11 @@ from socketsuite.services.chat.hub import MOST_ROOMS_EACH, Hub
 from socketsuite.services.chat.irc.markers import Markers
 from socketsuite.services.chat.irc.open_batch import MOST_LINES
 from socketsuite.services.chat.irc.render import Renderers
-from socketsuite.services.chat.nicks import LONGEST_NICK, LONGEST_ROOM, key_of
+from socketsuite.services.chat.nicks import key_of
 from socketsuite.services.chat.person import Person
 from socketsuite.services.chat.room import FLAGS, LISTS, MOST_MASKS, OPERATOR, VOICE, Room
 from socketsuite.wire.irc import ModeKinds, packed
+from socketsuite.wire.names import LONGEST_NICK, LONGEST_ROOM
 
 MOST_TARGETS = 4
 """Targets of one PRIVMSG, NOTICE or TAGMSG."""
