@@ -143,7 +143,9 @@ def test_who_is_monitored_is_heard_of_from_afar(chat: Daemon) -> None:
             bird.ask("AWAY :gone")
             assert watcher.line() == ":bird!~bird@127.0.0.1 AWAY gone"
             assert len(plain.ask("MONITOR S", "MONITOR L")) == 3
-        assert re.search(" 731 .* :?bird$", watcher.line())
+            bird.ask("NICK BIRD")  # the same nick: nobody came or went
+            assert plain.ask() == []
+        assert re.search(" 731 .* :?BIRD$", watcher.line())
         plain.ask("MONITOR C")
         full = plain.ask(*(f"MONITOR + n{n}" for n in range(101)))
         assert re.search(r" 734 plain 100 n100 :", full[-1])
@@ -163,8 +165,31 @@ def test_a_capability_that_comes_later_is_obeyed_from_then(enter: Enter) -> None
 def test_what_is_refused_is_told_in_standard_replies(enter: Enter) -> None:
     one = enter("one", "standard-replies")
     one.socket.sendall(b"PRIVMSG #tea :\xff\n")
-    assert re.search(r"^:\S+ FAIL \* INVALID_UTF8 :Messages", one.ask()[0])
+    assert re.search(r"^:\S+ FAIL PRIVMSG INVALID_UTF8 :Messages", one.ask()[0])
     assert re.search(r"FAIL SETNAME INVALID_REALNAME :", one.ask("SETNAME :" + "x" * 121)[0])
+
+
+def test_who_has_a_capability_knows_what_its_command_is_answered_by(enter: Enter) -> None:
+    one = enter("one", "setname", "labeled-response", "batch")
+    assert " FAIL SETNAME INVALID_REALNAME :" in one.ask("SETNAME :" + "x" * 121)[0]
+    assert re.search(r" NOTICE one :MARKREAD: Missing", one.ask("MARKREAD")[0])
+    one.socket.sendall(b"@label=u PRIVMSG #tea :\xff\n")
+    assert re.search(r"^@label=u :\S+ NOTICE one :PRIVMSG: Messages", one.ask()[0])
+
+
+def test_what_one_says_to_oneself_is_told_twice_and_answered_once(enter: Enter) -> None:
+    one = enter("one", "labeled-response", "batch", "echo-message", "message-tags")
+    for sent in ("PRIVMSG one :hi", "NOTICE one :hi", "TAGMSG one"):
+        told, answer = one.ask(f"@label=s;+x=y {sent}")
+        assert answer == f"@label=s;{told[1:]}"
+
+
+def test_a_list_for_who_knows_no_longer_one_is_one_line(chat: Daemon) -> None:
+    one = Caller(chat)
+    [line] = one.ask("CAP LS")
+    assert re.search(r"^:\S+ CAP \* LS :account-notify ", line)
+    assert "=" not in line
+    one.close()
 
 
 def test_a_bot_is_shown_as_one(enter: Enter) -> None:

@@ -62,7 +62,7 @@ def test_who_registers_is_welcomed_with_what_the_server_can(chat: Daemon) -> Non
 
 def test_before_registration_only_what_belongs_to_it_is_obeyed(chat: Daemon) -> None:
     one = Caller(chat)
-    assert one.ask("JOIN #tea", "NICK", "NICK 1x", "USER a", "AWAY :x", "NONSENSE", "") == [
+    assert one.ask("JOIN #tea", "NICK", "NICK 1x", "USER a 0 * :", "AWAY :x", "NONSENSE", "") == [
         f":{SERVER} 451 * :You have not registered",
         f":{SERVER} 431 * :No nickname given",
         f":{SERVER} 432 * 1x :Erroneous nickname: a nick begins with a letter",
@@ -237,6 +237,11 @@ REPLIES = [
     ("CHATHISTORY NONE", [r"NOTICE anna :CHATHISTORY: There is no such"]),
     ("CHATHISTORY LATEST #none * 5", [r"NOTICE anna :CHATHISTORY: Messages could"]),
     ("MARKREAD", [r"NOTICE anna :MARKREAD: Missing"]),
+    ("BATCH +1 draft/multiline #tea", [r"421 anna BATCH :"]),
+    ("REGISTER * * a-secret-word", [r"421 anna REGISTER :"]),
+    ("VERIFY anna 1", [r"421 anna VERIFY :"]),
+    ("RENAME #lobby #tea", [r"442 anna #lobby :"]),
+    ("RENAME #tea tea", [r"NOTICE anna :RENAME: a room's name begins with #$"]),
     ("REDACT #tea x", [r"NOTICE anna :REDACT: there is no such message"]),
     ("CAP LIST", [r"CAP anna LIST "]),
     ("CAP NONSENSE", [r"410 anna NONSENSE"]),
@@ -350,7 +355,7 @@ def test_somebody_away_says_so(people: tuple[Caller, Caller]) -> None:
 @pytest.mark.parametrize(
     ("raw", "answer"),
     [
-        (b"PRIVMSG #tea :\xff\n", "NOTICE anna :*: Messages have to be UTF-8"),
+        (b"PRIVMSG #tea :\xff\n", "NOTICE anna :PRIVMSG: Messages have to be UTF-8"),
         (b"PRIVMSG #tea :" + b"x" * 600 + b"\n", "417 anna :Input line was too long"),
         (b"PRIVMSG #tea :a\0b\n", "400 anna * :a line has no NUL, CR or LF"),
     ],

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.internet.task import Clock
 
 from socketsuite.web.deadlines import Deadlines
 
 
 def test_each_has_its_time_and_all_of_them_one_timer() -> None:
-    clock, late = Clock(), []
+    clock = Clock()
+    late: list[Any] = []
     deadlines: Deadlines[str] = Deadlines(clock, 10, late.append)
     for name in "abc":
         deadlines.start(name)
@@ -27,7 +30,8 @@ def test_each_has_its_time_and_all_of_them_one_timer() -> None:
 
 
 def test_who_is_late_may_stop_and_start_itself_and_others() -> None:
-    clock, late = Clock(), []
+    clock = Clock()
+    late: list[Any] = []
 
     def expired(name: str) -> None:
         late.append(name)
@@ -51,7 +55,8 @@ def test_who_is_late_may_stop_and_start_itself_and_others() -> None:
 
 
 def test_thousands_who_are_late_at_once_let_others_in_between() -> None:
-    clock, late = Clock(), []
+    clock = Clock()
+    late: list[Any] = []
     deadlines: Deadlines[int] = Deadlines(clock, 10, late.append)
     for n in range(1000):
         deadlines.start(n)

@@ -162,9 +162,14 @@ class Hub:
         before, same = person.facts, person.nick == nick
         if same and person.named:
             return
-        self._forget(person)
-        person.nick, person.key, person.named = nick, key_of(nick), True
-        self._know(person)
+        if person.key == key_of(nick):  # another spelling: nobody came or went
+            del self._looks[skeleton(person.nick)]
+            person.nick, person.named = nick, True
+            self._looks[skeleton(nick)] = person
+        else:
+            self._forget(person)
+            person.nick, person.key, person.named = nick, key_of(nick), True
+            self._know(person)
         if not same:
             others = shared((self.rooms[key] for key in person.rooms), person)
             self.tell([person, *others], events.Renamed(before, nick))

@@ -55,3 +55,15 @@ CAPABILITIES: dict[str, Capability] = {
 """Every capability there is."""
 
 RENDERING = frozenset(name for name, one in CAPABILITIES.items() if one.renders)
+
+OF_CAPABILITIES = {
+    "BATCH": "draft/multiline",
+    "CHATHISTORY": "draft/chathistory",
+    "MARKREAD": "draft/read-marker",
+    "REDACT": "draft/message-redaction",
+    "REGISTER": REGISTER,
+    "RENAME": "draft/channel-rename",
+    "SETNAME": "setname",
+    "VERIFY": REGISTER,
+}
+"""Commands that came into being with a capability, whose errors are standard replies."""

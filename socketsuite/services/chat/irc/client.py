@@ -14,6 +14,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from socketsuite.services.chat.irc.capabilities import OF_CAPABILITIES
 from socketsuite.services.chat.irc.labels import middle, with_label
 from socketsuite.services.chat.irc.numerics import ABOUT_A_ROOM, NUMERICS, REFUSALS
 from socketsuite.services.chat.irc.open_batch import OpenBatch
@@ -169,8 +170,11 @@ class Client(LingeringClose):
         self.send("NOTICE", self.nick, text)
 
     def fail(self, command: str, code: str, *context: str, text: str, kind: str = "FAIL") -> None:
-        """Send a standard reply (FAIL, WARN, NOTE), as a notice to those who have none."""
-        if "standard-replies" in self.capabilities:
+        """Send a standard reply (FAIL, WARN, NOTE), as a notice to those who have none.
+
+        Who has the capability that a command is of knows what it is answered by, too.
+        """
+        if {"standard-replies", OF_CAPABILITIES.get(command)} & self.capabilities:
             self.send(kind, command, code, *context, text)
         else:
             self.notice(f"{command}: {text}")
@@ -224,6 +228,15 @@ class Client(LingeringClose):
         """Take the label of what is obeyed now: its answer is for later, and has it then."""
         label, self._label = self._label, ""
         return label
+
+    @contextlib.contextmanager
+    def unanswered(self) -> Iterator[None]:
+        """Send what is sent meanwhile at once: it is no part of the answer to what is obeyed."""
+        captured, self._captured = self._captured, None
+        try:
+            yield
+        finally:
+            self._captured = captured
 
     def later(self, result: Deferred[Any], done: Callable[[Any], object]) -> None:
         """Call *done* with what *result* comes to; lines that are received meanwhile wait.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import cast
 
@@ -119,7 +120,9 @@ def say(
             _echo(client, said, None)
         return said
     _check_ctcp(client, None, lines, kind)
-    said = hub.speech.tell_person(me, target, lines, kind, tags, cuts)
+    # What one says to oneself comes twice: as it comes to anybody, and as an answer.
+    with client.unanswered() if hub.person(target) is me else contextlib.nullcontext():
+        said = hub.speech.tell_person(me, target, lines, kind, tags, cuts)
     other = hub.person(target)
     _echo(client, said, other.nick)
     if kind != "notice":
@@ -157,7 +160,9 @@ def tagmsg(client: Client, line: Line) -> None:
             if target.startswith("#"):
                 event = client.hub.speech.tag_room(room_named(client, target), client.me, tags)
             else:
-                event = client.hub.speech.tag_person(client.me, target, tags)
+                self_told = client.hub.person(target) is client.me
+                with client.unanswered() if self_told else contextlib.nullcontext():
+                    event = client.hub.speech.tag_person(client.me, target, tags)
         except Refused as refused:
             client.refuse(refused)
         else:

@@ -135,12 +135,10 @@ class IRCChat(Client):
         try:
             line = parse(raw)
         except BadLineError as error:
-            self._bad_line(error)
+            self._bad_line(raw, error)
             return 1
-        label = ""
-        if line.tags and {"batch", "labeled-response"} <= self.capabilities:
-            label = line.tags.get("label", "")[:_LONGEST_LABEL]
         command = COMMANDS.get(line.command)
+        label = self._label_of(line) if line.tags else ""
         if label:
             with self.labelled(label):
                 steps = self._obey(line, command)
@@ -154,9 +152,20 @@ class IRCChat(Client):
             registration.complete(self)
         return _LINES_A_TURN if command is not None and command.costly else 1
 
-    def _bad_line(self, error: BadLineError) -> None:
+    def _label_of(self, line: Line) -> str:
+        if {"batch", "labeled-response"} <= self.capabilities:
+            return line.tags.get("label", "")[:_LONGEST_LABEL]
+        return ""
+
+    def _bad_line(self, raw: bytes, error: BadLineError) -> None:
         if error.code == "utf8":
-            self.fail("*", "INVALID_UTF8", text="Messages have to be UTF-8")
+            try:
+                line = parse(raw.decode("ascii", "ignore").encode())
+            except BadLineError:
+                line = Line("*")
+            with self.labelled(self._label_of(line)):
+                text = "Messages have to be UTF-8"
+                self.fail(line.command[:32], "INVALID_UTF8", text=text)
         elif error.code == "too_long":
             self.reply("ERR_INPUTTOOLONG")
         elif str(error) != "the line has no command":

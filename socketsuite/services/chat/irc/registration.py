@@ -59,6 +59,9 @@ def user(client: Client, line: Line) -> None:
     if client.person is not None:
         client.reply("ERR_ALREADYREGISTERED")
         return
+    if not (line.parameters[0] and line.parameters[3]):
+        client.reply("ERR_NEEDMOREPARAMS", "USER")
+        return
     allowed = [c for c in line.parameters[0] if c.isascii() and (c.isalnum() or c in "-_.")]
     client.user = "~" + ("".join(allowed) or "user")[: LONGEST_USER - 1]
     client.realname = shortened(line.parameters[3], LONGEST_REALNAME)
@@ -188,7 +191,11 @@ def tell_news(client: Client, offer: Offer) -> None:
 
 
 def _show(client: Client, what: str, names: list[str]) -> None:
-    texts = packed(names, 380) or [""]
+    room = 500 - len(f":{client.server.name} CAP {client.nick} {what} * :".encode())
+    texts = packed(names, room) or [""]
+    if client.capability_version < 302 and what == "LS" and len(texts) > 1:
+        # Such a client reads one line; it knows no drafts.
+        texts = packed([name for name in names if not name.startswith("draft/")], room)
     for text in texts[:-1]:
         if what in ("NEW", "DEL"):
             client.send("CAP", client.nick, what, text)

@@ -172,6 +172,7 @@ def isupport(network: str) -> list[str]:
     """Return the tokens of ISUPPORT (005), from what the server really does."""
     letters, signs = "".join(PREFIXES), "".join(PREFIXES.values())
     return [
+        "ACCOUNTEXTBAN=a",
         "AWAYLEN=" + str(LONGEST_REASON),
         "BOT=B",
         "CASEMAPPING=ascii",
@@ -182,6 +183,7 @@ def isupport(network: str) -> list[str]:
         "CHANTYPES=#",
         "ELIST=CMNTU",
         "EXCEPTS=e",
+        "EXTBAN=~,a",
         "INVEX=I",
         f"KEYLEN={LONGEST_KEY}",
         f"KICKLEN={LONGEST_REASON}",
