@@ -174,7 +174,7 @@ def test_who_has_a_capability_knows_what_its_command_is_answered_by(enter: Enter
     assert " FAIL SETNAME INVALID_REALNAME :" in one.ask("SETNAME :" + "x" * 121)[0]
     assert re.search(r" NOTICE one :MARKREAD: Missing", one.ask("MARKREAD")[0])
     one.socket.sendall(b"@label=u PRIVMSG #tea :\xff\n")
-    assert re.search(r"^@label=u :\S+ NOTICE one :PRIVMSG: Messages", one.ask()[0])
+    assert re.search(r"^@label=u :\S+ FAIL PRIVMSG INVALID_UTF8 :Messages", one.ask()[0])
 
 
 def test_what_one_says_to_oneself_is_told_twice_and_answered_once(enter: Enter) -> None:

@@ -161,6 +161,7 @@ REPLIES = [
         "MODE #tea +bb x y",
         [r"MODE #tea \+bb x!\*@\* y!\*@\*$"],
     ),
+    ("MODE #tea +k-k+k-k-k a a a a", [r"MODE #tea \+k-k\+k-k a \* a \*$"]),
     ("MODE #tea +Z", [r"472 anna Z :is unknown mode char to me$"]),
     ("MODE #tea +o", [r"696 anna #tea o \* :You must"]),
     ("MODE #tea +l x", [r"696 anna #tea l \* :a limit is a number"]),
@@ -221,8 +222,10 @@ REPLIES = [
     ("TAGMSG boris", [r"421 anna TAGMSG"]),
     ("JOIN #tea", []),
     ("JOIN tea", [r"403 anna #?tea"]),
-    ("JOIN #a\x02b", [r"476 anna #a"]),
+    ("JOIN #a\x02b", [r"403 anna #a"]),
     ("PART #none", [r"403 anna #none"]),
+    ("JOIN tea", [r"403 anna tea :No such channel: a room's name begins with #$"]),
+    ("JOIN #" + "x" * 65, [r"403 anna #x{65} :No such channel: "]),
     ("KICK #tea zoe", [r"401 anna zoe"]),
     ("INVITE boris #tea", [r"443 anna boris #tea"]),
     ("NICK boris", [r"433 anna boris"]),
@@ -355,7 +358,7 @@ def test_somebody_away_says_so(people: tuple[Caller, Caller]) -> None:
 @pytest.mark.parametrize(
     ("raw", "answer"),
     [
-        (b"PRIVMSG #tea :\xff\n", "NOTICE anna :PRIVMSG: Messages have to be UTF-8"),
+        (b"PRIVMSG #tea :\xff\n", "FAIL PRIVMSG INVALID_UTF8 :Messages have to be UTF-8"),
         (b"PRIVMSG #tea :" + b"x" * 600 + b"\n", "417 anna :Input line was too long"),
         (b"PRIVMSG #tea :a\0b\n", "400 anna * :a line has no NUL, CR or LF"),
     ],

@@ -116,7 +116,9 @@ class Moderation:
         if letter == "k" and (about or not sign):
             if sign and (" " in str(about) or "," in str(about)):
                 raise Refused("bad_mode", letter, "a key has no space and no comma")
-            room.password = about[:64] if sign and about else None
+            had, room.password = room.password, about[:64] if sign and about else None
+            if had == room.password:
+                return None
             return sign, letter, room.password if sign else "*"
         if letter == "l":
             return self._set_limit(room, sign, about)

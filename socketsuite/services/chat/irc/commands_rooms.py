@@ -40,7 +40,7 @@ def room_named(client: Client, name: str) -> Room:
     :raises Refused: when there is none.
     """
     if not name.startswith("#"):
-        raise Refused("no_such_room", name, "a room's name begins with #")
+        raise Refused("bad_room", name, "a room's name begins with #")
     return client.hub.room(name)
 
 
@@ -75,7 +75,7 @@ def join(client: Client, line: Line) -> Iterator[None]:
 def _join_one(client: Client, name: str, key: str | None) -> None:
     me = client.me
     if not name.startswith("#"):
-        raise Refused("no_such_room", name, "a room's name begins with #")
+        raise Refused("bad_room", name, "a room's name begins with #")
     before = len(me.rooms)
     room = client.hub.join(me, name, key[:LONGEST_KEY] if key else None)
     if len(me.rooms) == before:

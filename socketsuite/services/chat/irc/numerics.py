@@ -111,7 +111,6 @@ NUMERICS: dict[str, Numeric] = {
         ("473", "ERR_INVITEONLYCHAN", "Cannot join channel (+i)"),
         ("474", "ERR_BANNEDFROMCHAN", "Cannot join channel (+b)"),
         ("475", "ERR_BADCHANNELKEY", "Cannot join channel (+k)"),
-        ("476", "ERR_BADCHANMASK", "Bad channel name"),
         ("478", "ERR_BANLISTFULL", "Channel list is full"),
         ("481", "ERR_NOPRIVILEGES", "Permission Denied- You're not an IRC operator"),
         ("482", "ERR_CHANOPRIVSNEEDED", "You're not channel operator"),
@@ -157,7 +156,7 @@ REFUSALS: dict[Code, str] = {
     "nick_confusable": "ERR_NICKNAMEINUSE",
     "nick_reserved": "ERR_NICKNAMEINUSE",
     "bad_nick": "ERR_ERRONEUSNICKNAME",
-    "bad_room": "ERR_BADCHANMASK",
+    "bad_room": "ERR_NOSUCHCHANNEL",
     "no_such_nick": "ERR_NOSUCHNICK",
     "no_such_room": "ERR_NOSUCHCHANNEL",
     "no_such_message": "ERR_UNKNOWNERROR",
@@ -187,7 +186,6 @@ REFUSALS: dict[Code, str] = {
 """How the hub's refusals are told."""
 
 ABOUT_A_ROOM = {
-    "bad_room",
     "no_such_room",
     "not_in_room",
     "banned",

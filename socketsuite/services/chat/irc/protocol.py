@@ -164,8 +164,9 @@ class IRCChat(Client):
             except BadLineError:
                 line = Line("*")
             with self.labelled(self._label_of(line)):
+                # A standard reply to all, as UTF8ONLY has it.
                 text = "Messages have to be UTF-8"
-                self.fail(line.command[:32], "INVALID_UTF8", text=text)
+                self.send("FAIL", line.command[:32], "INVALID_UTF8", text)
         elif error.code == "too_long":
             self.reply("ERR_INPUTTOOLONG")
         elif str(error) != "the line has no command":
