@@ -44,7 +44,7 @@ class Hello(Resource):
 
 def factory(reactor):
     root = Resource()
-    options = WebSocketOptions(ping_interval=0.3, ping_timeout=30)
+    options = WebSocketOptions(ping_interval=0.2, ping_timeout=30)
     root.putChild(b"ws", WebSocketResource(lambda request, name: Echo(), options))
     quiet = WebSocketOptions(ping_interval=0)
     root.putChild(b"quiet", WebSocketResource(lambda request, name: Echo(), quiet))
