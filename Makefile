@@ -87,8 +87,9 @@ bench-quick: $(VENV)/.installed-bench  ## the same in brief, a minute
 	@tools/install-peers bench
 	$(BIN)/python -m bench.run --quick
 
-campaigns: $(VENV)/.installed-tests    ## strict measurements that need a quiet machine, three minutes
+campaigns: $(VENV)/.installed-tests    ## strict measurements that need a quiet machine, five minutes
 	$(BIN)/python -m tests.campaigns.stalled_reader
+	$(BIN)/python -m tests.campaigns.crowded_rooms
 	$(BIN)/python -m tests.campaigns.history_kills
 
 campaign-differential: $(VENV)/.installed-tests  ## random scenarios against stock Twisted, ten minutes; ARGS="--seed N" for one
