@@ -94,6 +94,48 @@ def _irc(port: int, files: Files) -> None:
         _same(heard.partition(b" ")[2], b"PRIVMSG #bench :hello you\r\n", "a message")
 
 
+def _frame(payload: bytes) -> bytes:
+    """Return a short text frame as a client sends it, by a mask of zeros."""
+    return bytes([0x81, 0x80 | len(payload), 0, 0, 0, 0]) + payload
+
+
+def _web(port: int, path: bytes, requests: list[tuple[bytes, bytes]], say: bytes) -> None:
+    """Have two come in by *requests*, each with what its answer holds; one says something."""
+    hello = (
+        b"GET %b HTTP/1.1\r\nHost: bench\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n" % path
+    )
+    with _connect(port) as ann, _connect(port) as bob:
+        for nick, person in ((b"ann", ann), (b"bob", bob)):
+            person.sendall(hello)
+            _expect(person, b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")  # RFC 6455, 1.3
+            for request, answer in requests:
+                person.sendall(_frame(request.replace(b"NICK", nick)))
+                _expect(person, answer)
+        bob.sendall(_frame(say))
+        heard = _expect(ann, b'"hello you"')
+        assert b'"type":"message"' in heard, f"a message is heard as {heard[:200]!r}"
+        assert b'"nick":"bob"' in heard, f"a message is heard as {heard[:200]!r}"
+
+
+def _websocket(port: int, files: Files) -> None:
+    requests = [
+        (b'{"type":"hello","version":1,"nick":"NICK"}', b'"done"'),
+        (b'{"type":"join","room":"bench"}', b'"done"'),
+    ]
+    _web(port, b"/ws", requests, b'{"type":"say","room":"bench","text":"hello you"}')
+
+
+def _socketio(port: int, files: Files) -> None:
+    requests = [
+        (b"40", b"40{"),
+        (b'420["hello",{"version":1,"nick":"NICK"}]', b"430["),
+        (b'421["join",{"room":"bench"}]', b"431["),
+    ]
+    say = b'42["say",{"room":"bench","text":"hello you"}]'
+    _web(port, b"/socket.io/?EIO=4&transport=websocket", requests, say)
+
+
 def _accumulator(port: int, files: Files) -> None:
     with _connect(port) as connection:
         data = struct.pack("<4i", 1, 2, -30, 10_000)
@@ -119,6 +161,8 @@ CHECKS: Mapping[str, Callable[[int, Files], None]] = {
     "udp-echo": _udp_echo,
     "chat": _chat,
     "irc": _irc,
+    "websocket": _websocket,
+    "socketio": _socketio,
     "accumulator": _accumulator,
     "filesink": _file_sink,
 }

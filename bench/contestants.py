@@ -17,6 +17,7 @@ from bench import irc_peers
 
 OURS = "ours"
 _PEERS = Path(__file__).parent / "peers"
+_PACKAGES = Path(__file__).parents[1] / "build" / "bench-npm"
 _TWISTD = str(Path(sys.executable).parent / "twistd")
 
 # By service, the twistd command that offers it, and the word its log has for the port.
@@ -26,12 +27,15 @@ SERVICES: Mapping[str, tuple[str, str]] = {
     "tls-echo": ("socketsuite-echo", "tls"),
     "chat": ("socketsuite-chat", "tcp"),
     "irc": ("socketsuite-chat", "tcp"),
+    "websocket": ("socketsuite-chat", "tcp"),
+    "socketio": ("socketsuite-chat", "tcp"),
     "accumulator": ("socketsuite-accumulator", "tcp"),
     "filesink": ("socketsuite-filesink", "tcp"),
 }
 
 # Those that a plain program of some dozen lines is written for.
-PLAIN = frozenset(SERVICES) - {"irc"}
+PLAIN = frozenset(SERVICES) - {"irc", "websocket", "socketio"}
+_FRONTENDS = {"irc": "irc", "websocket": "web", "socketio": "web"}
 
 
 @dataclass(frozen=True)
@@ -83,14 +87,14 @@ def _ours(
             # The one default that is not measured: a budget of 1,000 datagrams a second and
             # host would be all that a load from one host could see.
             options += ["--udp-rate", "0"]
-        if service == "irc":
-            options += ["--irc-port", "0"]
+        if service in _FRONTENDS:
+            options += [f"--{_FRONTENDS[service]}-port", "0"]
         plugin, _ = SERVICES[service]
         return [_TWISTD, "-n", "--pidfile=", plugin, "--port", "0", *flags, *options]
 
     def listening(service: str) -> str:
         found = rf"listening transport={SERVICES[service][1]} address=127\.0\.0\.1 port=(\d+)"
-        return f"{found}.* frontend=irc" if service == "irc" else found
+        return f"{found}.* frontend={_FRONTENDS[service]}" if service in _FRONTENDS else found
 
     return Contestant(name, label, command, listening, ready="ready, pid", services=services)
 
@@ -148,7 +152,27 @@ def contestants(c_echo: Path | None) -> tuple[list[Contestant], list[str]]:
             found.append(_irc_server(name, partial(command, program), ready))
         else:
             missing.append(f"{name}: it is not installed (Debian: apt-get install {name})")
+    web, lacking = _web_servers(node)
+    return [*found, *web], [*missing, *lacking]
+
+
+def _web_servers(node: str | None) -> tuple[list[Contestant], list[str]]:
+    """Return the npm packages that speak what the chat's page does; no others do just that."""
+    found, missing = [], []
+    for name, service in (("ws", "websocket"), ("socket.io", "socketio")):
+        if node and (_PACKAGES / "node_modules" / name).exists():
+            script = str(_PEERS / "websocket_server.js")
+            command = [node, script, service, str(_PACKAGES)]
+            found.append(
+                Contestant(name, name, partial(_same, command), services=frozenset({service}))
+            )
+        else:
+            missing.append(f"{name}: it is not installed (tools/install-peers bench)")
     return found, missing
+
+
+def _same(command: list[str], service: str, files: Files) -> list[str]:
+    return command
 
 
 def _irc_server(name: str, command: Callable[[Path], list[str]], ready: str) -> Contestant:

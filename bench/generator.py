@@ -18,7 +18,8 @@ from bench import interrupts
 from bench.figures import Round
 
 _HERE = Path(__file__).parent
-_PATIENCE = 40.0
+_PATIENCE = 70.0
+_COMPILED_ONLY = ("irc", "websocket", "socketio")
 _SLOW = (sys.executable, str(_HERE / "slow_load.py"))
 
 
@@ -40,8 +41,8 @@ class Generator:
     notes: Sequence[str]
 
     def can(self, mode: str) -> bool:
-        """Whether it knows that mode: the slow one speaks no IRC."""
-        return tuple(self.command) != _SLOW or not mode.startswith("irc-")
+        """Whether it knows that mode: the slow one speaks neither IRC nor WebSocket."""
+        return tuple(self.command) != _SLOW or mode.partition("-")[0] not in _COMPILED_ONLY
 
     def run(self, mode: str, port: int, server: int, options: Mapping[str, float]) -> Round:
         """Drive the server on *port* for one round; *server* is its process.

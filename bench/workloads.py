@@ -35,6 +35,7 @@ class Workload:
     mode: Literal[
         "tcp", "tls", "udp", "fan-out", "stream", "connect", "idle",
         "irc-fan-out", "irc-return", "irc-idle",
+        "websocket-fan-out", "websocket-idle", "socketio-fan-out",
     ]  # fmt: skip
     load: Mapping[str, int]
     unit: str = "message"
@@ -48,7 +49,7 @@ class Workload:
     @property
     def of_memory(self) -> bool:
         """Whether it is memory that is compared, and not CPU time."""
-        return self.mode in ("idle", "irc-idle")
+        return self.mode.endswith("idle")
 
     def has(self, name: str) -> bool:
         """Whether the contestant of that name takes part."""
@@ -99,6 +100,20 @@ def _irc(senders: int, *, quick: bool = False) -> Workload:
         unit="delivery",
         rate=200,
         targets=_IRC_TARGETS,
+        quick=quick,
+    )
+
+
+def _web(service: str, label: str, peer: str, *, quick: bool = False) -> Workload:
+    return Workload(
+        f"{service}-200",
+        f"{label}, 64 B to a room of 200",
+        service,
+        "websocket-fan-out" if service == "websocket" else "socketio-fan-out",
+        {"connections": 200, "senders": 1, "size": 64},
+        unit="delivery",
+        rate=50,
+        targets={peer: 1.0},
         quick=quick,
     )
 
@@ -165,6 +180,8 @@ WORKLOADS = (
         {"connections": 2000, "room": 50},
         unit="person",
     ),
+    _web("websocket", "WebSocket", "ws", quick=True),
+    _web("socketio", "Socket.IO", "socket.io"),
     Workload(
         "accumulator",
         "Accumulator, int32, 8 connections",
@@ -208,5 +225,15 @@ WORKLOADS = (
         among=frozenset({"ours", "inspircd"}),
         targets={"inspircd": 1.0},
         allowance=40,
+    ),
+    Workload(
+        "websocket-memory",
+        "Memory of an idle person on WebSocket, at 5,000",
+        "websocket",
+        "websocket-idle",
+        {"connections": 5000, "room": 50},
+        unit="bytes",
+        size=5000,
+        targets={"ws": 0.5},
     ),
 )

@@ -72,7 +72,7 @@ struct dialect {
     size_t (*next)(struct member *listener, const char *bytes, size_t have, const char **text,
                    size_t *length);
 };
-extern const struct dialect lines_dialect, irc_dialect;
+extern const struct dialect lines_dialect, irc_dialect, websocket_dialect, socketio_dialect;
 
 /* fan_out.c: read what has come, and hand on each message that is whole */
 void receive(struct member *listener, const struct dialect *dialect,
@@ -83,6 +83,7 @@ void ping_pong(const struct options *options, char kind);
 void fan_out(const struct options *options, const struct dialect *dialect);
 void irc_return(const struct options *options);
 void irc_idle(const struct options *options);
+void websocket_idle(const struct options *options);
 void stream(const struct options *options);
 void connect_close(const struct options *options);
 void idle(const struct options *options);

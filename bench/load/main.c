@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PATIENCE = 30 };
+enum { PATIENCE = 60 };
 
 static int usage(const char *what)
 {
@@ -45,6 +45,9 @@ int main(int count, char **words)
     else if (!strcmp(mode, "udp")) ping_pong(&options, 'u');
     else if (!strcmp(mode, "fan-out")) fan_out(&options, &lines_dialect);
     else if (!strcmp(mode, "irc-fan-out")) fan_out(&options, &irc_dialect);
+    else if (!strcmp(mode, "websocket-fan-out")) fan_out(&options, &websocket_dialect);
+    else if (!strcmp(mode, "websocket-idle")) websocket_idle(&options);
+    else if (!strcmp(mode, "socketio-fan-out")) fan_out(&options, &socketio_dialect);
     else if (!strcmp(mode, "irc-return")) irc_return(&options);
     else if (!strcmp(mode, "irc-idle")) irc_idle(&options);
     else if (!strcmp(mode, "stream")) stream(&options);
