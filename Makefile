@@ -24,8 +24,8 @@ SECONDS ?= 120
 COMPILE = $(BIN)/python -m compileall -q socketsuite twisted examples
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-thorough lint format types check coverage docs bench bench-quick campaigns
-.PHONY: campaign-differential campaign-mutation fuzz release clean
+.PHONY: help run test test-thorough lint format types check coverage docs pictures bench bench-quick
+.PHONY: campaigns campaign-differential campaign-mutation fuzz release clean
 
 help:            ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -78,6 +78,9 @@ docs: $(VENV)/.installed-tests   ## write anew what comes from the declarations:
 	$(BIN)/python -m tools.irc_page docs/chat-irc.md
 	$(BIN)/python -m tools.websocket_page docs/chat-websocket.md docs/chat-websocket.schema.json
 	$(BIN)/python -m tests.strangers.matrix
+
+pictures: $(VENV)/.installed-tests     ## draw the chat's clients anew, from real ones: needs tmux, irssi, weechat and nc
+	$(BIN)/python -m tools.chat_pictures docs/pictures
 
 bench: $(VENV)/.installed-bench        ## compare with other servers, seven minutes; writes docs/bench.svg
 	@tools/install-peers bench
