@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +14,8 @@ import pytest
 
 from socketsuite.testing import Daemon, read_line
 from tests.support.browser import ALT, SHIFT, Browser, Window, complaints
+from tests.support.node_packages import packages
+from tests.support.outside import NODE
 from tests.support.peers import program
 from tests.support.terminal import Terminal, irssi
 from tests.support.web_people import WebPerson
@@ -88,7 +92,21 @@ def say(window: Window, line: str) -> None:
     window.press("Enter")
 
 
-def test_two_windows_an_nc_and_an_irssi_talk_in_one_room(
+@contextlib.contextmanager
+def by_socketio(page: Page, nick: str) -> Iterator[subprocess.Popen[str]]:
+    """Somebody in the lobby with the npm client of Socket.IO; its pipes say and hear."""
+    script = str(NODE / "socketio_chat.js")
+    command = [program("node"), script, page.address, nick, "lobby"]
+    environment = {**os.environ, "NODE_PATH": str(packages())}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment) as client:
+        try:
+            yield client
+        finally:
+            client.kill()
+
+
+def test_two_windows_an_nc_an_irssi_and_a_socketio_client_talk_in_one_room(
     page: Page, chat: Daemon, tmp_path: Path
 ) -> None:
     ann, bob = page.inside("ann", "lobby"), page.inside("bob", "lobby")
@@ -98,11 +116,20 @@ def test_two_windows_an_nc_and_an_irssi_talk_in_one_room(
         terminal.sees("Welcome to the socketsuite network")
         terminal.type("/join #lobby")
         ann.sees("ilse", "#members")
-        with chat.connect(port=chat.port(frontend="lines")) as nc:
+        nc_port = chat.port(frontend="lines")
+        with chat.connect(port=nc_port) as nc, by_socketio(page, "sue") as sue:
+            assert sue.stdin is not None
+            assert sue.stdout is not None
             ann.sees("guest", "#members")
+            ann.sees("sue", "#members")
+            assert sue.stdout.readline() == "in\n"
             say(ann, "hello, all")
             assert read_line(nc) == b"-> <ann> hello, all\n"
             terminal.sees("ann.* hello, all")
+            assert sue.stdout.readline() == "ann: hello, all\n"
+            print("hello ann", file=sue.stdin, flush=True)
+            ann.sees("hello ann", ".message.named")
+            assert read_line(nc) == b"-> <sue> hello ann\n"
             bob.sees("hello, all", TRANSCRIPT)
             nc.sendall("grüße von nc\n".encode())
             ann.sees("grüße von nc", TRANSCRIPT)
@@ -111,7 +138,7 @@ def test_two_windows_an_nc_and_an_irssi_talk_in_one_room(
             terminal.sees(r"\* bob waves")
             ann.sees("bob waves", TRANSCRIPT)
             terminal.type("/me smiles at ann")
-            ann.sees("ilse smiles at ann", ".message.named")
+            ann.sees("ilse smiles at ann", ".message.named.emote")
             terminal.type("/msg ann alone?")
             ann.sees("ilse", "#places [data-place='@ilse']")
         ann.sees("is gone", TRANSCRIPT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import zipfile
 from pathlib import Path
 
@@ -55,6 +56,17 @@ def test_the_wheel_says_that_it_is_typed_and_holds_no_cache(wheels: dict[str, Pa
     names = zipfile.ZipFile(wheels["socketsuite"]).namelist()
     assert "socketsuite/py.typed" in names
     assert [name for name in names if name.endswith((".pyc", ".cache"))] == []
+
+
+def test_the_wheel_holds_the_chats_page_whole(wheels: dict[str, Path]) -> None:
+    folder = "socketsuite/services/chat/web/page/"
+    with zipfile.ZipFile(wheels["socketsuite"]) as wheel:
+        packed = {n.rpartition("/")[2] for n in wheel.namelist() if n.startswith(folder)}
+        page = wheel.read(f"{folder}index.html").decode()
+    assert packed == {path.name for path in (ROOT / folder).iterdir() if path.is_file()}
+    named = set(re.findall(r'(?:href|src)="([\w-]+\.(?:css|js))"', page))
+    assert "chat.js" in named
+    assert named <= packed
 
 
 def test_manual_pages_and_completions_are_where_man_and_the_shells_look(installed: Venv) -> None:

@@ -56,7 +56,7 @@ def _install(npm: str, folder: Path) -> None:
     except subprocess.TimeoutExpired:
         failed = f"nothing after {_INSTALL_SECONDS} s"
     if failed:
-        reason = f"npm cannot install socket.io-client: {failed}"
+        reason = f"npm cannot install the tests' packages: {failed}"
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)

@@ -139,8 +139,8 @@ test('a gap larger than an answer is asked for until it is filled', async () => 
 
 test('a message that was not acknowledged is never sent again by itself', async () => {
   const place = await inside();
-  session.say(place, 'did it arrive?');
-  session.say(place, 'and this?');
+  session.outbox.say(place, 'did it arrive?');
+  session.outbox.say(place, 'and this?');
   await comesBack();
   assert.deepEqual(place.waiting.map((one) => one.state), ['lost', 'lost']);
   await sockets[1].answer('join', {
@@ -208,7 +208,7 @@ test('a first hello that is refused is told, and not repeated', async () => {
 
 test('a message that came too fast, and was dropped, is told as not sent', async () => {
   const place = await inside();
-  session.say(place, 'dropped');
+  session.outbox.say(place, 'dropped');
   await sockets[0].tell({ type: 'refused', code: 'busy', text: 'too fast, and dropped', about: '' });
   await sockets[0].answer('ping', {});
   assert.deepEqual(place.waiting.map((one) => [one.state, one.why]), [
@@ -222,4 +222,15 @@ test('who was put out of a room is told so, and does not come back by itself', a
   assert.ok(!place.inside);
   await comesBack();
   assert.ok(!sockets[1].sent.some((one) => one.type === 'join'));
+});
+
+test('a room that is renamed stays where it is, and is come into by its new name', async () => {
+  const place = await inside();
+  places.open('private', 'bob');
+  const renamed = { type: 'room-renamed', room: 'den', new_room: 'Cave', by: 'bob', reason: '' };
+  await sockets[0].tell(renamed);
+  assert.equal(places.room('#cave'), place);
+  assert.deepEqual([...places.all.keys()], ['#cave', '@bob']);
+  await comesBack();
+  assert.equal(sockets[1].sent.at(-1).room, 'Cave');
 });

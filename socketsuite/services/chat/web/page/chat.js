@@ -65,10 +65,10 @@ class Chat {
       again: (said) => this.#again(places.current, said),
       edit: (said) => {
         this.composer.text = said.text;
-        session.forget(places.current, said);
+        session.outbox.forget(places.current, said);
         this.composer.focus();
       },
-      discard: (said) => session.forget(places.current, said),
+      discard: (said) => session.outbox.forget(places.current, said),
       atEnd: (atEnd) => this.#atEnd(atEnd),
       problem: this.problem,
     });
@@ -228,7 +228,7 @@ class Chat {
       this.composer.text = '';
       for (const line of lines) {
         // One after the other: what is refused is known before the next.
-        await this.session.say(place, line);
+        await this.session.outbox.say(place, line);
       }
     };
     dialog(`Send ${lines.length} messages?`, (handle) => [
@@ -249,8 +249,8 @@ class Chat {
 
   #again(place, said) {
     if (!this.#connected()) return;
-    this.session.forget(place, said);
-    this.session.say(place, said.text, said.kind);
+    this.session.outbox.forget(place, said);
+    this.session.outbox.say(place, said.text, said.kind);
   }
 
   #redact(place, entry) {

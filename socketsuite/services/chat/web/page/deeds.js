@@ -16,9 +16,9 @@ export function deedsOf(chat) {
   const roomOf = (place, name) => (name ? name.replace(/^#/, '') : inRoom(place));
   const tell = (place, text) => places.note(place, 'answer', text);
   return {
-    say: (place, { text }) => session.say(place, text),
-    me: (place, { text }) => session.say(place, text, 'emote'),
-    notice: (place, { text }) => session.say(place, text, 'notice'),
+    say: (place, { text }) => session.outbox.say(place, text),
+    me: (place, { text }) => session.outbox.say(place, text, 'emote'),
+    notice: (place, { text }) => session.outbox.say(place, text, 'notice'),
     problem: (place, { text }) => {
       throw new Error(text);
     },
@@ -45,7 +45,7 @@ export function deedsOf(chat) {
     msg: (_, { nick, text }) => {
       const other = places.open('private', nick);
       chat.show(other);
-      return session.say(other, text);
+      return session.outbox.say(other, text);
     },
     topic: (place, { text }) => {
       const room = inRoom(place);

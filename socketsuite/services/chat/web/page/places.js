@@ -128,6 +128,13 @@ export class Places {
       for (const place of this.#with(event.nick)) this.#gone(place, event);
     },
     renamed: (event) => this.#renamed(event),
+    'room-renamed': (event) => {
+      const place = this.room(event.room);
+      if (!place) return;
+      this.#moved(place, event.new_room);
+      this.note(place, 'event', words.told(event));
+      this.changed('topic', place);
+    },
     topic: (event) => {
       const place = this.room(event.room);
       if (!place) return;
@@ -211,15 +218,20 @@ export class Places {
         place.members.set(after, { ...member, nick: event.new_nick });
       }
       if (place.kind === 'private' && place.key === placeKey('private', event.nick)) {
-        this.all.delete(place.key);
-        place.name = event.new_nick;
-        place.key = placeKey('private', event.new_nick);
-        this.all.set(place.key, place);
+        this.#moved(place, event.new_nick);
         this.changed('topic', place);
       }
       this.#happened(place, 'event', event);
     }
     this.changed('list');
+  }
+
+  // Have a place go by another name, where it stands among the others.
+  #moved(place, name) {
+    const all = [...this.all.values()];
+    place.name = name;
+    place.key = placeKey(place.kind, name);
+    this.all = new Map(all.map((one) => [one.key, one]));
   }
 
   #modes(event) {

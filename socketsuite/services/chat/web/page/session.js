@@ -1,10 +1,11 @@
-// Who one is on the server, and what one asks of it: coming in, rooms, saying things.
+// Who one is on the server, and what one asks of it: coming in, rooms, what was said there.
 //
 // After a lost connection it comes in again by the same nick and into the same rooms, and asks
 // for exactly what was missed.  This module must not know the document.
 
 import { Connection } from './connection.js';
 import { keyOf, mentions } from './nicks.js';
+import { Outbox } from './outbox.js';
 import { refusal } from './words.js';
 
 const NICK_AGAIN = [1000, 2000]; // while the lost connection may still hold it
@@ -24,6 +25,7 @@ export class Session {
     this.places = places;
     this.on = on;
     this.server = null;
+    this.outbox = new Outbox((type, fields) => this.ask(type, fields), places);
     this.ready = false;
     this.entered = false;
     this.connection = new Connection(address, {
@@ -192,7 +194,7 @@ export class Session {
     place.inside = true;
     place.shut = '';
     place.setState(answer.room);
-    this.#confirm(place, answer.messages);
+    this.outbox.confirm(place, answer.messages, (said) => this.#isMine(said));
     const fresh = timeline.appendMissed(this.#mine(answer.messages), answer.gap);
     if (!known) timeline.more = answer.more;
     this.places.changed('joined', place);
@@ -217,7 +219,7 @@ export class Session {
     if (!before) return this.#lostGap(place, gap);
     try {
       const answer = await this.ask('history', { room: place.name, before, limit: AT_ONCE });
-      this.#confirm(place, answer.messages);
+      this.outbox.confirm(place, answer.messages, (said) => this.#isMine(said));
       timeline.fill(gap, this.#mine(answer.messages), answer.more);
       this.places.changed('rebuilt', place);
     } catch (error) {
@@ -261,41 +263,5 @@ export class Session {
   async leave(place) {
     if (place.kind === 'room' && place.inside) await this.ask('leave', { room: place.name });
     this.places.close(place);
-  }
-
-  // ── saying things ──
-
-  // Say a text in a place; it waits there until the server has acknowledged it.
-  async say(place, text, kind = 'message') {
-    const said = { text, kind, state: 'sending', time: Date.now() };
-    place.waiting.push(said);
-    this.places.changed('waiting', place);
-    const where = place.kind === 'room' ? { room: place.name } : { to: place.name };
-    try {
-      const { message } = await this.ask('say', { ...where, text, kind });
-      this.forget(place, said);
-      this.places.hear(message);
-    } catch (error) {
-      // What was lost on its way may have arrived: whether it did, the history tells.
-      said.state = error.lost ? 'lost' : 'refused';
-      said.why = error.lost ? '' : refusal(error);
-      this.places.changed('waiting', place);
-    }
-  }
-
-  forget(place, said) {
-    place.waiting = place.waiting.filter((one) => one !== said);
-    this.places.changed('waiting', place);
-  }
-
-  // What was not acknowledged, and stands in what was missed, has arrived.
-  #confirm(place, messages) {
-    for (const one of messages) {
-      if (!this.#isMine(one) || place.timeline.has(one.id)) continue;
-      const arrived = place.waiting.find(
-        (said) => said.state === 'lost' && said.text === one.text && said.kind === one.kind,
-      );
-      if (arrived) this.forget(place, arrived);
-    }
   }
 }

@@ -42,6 +42,8 @@ const EVENTS = {
   quit: (event) => `${apart(event.nick)} is gone${reason(event)}`,
   kicked: (event) => `${apart(event.nick)} was kicked by ${by(event)}${reason(event)}`,
   renamed: (event) => `${apart(event.nick)} is now ${apart(event.new_nick)}`,
+  'room-renamed': (event) =>
+    `${by(event)} renamed the room to ${apart(`#${event.new_room}`)}${reason(event)}`,
   topic: (event) =>
     event.topic ? `${by(event)} set the topic: ${apart(event.topic)}` : `${by(event)} removed the topic`,
   away: (event) =>
