@@ -364,7 +364,7 @@ def test_a_client_that_reads_nothing_is_ended(port: int, here: str, daemon: Daem
 def test_a_silent_client_is_ended(tmp_path: Path) -> None:
     env = package(tmp_path, SUBJECT.read_text())
     env["SOCKETIO_OPTIONS"] = json.dumps(
-        {"ping_interval": 0.1, "ping_timeout": 0.1, "connect_timeout": 0.5}
+        {"ping_interval": 0.1, "ping_timeout": 1.0, "connect_timeout": 1.5}
     )
     with Daemon(tmp_path, "acme-service", "--port", "0", env=env) as daemon:
         port = daemon.port()

@@ -65,7 +65,7 @@ messages = st.builds(
 
 
 def pieces_of(data: bytes, sizes: list[int]) -> list[bytes]:
-    pieces = []
+    pieces: list[bytes] = []
     while data:
         size = sizes[len(pieces) % len(sizes)]
         pieces.append(data[:size])

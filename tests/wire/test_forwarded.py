@@ -111,7 +111,7 @@ def test_no_words_are_more_than_refused(said: str) -> None:
         values: list[list[bytes]] = [[], []]
         values[header] = [said.encode("latin-1")]
         try:
-            found = believed_host("10.0.0.1", *values, lambda host: host in PROXIES)
+            found = believed_host("10.0.0.1", values[0], values[1], lambda host: host in PROXIES)
         except ForwardedError:
             continue
         assert found is not None
