@@ -69,6 +69,7 @@ def stop(process: subprocess.Popen, number: int, command: str) -> None:
     assert result["error"]["code"] == code
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("number", SIGNALS)
 @pytest.mark.parametrize("command", STREAMS)
 def test_while_it_connects(start: Start, full: int, command: str, number: int) -> None:
@@ -77,6 +78,7 @@ def test_while_it_connects(start: Start, full: int, command: str, number: int) -
     stop(process, number, command)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("number", SIGNALS)
 @pytest.mark.parametrize("command", STREAMS)
 def test_in_the_handshake(start: Start, serve: Serve, command: str, number: int) -> None:
@@ -92,6 +94,7 @@ def test_in_the_handshake(start: Start, serve: Serve, command: str, number: int)
     stop(process, number, command)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("number", SIGNALS)
 @pytest.mark.parametrize("command", ["accumulate", "chat", "connect", "send"])
 def test_in_mid_transfer(start: Start, serve: Serve, command: str, number: int) -> None:
