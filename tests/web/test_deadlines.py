@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from twisted.internet.task import Clock
 
 from socketsuite.web.deadlines import Deadlines
@@ -11,7 +9,7 @@ from socketsuite.web.deadlines import Deadlines
 
 def test_each_has_its_time_and_all_of_them_one_timer() -> None:
     clock = Clock()
-    late: list[Any] = []
+    late: list[str] = []
     deadlines: Deadlines[str] = Deadlines(clock, 10, late.append)
     for name in "abc":
         deadlines.start(name)
@@ -31,7 +29,7 @@ def test_each_has_its_time_and_all_of_them_one_timer() -> None:
 
 def test_who_is_late_may_stop_and_start_itself_and_others() -> None:
     clock = Clock()
-    late: list[Any] = []
+    late: list[str] = []
 
     def expired(name: str) -> None:
         late.append(name)
@@ -56,7 +54,7 @@ def test_who_is_late_may_stop_and_start_itself_and_others() -> None:
 
 def test_thousands_who_are_late_at_once_let_others_in_between() -> None:
     clock = Clock()
-    late: list[Any] = []
+    late: list[int] = []
     deadlines: Deadlines[int] = Deadlines(clock, 10, late.append)
     for n in range(1000):
         deadlines.start(n)
