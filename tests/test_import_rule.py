@@ -31,7 +31,7 @@ ROOMS: dict[str, set[str]] = {
     "testing/socketio_conformance": {"socketio"},
     "observe": {"service", "settings", "wire", "reasons", "addresses", "figures"},
     "policies": {"observe", "transport", "service", "settings", "reasons", "addresses"},
-    "web": {"wire", "addresses"},
+    "web": {"wire", "reasons", "addresses"},
     "socketio": {"web", "wire", "settings", "addresses"},
     "services": {"web", "socketio", "wire", "service", "settings", "contract", "figures"},
     "cli": {"wire", "service", "settings", "transport", "addresses", "loading"},

@@ -17,8 +17,9 @@ from twisted.python.failure import Failure
 from twisted.web import http
 from zope.interface import implementer
 
+from socketsuite.reasons import CLOSED_BY_SERVICE
 from socketsuite.web.answers import refusal
-from socketsuite.web.endings import end_politely
+from socketsuite.web.endings import end_politely, say_why
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,7 @@ class BoundedChannel(http.HTTPChannel):
             self.refuse(HTTPStatus.REQUEST_TIMEOUT)
         else:
             self._phase, self._refused = "", True
+            say_why(self.transport, CLOSED_BY_SERVICE.because("no request"))
             self.loseConnection()
             self._wait(self.limits.linger_seconds)
 
@@ -219,6 +221,7 @@ class BoundedChannel(http.HTTPChannel):
                 request.content.close()
         self.requests.clear()
         self.site.refused(self.transport.getPeer(), status)
+        say_why(self.transport, CLOSED_BY_SERVICE.because(f"HTTP {int(status)}"))
         self.transport.write(refusal(status, self.site.headers))
         self._linger()
 

@@ -14,7 +14,13 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from socketsuite.web.endings import end_politely
+from socketsuite.reasons import (
+    ABORTED_BY_SERVICE,
+    CLOSED_BY_SERVICE,
+    ERROR_IN_PROTOCOL,
+    Reason,
+)
+from socketsuite.web.endings import end_politely, say_why
 from socketsuite.web.incoming import BadFrameError, Event
 from socketsuite.web.options import Common
 from socketsuite.web.reading import CLOSED, CLOSING, OPEN, Reading
@@ -71,11 +77,12 @@ class WebSocketConnection(Reading):
 
     Whatever is sent after the end is dropped, as on any transport.
 
+    :ivar handler: the program's side; ``None`` once it has been told of the end.
     :ivar client: the client's host, as the site believes it to be.
     :ivar subprotocol: what was agreed on, or ``None``.
     """
 
-    __slots__ = ("__weakref__", "_handler", "_mark", "client", "subprotocol")
+    __slots__ = ("__weakref__", "_mark", "client", "handler", "subprotocol")
 
     def __init__(
         self,
@@ -87,7 +94,7 @@ class WebSocketConnection(Reading):
         client: str = "",
     ) -> None:
         super().__init__(common, deflates)
-        self._handler: WebSocketHandler | None = handler
+        self.handler: WebSocketHandler | None = handler
         self.subprotocol, self.client = subprotocol, client
         self._mark = 0
 
@@ -127,7 +134,7 @@ class WebSocketConnection(Reading):
     def _handle(self, event: Event) -> None:
         opcode, payload = event
         if opcode in (TEXT, BINARY):
-            handler = self._handler
+            handler = self.handler
             if self._state == OPEN and handler is not None:
                 called = handler.text_received if opcode == TEXT else handler.binary_received
                 self._call(called, payload)
@@ -144,6 +151,7 @@ class WebSocketConnection(Reading):
             method(*arguments)
         except Exception:  # noqa: BLE001
             _log.failure("a WebSocket's handler failed")
+            say_why(self.transport, ERROR_IN_PROTOCOL)
             self._fail(CloseCode.INTERNAL_ERROR, "")
 
     # ── pings ───────────────────────────────────────────────────────────────────────
@@ -162,7 +170,15 @@ class WebSocketConnection(Reading):
         if self._paused or (self.congested and taken):
             self._show_life()
         else:
-            self.abort()
+            self._cut_off(ABORTED_BY_SERVICE.because("no answer to a ping"))
+
+    def close_is_late(self) -> None:
+        """End the connection, whose peer has not done its part of the close."""
+        self._cut_off(ABORTED_BY_SERVICE.because("no answer to a close"))
+
+    def _cut_off(self, reason: Reason) -> None:
+        say_why(self.transport, reason)
+        self.abort()
 
     def pauseProducing(self) -> None:
         """Learn that the peer leaves much unread."""
@@ -193,6 +209,7 @@ class WebSocketConnection(Reading):
         if self._state == OPEN:
             self._state = CLOSING
             self.transport.write(frame)
+            say_why(self.transport, CLOSED_BY_SERVICE)
             self._await_end()
             if (self._paused or self.congested) and not self._later:
                 self._later = True  # not from within this call: the handler may be told the end
@@ -206,7 +223,7 @@ class WebSocketConnection(Reading):
 
     def drain(self) -> None:
         """Finish: by the handler's own ``drain``, or with 1001."""
-        drain = getattr(self._handler, "drain", None)
+        drain = getattr(self.handler, "drain", None)
         if self._state == OPEN and callable(drain):
             self._call(drain)
         else:
@@ -228,6 +245,7 @@ class WebSocketConnection(Reading):
             return
         if self._state == OPEN:
             self.transport.write(encode_close(code, text))
+        say_why(self.transport, CLOSED_BY_SERVICE.because(text))
         self._over(code, text)
         end_politely(self.transport)
 
@@ -246,7 +264,7 @@ class WebSocketConnection(Reading):
         self._common.closing.start(self)
 
     def _tell_end(self, code: int, reason: str) -> None:
-        handler, self._handler = self._handler, None
+        handler, self.handler = self.handler, None
         if handler is None:
             return
         try:
@@ -274,7 +292,7 @@ class WebSocketConnection(Reading):
         transport.registerProducer(self, True)
         if self._common.options.ping_interval:
             self._common.pings.start(self)
-        handler = self._handler
+        handler = self.handler
         if handler is not None:
             self._call(handler.connection_made, self)
 

@@ -36,7 +36,7 @@ class Timed(Protocol):
 
     def ping(self) -> None: ...  # noqa: D102
     def judge_silence(self) -> None: ...  # noqa: D102
-    def abort(self) -> None: ...  # noqa: D102
+    def close_is_late(self) -> None: ...  # noqa: D102
 
 
 def _ping(connection: Timed) -> None:
@@ -47,8 +47,8 @@ def _judge_silence(connection: Timed) -> None:
     connection.judge_silence()
 
 
-def _abort(connection: Timed) -> None:
-    connection.abort()
+def _close_is_late(connection: Timed) -> None:
+    connection.close_is_late()
 
 
 class Common:
@@ -60,7 +60,7 @@ class Common:
         self.reactor, self.options = reactor, options
         self.pings: Deadlines[Timed] = Deadlines(reactor, options.ping_interval, _ping)
         self.pinged: Deadlines[Timed] = Deadlines(reactor, options.ping_timeout, _judge_silence)
-        self.closing: Deadlines[Timed] = Deadlines(reactor, options.close_timeout, _abort)
+        self.closing: Deadlines[Timed] = Deadlines(reactor, options.close_timeout, _close_is_late)
 
     def stop(self, connection: Timed) -> None:
         """Forget *connection*."""
