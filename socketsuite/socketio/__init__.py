@@ -21,7 +21,7 @@ from socketsuite.socketio.engine import Handshake
 from socketsuite.socketio.namespace import Namespace
 from socketsuite.socketio.options import Options
 from socketsuite.socketio.reasons import DisconnectReason
-from socketsuite.socketio.server import Server
+from socketsuite.socketio.server import Server, SocketIOSite
 from socketsuite.socketio.socket import Socket
 
 __all__ = [
@@ -34,4 +34,5 @@ __all__ = [
     "Refused",
     "Server",
     "Socket",
+    "SocketIOSite",
 ]

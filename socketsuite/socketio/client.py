@@ -161,8 +161,7 @@ class Client:
     def _not_accepted(self, failure: Failure, socket: Socket) -> None:
         refused = failure.value
         if not isinstance(refused, Refused):
-            where = f"{self._session.handshake.address} {socket.namespace}"
-            FaultLog(where).add("connect", failure)
+            self._faults(socket.namespace).add("connect", failure)
             refused = Refused("Internal error")
         name = socket.namespace
         if self._sockets.get(name) is socket:
@@ -171,6 +170,13 @@ class Client:
 
     def _refuse(self, namespace: str, refused: Refused) -> None:
         words = {"message": refused.message}
-        if refused.data is not None:
-            words["data"] = refused.data
-        self._session.send(encode(PacketType.CONNECT_ERROR, namespace, words))
+        told = words if refused.data is None else {**words, "data": refused.data}
+        try:
+            packet = encode(PacketType.CONNECT_ERROR, namespace, told)
+        except (TypeError, ValueError):
+            self._faults(namespace).add("connect", Failure())
+            packet = encode(PacketType.CONNECT_ERROR, namespace, words)
+        self._session.send(packet)
+
+    def _faults(self, namespace: str) -> FaultLog:
+        return FaultLog(f"{self._session.handshake.address} {namespace}")

@@ -55,7 +55,7 @@ class Handlers:
 
         :raises TypeError: when it does not take so many arguments.
         """
-        found = self._handlers.get(event)
+        found = None if event == ANY else self._handlers.get(event)
         if found is None:
             found = self._handlers.get(ANY)
             if found is None:

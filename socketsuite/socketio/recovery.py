@@ -7,6 +7,8 @@ module must not know how packets are sent.
 
 from __future__ import annotations
 
+import re
+import secrets
 from collections import OrderedDict, deque
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -49,6 +51,7 @@ class Recovery:
         self._events: deque[_Kept] = deque()
         self._bytes = 0
         self._lost: OrderedDict[str, LostSocket] = OrderedDict()
+        self._mark = f"{secrets.token_hex(4)}-"
         self.number = 0
         """Of the next event."""
 
@@ -59,7 +62,7 @@ class Recovery:
 
     def next_offset(self) -> str:
         """Return what the next event carries to be known by."""
-        return f"{self.number}"
+        return f"{self._mark}{self.number}"
 
     def keep(self, encoded: Encoded, rooms: Iterable[str], excepted: Iterable[str]) -> None:
         """Keep an event, which carries :meth:`next_offset`."""
@@ -93,13 +96,21 @@ class Recovery:
             return None
         number = lost.number
         if offset is not None:
-            if not isinstance(offset, str) or not (offset.isascii() and offset.isdigit()):
+            seen = self._number(offset)
+            if seen is None:
                 return None
-            number = max(int(offset[:20]) + 1, number)
+            number = max(seen + 1, number)
         first = self.number - len(self._events)
         if not first <= number <= self.number:
             return None  # not all of it is kept any more
         return lost, list(self._missed(lost, number))
+
+    def _number(self, offset: Any) -> int | None:
+        """Return the number that an offset has, or ``None``: it may be any text of an event."""
+        if not isinstance(offset, str) or not offset.startswith(self._mark):
+            return None
+        digits = offset.removeprefix(self._mark)
+        return int(digits) if re.fullmatch(r"[0-9]{1,18}", digits) else None
 
     def _missed(self, lost: LostSocket, number: int) -> Iterator[Encoded]:
         first = self.number - len(self._events)

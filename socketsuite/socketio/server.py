@@ -41,7 +41,9 @@ class Server(Namespace):
         self._engine = EngineServer(reactor, options, self._client)
         self.resource: Resource = EngineResource(self._engine)
 
-    def __len__(self) -> int:
+    @property
+    def sessions(self) -> int:
+        """How many clients there are, whether they have entered a namespace or not."""
         return len(self._engine)
 
     def _client(self, session: Session) -> Client:

@@ -53,6 +53,7 @@ class Socket(Member):
         self._held: list[Encoded] | None = []
         self.deliver: Callable[[Encoded], None] = self._hold
         self.connected = False
+        self._leaves: bool | None = None
         self._answering = 0
         self._acks = Acknowledgements(adapter.reactor, adapter.options.max_unanswered)
         self._faults = FaultLog(f"{session.handshake.address} {adapter.name}")
@@ -133,8 +134,13 @@ class Socket(Member):
         return BroadcastOperator(self._adapter, rooms, (self.id,))
 
     def disconnect(self, *, close: bool = False) -> None:
-        """Disconnect the client from this namespace, or *close* its session with all of them."""
-        if close:
+        """Disconnect the client from this namespace, or *close* its session with all of them.
+
+        While the handler of ``connect`` is at work, as soon as that is done.
+        """
+        if self._held is not None:
+            self._leaves = close
+        elif close:
             self._session.close(DisconnectReason.FORCED_SERVER_CLOSE)
         elif self.connected:
             self.deliver(encode(PacketType.DISCONNECT, self.namespace))
@@ -162,6 +168,8 @@ class Socket(Member):
         self.deliver(encode(PacketType.CONNECT, self.namespace, words))
         for encoded in (*missed, *held):
             self.deliver(encoded)
+        if self._leaves is not None:
+            self.disconnect(close=self._leaves)
 
     def closed(self, reason: DisconnectReason) -> None:
         """End, and tell the program if it knows of this socket."""

@@ -36,6 +36,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
         daemon.wait_for_line(
             r"the handler of raise failed: ValueError: line\^Jand \^\[ \(.*:\d+\)$"
         )
+        daemon.wait_for_line(r"handler of connect failed: TypeError: Object of type object is not")
         daemon.wait_for_line(r"the handler of leave failed: TypeError: no handler takes")
         assert not daemon.has_line("Traceback")
 

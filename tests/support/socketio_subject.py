@@ -40,6 +40,10 @@ def register(reactor: Any, server: Server, namespace: Namespace) -> None:
     async def connect(socket: Socket, auth: dict[str, Any]) -> None:
         if "refuse" in auth:
             raise Refused("not you", {"why": auth["refuse"]})
+        if "refuse badly" in auth:
+            raise Refused("not you", object())
+        if "leave" in auth:
+            socket.disconnect()
         if "bug" in auth:
             raise ValueError("a bug")
         if "late" in auth:
@@ -106,7 +110,7 @@ def register(reactor: Any, server: Server, namespace: Namespace) -> None:
 
     @on("sessions")
     def sessions(socket: Socket) -> int:
-        return len(server)
+        return server.sessions
 
     @on("*")
     def anything(socket: Socket, event: str, *arguments: Any) -> list[Any]:

@@ -6,8 +6,7 @@ from typing import Any
 
 from twisted.logger import Logger
 
-from socketsuite.socketio import Server, Socket
-from socketsuite.socketio.server import SocketIOSite
+from socketsuite.socketio import Server, Socket, SocketIOSite
 
 _log = Logger(namespace="acme-greeter")
 

@@ -118,6 +118,8 @@ facts["namespaces are apart, and leaving one leaves the other"] = async () => {
 facts["a refused client is told why, and a bug says nothing of itself"] = async () => {
   const [refused] = await next(connect({ auth: { refuse: [1] } }), "connect_error");
   assert.deepEqual([refused.message, refused.data], ["not you", { why: [1] }]);
+  const [badly] = await next(connect({ auth: { "refuse badly": 1 } }), "connect_error");
+  assert.deepEqual([badly.message, badly.data], ["not you", undefined]);
   const [bug] = await next(connect({ auth: { bug: 1 } }), "connect_error");
   assert.equal(bug.message, "Internal error");
 };
@@ -128,6 +130,15 @@ facts["a connect handler may take its time, and what it sends comes after it"] =
   socket.on("connect", () => order.push("connect"));
   socket.on("hello", () => order.push("hello"));
   await next(socket, "hello");
+  assert.deepEqual(order, ["connect", "hello"]);
+};
+
+facts["who is disconnected by its connect handler has what that has sent"] = async () => {
+  const socket = connect({ auth: { leave: 1 } });
+  const order = [];
+  socket.on("connect", () => order.push("connect"));
+  socket.on("hello", () => order.push("hello"));
+  assert.equal((await next(socket, "disconnect"))[0], "io server disconnect");
   assert.deepEqual(order, ["connect", "hello"]);
 };
 
@@ -149,6 +160,7 @@ facts["rooms: who is in several is told once, and who is excepted not at all"] =
 facts["an event without a handler goes to the one for all"] = async () => {
   const socket = await connected();
   assert.deepEqual(await socket.emitWithAck("unheard", 1), ["any", "unheard", 1]);
+  assert.deepEqual(await socket.emitWithAck("*", 1), ["any", "*", 1]);
 };
 
 facts["a handler's fault touches nobody"] = async () => {
