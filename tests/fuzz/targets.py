@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.fuzz import parsers, stage, words
+from tests.fuzz import parsers, socketio, stage, words
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,15 @@ TARGETS: dict[str, Target] = {
         _some(_ACCOUNT, b"eve:*"),
         _some(b":", b"scram-sha-256=", b"certfp=", b"$argon2id$v=19$m=", b"*"),
         0.05,
+    ),
+    "engine-payload": Target(
+        socketio.engine_payload, _some(*socketio.PAYLOADS), _some(*socketio.WORDS), 0.05
+    ),
+    "socketio-packet": Target(
+        socketio.socketio_packet, _some(*socketio.PACKETS), _some(*socketio.WORDS), 0.1
+    ),
+    "socketio-session": Target(
+        socketio.socketio_session, _some(*socketio.SESSIONS), _some(*socketio.WORDS), 0.03
     ),
     "irc-chat": Target(stage.irc_chat, words.irc_talks, words.irc, 0.015),
     "line-chat": Target(stage.line_chat, words.line_talks, words.lines, 0.015),
