@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from twisted.internet.interfaces import IAddress, IDelayedCall
@@ -185,9 +184,12 @@ class WebFactory(ServerFactory):
         if subprotocol in (IRC_TEXT, IRC_BINARY, IRC):
             binary = subprotocol == IRC_BINARY
             return LineMessages(self._irc.buildProtocol(None), binary=binary)
-        client = JSONClient(self.chat, self.reactor, partial(self._clients.pop, None))
+        client = JSONClient(self.chat, self.reactor, self._settled)
         self._clients[client] = None
         return client
+
+    def _settled(self, client: JSONClient) -> None:
+        self._clients.pop(client, None)
 
     # ── what is told of it ──────────────────────────────────────────────────────────
 

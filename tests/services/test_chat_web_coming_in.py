@@ -1,0 +1,80 @@
+"""Who comes in by WebSocket, in memory: there is a time for hello, and none for staying."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.task import Clock
+
+from socketsuite.services.chat.chat import Chat
+from socketsuite.services.chat.web.factory import HELLO_SECONDS, WebFactory
+from tests.services.streams import FakeStream
+from tests.support.websocket_frames import PONG, TEXT, close_frame, frame, opening, take_frame
+
+_HELLO = b'{"type":"hello","version":1,"nick":"anna"}'
+
+
+class Surroundings:
+    """A daemon without proxies."""
+
+    name, draining = "chat", False
+
+    def is_proxy(self, host: str | None) -> bool:
+        return False
+
+
+class Site:
+    """The web frontend, and people at it."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        surroundings: Any = Surroundings()
+        self.chat = Chat(self.clock)
+        self.factory = WebFactory(self.chat, self.clock, surroundings)
+        self.factory.startFactory()
+
+    def open(self) -> FakeStream:
+        protocol: Any = self.factory.buildProtocol(None)
+        stream = FakeStream(protocol)
+        stream.protocol.dataReceived(opening("/ws"))
+        assert stream.taken().startswith(b"HTTP/1.1 101 ")
+        return stream
+
+    def wait(self, seconds: float, *alive: FakeStream) -> None:
+        """Let time pass, in which those *alive* answer pings."""
+        for _ in range(int(seconds)):
+            self.clock.advance(1.0)
+            for one in alive:
+                one.protocol.dataReceived(frame(PONG))
+
+
+def test_who_has_come_in_stays_however_long() -> None:
+    site = Site()
+    anna = site.open()
+    anna.protocol.dataReceived(frame(TEXT, _HELLO))
+    site.wait(3 * HELLO_SECONDS, anna)
+    assert list(site.chat.hub.people) == ["anna"]
+    assert b'"closed"' not in anna.value()
+
+
+def test_who_says_no_hello_in_time_is_closed() -> None:
+    site = Site()
+    silent = site.open()
+    site.wait(HELLO_SECONDS + HELLO_SECONDS / 4 + 1, silent)
+    taken = take_frame(silent.value())
+    while taken is not None and taken[0].opcode != 8:
+        taken = take_frame(taken[1])
+    assert taken is not None
+    assert taken[0].code == 1008
+
+
+def test_nothing_is_left_of_who_has_gone() -> None:
+    site = Site()
+    before = len(site.clock.getDelayedCalls())
+    anna, boris = site.open(), site.open()
+    anna.protocol.dataReceived(frame(TEXT, _HELLO) + close_frame(1000))
+    for one in (anna, boris):
+        one.gone()
+    assert (site.chat.hub.people, site.factory._clients) == ({}, {})
+    site.wait(3 * HELLO_SECONDS)
+    assert len(site.clock.getDelayedCalls()) == before
