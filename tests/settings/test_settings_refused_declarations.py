@@ -107,6 +107,11 @@ class Undecorated(ServerFactory):
 
 
 @dataclass(eq=False)
+class Alone(ServerFactory):
+    open: bool = setting(False, needs="door")
+
+
+@dataclass(eq=False)
 class Mistaken(ServerFactory):
     inner: Upstream = setting()
 
@@ -124,6 +129,7 @@ class Mistaken(ServerFactory):
         ("TLS", "declares the setting 'tls_cert', but 'tls_cert' is a setting of every daemon"),
         ("Frozen", "Frozen.inner: Fixed is frozen, and has settings that a reload changes"),
         ("Undecorated", "Forgotten.host is a setting, and Forgotten is no dataclass"),
+        ("Alone", "Alone.open needs 'door', and there is no such setting"),
         ("Mistaken", "settings_table() is for a dataclass of settings"),
     ],
 )
