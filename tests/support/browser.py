@@ -32,7 +32,6 @@ _FLAGS = (
     "--disable-sync",
     "--force-color-profile=srgb",
     "--hide-scrollbars",
-    "--lang=en-GB",
 )
 _KEYS = {
     "Enter": ("Enter", 13, "\r"),
@@ -181,6 +180,7 @@ class Window:
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
         self.call("Page.addScriptToEvaluateOnNewDocument", source=_WATCH)
+        self.call("Emulation.setLocaleOverride", locale="en-GB")
         self.resize(*size)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])

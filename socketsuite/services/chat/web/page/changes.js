@@ -16,6 +16,7 @@ export function changesOf(chat) {
   const list = () => {
     chat.rooms.draw();
     titled(places, chat.session.entered && !chat.session.ready);
+    showUnread(places);
     keep(chat);
   };
   const atCurrent = (work) => (place, more) => isCurrent(place) && work(place, more);
@@ -93,6 +94,14 @@ function keep({ places, session }) {
     .map((place) => ({ name: place.name, key: place.password }));
   const { me } = places;
   storage.keepSession({ nick: me.chosen ? me.nick : '', rooms, current: places.current?.key });
+}
+
+// Where the rooms are hidden, the button that shows them tells that something is unread there.
+function showUnread(places) {
+  const unread = [...places.all.values()].filter((place) => place.unread).length;
+  byId('show-rooms').classList.toggle('has-unread', unread > 0);
+  const words = unread ? `Show the rooms, ${unread} with something unread` : 'Show the rooms';
+  byId('show-rooms').setAttribute('aria-label', words);
 }
 
 function showMe(me) {

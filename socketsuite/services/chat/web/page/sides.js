@@ -108,7 +108,8 @@ export class People {
     const state = away ? element('small', { class: 'away', dir: 'auto' }, awayWords(member)) : null;
     const given = { class: away ? 'person is-away' : 'person' };
     const open = button(face(member.nick), () => this.on.person(member.nick), given);
-    open.append(words, ...(state ? [state] : []));
+    words.append(...(state ? [state] : []));
+    open.append(words);
     return element('li', {}, open);
   }
 }

@@ -51,7 +51,8 @@ export class Timeline {
   appendMissed(messages, gap) {
     const overlaps = messages.some((one) => this.has(one.id));
     if (gap && !overlaps && this.#ids.size) {
-      this.#push({ kind: 'gap', key: this.#noteKey(), lost: messages.length === 0 });
+      const time = this.entries.at(-1)?.time; // when it begins
+      this.#push({ kind: 'gap', key: this.#noteKey(), time, lost: messages.length === 0 });
     }
     return this.append(messages);
   }
