@@ -79,8 +79,9 @@ docs: $(VENV)/.installed-tests   ## write anew what comes from the declarations:
 	$(BIN)/python -m tools.websocket_page docs/chat-websocket.md docs/chat-websocket.schema.json
 	$(BIN)/python -m tests.strangers.matrix
 
-pictures: $(VENV)/.installed-tests     ## draw the chat's clients anew, from real ones: needs tmux, irssi, weechat and nc
+pictures: $(VENV)/.installed-tests     ## draw the chat's clients anew, from real ones: needs tmux, irssi, weechat, nc and chromium
 	$(BIN)/python -m tools.chat_pictures docs/pictures
+	$(BIN)/python -m tools.page_pictures docs/pictures
 
 bench: $(VENV)/.installed-bench        ## compare with other servers, seven minutes; writes docs/bench.svg
 	@tools/install-peers bench

@@ -98,11 +98,6 @@ class WebSocketConnection(Reading):
         self.subprotocol, self.client = subprotocol, client
         self._mark = 0
 
-    @property
-    def handler(self) -> WebSocketHandler | None:
-        """What messages are handed to; ``None`` behind the end."""
-        return self._handler
-
     # ── sending ─────────────────────────────────────────────────────────────────────
 
     def send_text(self, text: str) -> None:

@@ -49,6 +49,7 @@ export const COMMANDS = {
   unvoice: ['NICK', 'not any more', change('voice', false), 'mode'],
   op: ['NICK', 'make NICK an operator of the room', change('operator', true), 'mode'],
   deop: ['NICK', 'not any more', change('operator', false), 'mode'],
+  rename: ['NAME [REASON]', 'give the room another name', wordAndText('new_room', 'reason', false)],
   invite: ['NICK', 'let NICK in once', oneWord('nick')],
   key: ['[KEY]', 'let in only who knows KEY; without one, everybody', settable('key'), 'mode'],
   limit: ['[N]', 'let in at most N people', settable('limit'), 'mode'],

@@ -62,6 +62,8 @@ export function deedsOf(chat) {
     quit: () => chat.quit(),
     kick: (place, { nick, reason }) =>
       session.ask('kick', { room: inRoom(place), nick, reason }),
+    rename: (place, { new_room, reason }) =>
+      session.ask('rename-room', { room: inRoom(place), new_room, reason }),
     invite: async (place, { nick }) => {
       await session.ask('invite', { room: inRoom(place), nick });
       tell(place, `${nick} is invited.`);

@@ -23,6 +23,7 @@ export function roomDialog(place, { session, places, leave }) {
   return dialog(place.title, (handle) => [
     topicForm(handle, place, session, moderates || !place.modes.has('topic-lock')),
     moderates ? settings(handle, place, session) : readOnly(place),
+    moderates ? renameForm(handle, place, session) : null,
     !place.modes.has('invite-only') || moderates ? inviteForm(handle, place, session) : null,
     moderates ? lists(handle, place, session) : null,
     element('p', { class: 'actions' }, button('Leave this room', () => {
@@ -79,6 +80,13 @@ function settings(handle, place, session) {
     form(handle, [limit.made], 'Set', setLimit, { stay: true }),
     form(handle, [key.made], 'Set', setKey, { stay: true }),
   );
+}
+
+function renameForm(handle, place, session) {
+  const name = field('Another name', { required: true, maxlength: 65, autocomplete: 'off' });
+  const made = form(handle, [name.made], 'Rename', () =>
+    session.ask('rename-room', { room: place.name, new_room: name.input.value }));
+  return element('details', {}, element('summary', {}, 'Rename the room …'), made);
 }
 
 function inviteForm(handle, place, session) {
