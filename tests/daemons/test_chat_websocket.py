@@ -195,6 +195,16 @@ def test_pages_of_other_origins_get_no_session(chat: Daemon) -> None:
         ann.done("hello", version=1)
 
 
+def test_a_thousand_requests_at_once_are_answered_in_their_order(person: Enter) -> None:
+    ann = person("ann")
+    ann.done("join", room="bulk")
+    for number in range(1500):
+        said = {"type": "say", "room": "bulk", "text": str(number), "request": str(number)}
+        ann.socket.send(json.dumps(said))
+    answers = [ann.read() for _ in range(1500)]
+    assert [one["message"]["text"] for one in answers] == [str(n) for n in range(1500)]
+
+
 def test_at_a_drain_everybody_is_told_why_and_the_code_is_1001(serve: Start) -> None:
     chat = serve("socketsuite-chat", "--web-port", "0", "--web-ping", "0.2")
     with (

@@ -204,7 +204,9 @@ class WebFactory(ServerFactory):
                 path,
                 request.code,
                 request.sentLength,
-            )
+            ),
+            # Of what a client asks again and again, one line for its session is enough.
+            level="debug" if path.startswith("/socket.io") and b"sid" in request.args else "info",
         )
 
     def _count(self, status: int) -> None:

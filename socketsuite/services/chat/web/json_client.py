@@ -116,6 +116,8 @@ class JSONClient:
     def _read(self, reading: bool) -> None:
         if reading:
             self.connection.resume()
+        elif not self.chat.flood.rate:
+            self.connection.pause()
         else:
             # What has come already is judged as well: who sends too much at once is told so.
             self.clock.callLater(0, self._look_whether_to_read)
