@@ -140,9 +140,7 @@ def _take_over(request: Any, channel: Any, connection: WebSocketConnection) -> t
         each.callback(None)
     if request.content is not None:
         request.content.close()
-    # Cycles, which would be kept until the next collection.
-    channel.transport = channel._networkProducer = request.transport = None
-    request.channel = None
+    request.channel = None  # a cycle, which would be kept until the next collection
     request.finished = 1
     transport.resumeProducing()  # paused, if more had come than a channel holds
     return transport, rest

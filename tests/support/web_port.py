@@ -42,7 +42,7 @@ class Echo:
 class Caller:
     """One connection to a port, whose reactor it turns while it waits."""
 
-    def __init__(self, port: WebPort) -> None:
+    def __init__(self, port: HandTurned) -> None:
         self.port, self.socket, self.data, self.ended = port, port.call(), b"", False
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 

@@ -6,6 +6,7 @@ import tracemalloc
 import zlib
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from wsproto import ConnectionType
@@ -142,6 +143,20 @@ def test_no_bytes_whatever_are_more_than_a_code(data: bytes, sizes: list[int]) -
     for inflates in (False, True):
         _, code = ours(pieces_of(data, sizes), inflates)
         assert code in (None, 1002, 1007, 1009)
+
+
+def test_a_compression_bomb_costs_no_more_than_its_limit() -> None:
+    bomb = frame(TEXT, compressed(bytes(30_000_000)), rsv=4)
+    assert len(bomb) < 65536
+    incoming = Incoming(65536, 10, True)
+    tracemalloc.start()
+    try:
+        incoming.feed(bomb)
+        with pytest.raises(BadFrameError, match="too big"):
+            incoming.next()
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_an_unfinished_message_holds_its_bytes_and_little_else() -> None:

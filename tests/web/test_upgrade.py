@@ -6,12 +6,15 @@ import base64
 import gc
 import weakref
 from collections.abc import Iterator
+from io import StringIO
 from typing import Any
 
 import pytest
+from twisted.protocols.policies import WrappingFactory
 from twisted.web import server
 from twisted.web.resource import Resource
 
+from socketsuite.transport.burst import accelerate
 from socketsuite.web.site import SiteLimits
 from socketsuite.web.websocket import (
     Origins,
@@ -20,7 +23,8 @@ from socketsuite.web.websocket import (
     WebSocketResource,
     upgrade,
 )
-from tests.support.web_port import Echo, WebPort
+from tests.support.hand_turned import HandTurned
+from tests.support.web_port import Caller, Echo, WebPort
 from tests.support.websocket_frames import (
     ACCEPT,
     BINARY,
@@ -264,6 +268,54 @@ def test_nothing_of_http_is_left_behind_a_websocket(later: tuple[WebPort, Later]
         gc.enable()
     [carrier] = port.carriers()
     assert type(carrier.protocol) is WebSocketConnection
+
+
+@pytest.mark.parametrize("layers", [0, 1, 2])
+@pytest.mark.parametrize("burst", [True, False])
+def test_any_site_of_twisted_web_will_do_however_it_is_wrapped(burst: bool, layers: int) -> None:
+    port = HandTurned()
+    root, handlers, log = Resource(), [Echo()], StringIO()
+    root.putChild(b"ws", WebSocketResource(lambda request, name: handlers[0]))
+    site = server.Site(root, reactor=port.reactor)
+    factory: Any = site
+    for _ in range(layers):
+        factory = WrappingFactory(factory)
+    port.port = port.reactor.listenTCP(0, factory, interface="127.0.0.1")
+    site.logFile = log
+    if burst:
+        accelerate(port.port)
+    try:
+        caller = Caller(port)
+        caller.send(opening() + frame(TEXT, b"one"))
+        assert caller.until(b"\r\n\r\n").startswith(b"HTTP/1.1 101 ")
+        caller.send(frame(TEXT, b"two"))
+        assert [caller.frame().payload, caller.frame().payload] == [b"one", b"two"]
+        assert '"GET /ws HTTP/1.1" 101' in log.getvalue()
+        caller.send(close_frame(1000))
+        assert caller.frame().code == 1000
+        caller.socket.close()
+        port.until(lambda: handlers[0].told[-1] == (1000, ""))
+    finally:
+        site.stopFactory()
+        port.close()
+
+
+def test_a_handler_may_pause_before_what_came_with_the_opening(port: WebPort) -> None:
+    class Careful(Echo):
+        def connection_made(self, connection: WebSocketConnection) -> None:
+            super().connection_made(connection)
+            connection.pause()
+
+    port.make_handler = Careful
+    caller = port.caller()
+    caller.send(opening() + frame(TEXT, b"early"))
+    caller.until(b"\r\n\r\n")
+    port.turn()
+    handler = port.handlers[-1]
+    assert handler.told == ["made"]
+    handler.connection.resume()
+    assert caller.frame().payload == b"early"
+    port.make_handler = Echo
 
 
 def test_open_says_no_by_any_status(port: WebPort) -> None:

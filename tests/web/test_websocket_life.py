@@ -82,6 +82,29 @@ def test_a_connection_that_is_lost_is_told_as_1006(port: WebPort, polite: bool) 
     handler_of(port).connection.abort()
 
 
+def test_a_peer_that_broke_a_rule_hears_so_while_it_is_still_sending(port: WebPort) -> None:
+    caller = port.websocket()
+    caller.socket.send(frame(TEXT, b"\xff"))
+    for _ in range(20):
+        port.turn()
+        caller.socket.send(b"x" * 50_000)  # and reads nothing yet: a reset would take it all
+    assert caller.frame().code == 1007
+    assert caller.rest() == b""
+
+
+def test_who_closes_while_it_reads_nothing_is_told_the_answer(port: WebPort) -> None:
+    caller = port.websocket()
+    connection = handler_of(port).connection
+    connection.pause()
+    caller.send(frame(TEXT, b"not read"))
+    port.turn()
+    connection.close(4000)
+    assert caller.frame().code == 4000
+    caller.send(close_frame(4000, b"yes"))
+    assert caller.rest() == b""
+    assert handler_of(port).told == ["made", (4000, "yes")]
+
+
 def test_a_code_that_must_not_be_sent_is_the_programs_mistake(port: WebPort) -> None:
     port.websocket()
     for code in (1006, 1015, 999, 2000, 5000):
