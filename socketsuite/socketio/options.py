@@ -44,7 +44,7 @@ class EngineOptions:
     max_sessions_per_address: int = setting(
         256, "sessions at a time from one address (an IPv6 /64 is one)", minimum=1
     )
-    max_queue_bytes: int = setting(4 * MILLION, "bytes that wait for a client", minimum=1_000)
+    max_queue_bytes: int = setting(2 * MILLION, "bytes that wait for a client", minimum=1_000)
     max_queue_packets: int = setting(10_000, "packets that wait for the next poll", minimum=1)
 
 
@@ -61,7 +61,7 @@ class Options(EngineOptions):
     max_arguments: int = setting(64, "arguments of an event or an acknowledgement", minimum=1)
     max_depth: int = setting(32, "arrays and objects inside each other", minimum=1, maximum=200)
     max_attachments: int = setting(64, "binary attachments of a packet", minimum=0, maximum=999)
-    max_attachment_bytes: int = setting(4 * MILLION, "bytes of a packet's attachments", minimum=1)
+    max_attachment_bytes: int = setting(2 * MILLION, "bytes of a packet's attachments", minimum=1)
     attachments_timeout: float = setting(
         10.0, "seconds for a packet's attachments", minimum=0.01, unit="seconds"
     )

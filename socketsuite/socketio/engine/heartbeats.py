@@ -1,8 +1,8 @@
 """Pings, and who does not answer them: one timer for all sessions.
 
 Every session has the same interval and the same time-out, so a dictionary in its own order is a
-whole queue.  A time-out begins when the ping was due, not when a busy loop came to it.  This
-module must not know how a ping is sent.
+whole queue.  A time-out begins when the ping was due, not when a busy loop came to it; but half of
+it is left in any case.  This module must not know how a ping is sent.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Heartbeats(Generic[Member]):
         while (due := _first(self._pings)) <= now:
             member = next(iter(self._pings))
             del self._pings[member]
-            self._pongs[member] = due + self._timeout
+            self._pongs[member] = max(due, now - self._timeout / 2) + self._timeout
             self._ping(member)
         while _first(self._pongs) <= now:
             member = next(iter(self._pongs))
