@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from socketsuite.socketio import bounded_json
 from socketsuite.socketio.bounded_json import deeper_than, dumps, loads
 from socketsuite.socketio.engine.packets import (
     Encoded,
@@ -222,3 +225,13 @@ def test_the_depth_of_json_is_what_a_reader_finds(value: object, most: int) -> N
         return 1 + max(map(depth, value), default=0) if isinstance(value, list) else 0
 
     assert deeper_than(dumps(value), most) == (depth(value) > most)
+
+
+def test_the_codecs_of_others_are_known_to_the_packets_alone() -> None:
+    package = Path(bounded_json.__file__).parents[1]
+    users = {
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        if re.search(r"^\s*(from|import) (engineio|socketio)\b", path.read_text(), re.M)
+    }
+    assert users == {"socketio/packets.py", "socketio/engine/packets.py"}
