@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.fuzz import parsers, socketio, stage, words
+from tests.fuzz import parsers, socketio, stage, web, web_parsers, web_words, words
+from tests.support.websocket_frames import opening
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,13 @@ _ACCOUNT = f"eve:{stage.HASH}:scram-sha-256={parsers.VERIFIER}:certfp={'ab' * 32
 _BLOCK = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + bytes([10, 0, 0, 1, 10, 0, 0, 2, 1, 2, 3, 4])
 _PROXY_LINE = b"PROXY TCP4 1.2.3.4 5.6.7.8 9 10\r\nhi"
 _PROXY_WORDS = [b"PROXY ", b"TCP4 ", b"TCP6 ", b"UNKNOWN", b"\r\n", b"::1 ", b"1.2.3.4 ", b"65535"]
+
+_OPENING = b"GET HTTP/1.1\n" + b"\n".join(opening().split(b"\r\n")[1:])
+_OPENING_WORDS = [
+    *_OPENING.split(b"\n"),
+    b"\nsec-websocket-protocol: a, b",
+    b'\nsec-websocket-extensions: permessage-deflate; client_max_window_bits=15; x="y"',
+]
 
 TARGETS: dict[str, Target] = {
     "irc-line": Target(parsers.irc_line, _irc_lines, words.irc, 0.2),
@@ -92,5 +100,27 @@ TARGETS: dict[str, Target] = {
     "line-chat": Target(stage.line_chat, words.line_talks, words.lines, 0.015),
     "mixed-chat": Target(stage.mixed_chat, words.line_talks, words.all_words, 0.007),
     "ncat-chat": Target(stage.ncat_chat, words.line_talks, words.lines, 0.003),
+    "websocket-grammar": Target(
+        web_parsers.websocket_grammar, _some(b"\x03\xe8bye", _OPENING), _some(*_OPENING_WORDS), 0.05
+    ),
+    "forwarded": Target(
+        web_parsers.forwarded,
+        _some(b"for=1.2.3.4;proto=http, for=10.0.0.1\n1.2.3.4", b'for="[2001:db8::1]:80"\n'),
+        _some(b"for=", b'"[', b']:80"', b", ", b";", b"unknown", b"_x", b"10.0.0.1", b"\n", b"\\"),
+        0.05,
+    ),
+    "engine-packets": Target(
+        web_parsers.engine_packets, web_words.engine_payloads, web_words.engine_words, 0.05
+    ),
+    "socketio-packets": Target(
+        web_parsers.socketio_packets, web_words.socketio_packets, web_words.socketio_words, 0.05
+    ),
+    "bounded-json": Target(
+        web_parsers.bounded_json, web_words.json_talks, web_words.json_words, 0.05
+    ),
+    "http": Target(web.http, web_words.http_requests, web_words.http_words, 0.006),
+    "websocket": Target(web.websocket, web_words.websocket_talks, web_words.websocket_words, 0.006),
+    "websocket-json": Target(web.websocket_json, web_words.json_talks, web_words.json_words, 0.006),
+    "engine": Target(web.engine, web_words.engine_payloads, web_words.engine_words, 0.006),
 }
 """All of them."""
