@@ -29,6 +29,8 @@ class LineFramer:
     :param max_length: the longest line allowed, in bytes, its terminator not counted.
     """
 
+    __slots__ = ("_max_length", "_tail")
+
     def __init__(self, max_length: int) -> None:
         self._max_length = max_length
         self._tail = bytearray()

@@ -133,7 +133,7 @@ class Moderation:
             raise Refused("they_are_not_in_room", other.nick, f"{other.nick} is not in that room")
         if (letter in statuses) == sign:
             return None
-        statuses.symmetric_difference_update(letter)
+        room.members[other] = statuses ^ {letter}
         return sign, letter, other.nick
 
     def _set_limit(

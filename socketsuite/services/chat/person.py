@@ -20,6 +20,8 @@ Write = Callable[[Any], object]
 Close = Callable[[str], object]
 """Ends one person's connection, for a reason that is said."""
 
+_NO_MODES: frozenset[str] = frozenset()
+
 
 class Person:
     """Somebody who is connected.
@@ -36,6 +38,29 @@ class Person:
         which account, where it is by one.
     :ivar spoke_at: when the person last said something, in seconds since 1970.
     """
+
+    __slots__ = (
+        "account",
+        "away",
+        "close",
+        "frontend",
+        "hears_private",
+        "host",
+        "key",
+        "modes",
+        "named",
+        "nick",
+        "operator",
+        "operator_account",
+        "realname",
+        "render",
+        "rooms",
+        "secure",
+        "since",
+        "spoke_at",
+        "user",
+        "write",
+    )
 
     def __init__(
         self,
@@ -62,7 +87,7 @@ class Person:
         self.operator = False
         self.operator_account: str | None = None
         self.secure = secure
-        self.modes: set[str] = set()
+        self.modes = _NO_MODES
         self.rooms: dict[str, None] = {}
         self.render = render
         self.write = write

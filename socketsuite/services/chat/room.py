@@ -33,6 +33,10 @@ LISTS = {
 }
 """The lists of masks that a room has, by their letters."""
 
+# One object for all who have the same, which is almost everybody.
+_NO_STATUS: frozenset[str] = frozenset()
+_FIRST = frozenset({OPERATOR})
+
 MOST_MASKS = 100
 """Entries of one list."""
 
@@ -62,7 +66,7 @@ class Room:
         self.key = key_of(name)
         self.history = history
         self.created = now
-        self.members: dict[Person, set[str]] = {}
+        self.members: dict[Person, frozenset[str]] = {}
         self.listeners: dict[Render, dict[Person, Write]] = {}
         self.topic = ""
         self.topic_by = ""
@@ -79,7 +83,7 @@ class Room:
 
     def add(self, person: Person) -> None:
         """Let *person* in; the first is the room's operator."""
-        self.members[person] = set() if self.members else {OPERATOR}
+        self.members[person] = _NO_STATUS if self.members else _FIRST
         self.listeners.setdefault(person.render, {})[person] = person.write
         self.invited.discard(person.key)
 

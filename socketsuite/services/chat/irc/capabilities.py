@@ -6,6 +6,7 @@ Who has which is a client's; what each means is where it is obeyed.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,13 @@ CAPABILITIES: dict[str, Capability] = {
     "userhost-in-names": Capability("NAMES shows whole masks"),
 }
 """Every capability there is."""
+
+
+@lru_cache(maxsize=256)
+def shared(names: frozenset[str]) -> frozenset[str]:
+    """Return the same object for equal sets: clients of one program ask for the same."""
+    return names
+
 
 RENDERING = frozenset(name for name, one in CAPABILITIES.items() if one.renders)
 

@@ -31,6 +31,30 @@ class Client(Replies):
     :ivar monitoring: nicks, by their keys.
     """
 
+    # Of these there are as many as people; what __dict__ would have is Twisted's alone.
+    __slots__ = (
+        "_pending",
+        "_waiting",
+        "account",
+        "away",
+        "busy",
+        "capability_version",
+        "clock",
+        "exchange",
+        "exchange_data",
+        "heard",
+        "markers",
+        "monitoring",
+        "negotiating",
+        "open_batch",
+        "password",
+        "pinged",
+        "realname",
+        "since",
+        "success",
+        "user",
+    )
+
     def __init__(self, server: Server, reactor: Any) -> None:
         super().__init__(server, reactor)
         self.clock = reactor
@@ -46,9 +70,8 @@ class Client(Replies):
         self.heard: float = reactor.seconds()
         self.since = self.heard
         self.pinged = False
-        # Lines that wait, each for its time, or until something that takes its own is done.
         self.busy = False
-        self.waiting: deque[tuple[float, bytes | Callable[[], object]]] = deque()
+        self._waiting: deque[tuple[float, bytes | Callable[[], object]]] | None = None
         self.monitoring: dict[str, str] = {}
         self.markers: dict[str, float] = {}
         self.open_batch: OpenBatch | None = None
@@ -82,6 +105,16 @@ class Client(Replies):
         """The person that this client is; only registered ones have one."""
         assert self.person is not None
         return self.person
+
+    @property
+    def waiting(self) -> deque[tuple[float, bytes | Callable[[], object]]]:
+        """Lines that wait, each for its time, or until something that takes its own is done.
+
+        Made when it is wanted first: nothing waits for almost everybody.
+        """
+        if self._waiting is None:
+            self._waiting = deque()
+        return self._waiting
 
     # ── what takes its time ─────────────────────────────────────────────────────────
 

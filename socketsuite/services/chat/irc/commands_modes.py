@@ -114,7 +114,7 @@ def _set_own(client: Client, change: ModeChange) -> bool:
         return had and not change.sign
     if (change.letter in me.modes) == change.sign:
         return False
-    me.modes.symmetric_difference_update(change.letter)
+    me.modes ^= {change.letter}
     return True
 
 

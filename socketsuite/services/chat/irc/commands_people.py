@@ -86,7 +86,7 @@ def _room_of_both(client: Client, person: Person) -> Room | None:
 
 
 def _flags(client: Client, person: Person, room: Room | None) -> str:
-    statuses = room.members.get(person, set()) if room is not None else set()
+    statuses = room.members.get(person, ()) if room is not None else ()
     return (
         ("H" if person.away is None else "G")
         + ("*" if person.operator else "")

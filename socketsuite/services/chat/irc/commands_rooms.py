@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from socketsuite.services.chat import events
 from socketsuite.services.chat.irc.client import Client
@@ -49,7 +49,7 @@ def sees(client: Client, room: Room) -> bool:
     return "s" not in room.flags or client.me in room.members or client.me.operator
 
 
-def prefixes(client: Client, statuses: set[str]) -> str:
+def prefixes(client: Client, statuses: Collection[str]) -> str:
     """Return the signs of *statuses*: all of them, or the highest."""
     signs = "".join(sign for letter, sign in PREFIXES.items() if letter in statuses)
     return signs if "multi-prefix" in client.capabilities else signs[:1]

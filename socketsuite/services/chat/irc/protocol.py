@@ -34,6 +34,8 @@ _LINES_A_TURN = 50
 class IRCChat(Client):
     """One person who came in by IRC."""
 
+    __slots__ = ("_bucket", "_framer", "_half_closed", "_turn")
+
     def __init__(self, server: Server, reactor: Any) -> None:
         super().__init__(server, reactor)
         # Both limits and some more: a line that is a little too long costs no connection.
@@ -53,12 +55,19 @@ class IRCChat(Client):
             return
         self.heard, self.pinged = self.clock.seconds(), False
         try:
-            self._take(self._framer.feed(data))
+            lines = self._framer.feed(data)
         except LineTooLong as error:
             self._take(error.lines)
             self.process_waiting()
             self.end("line too long")
+            return
+        flood = self.server.chat.flood
+        if len(lines) == 1 and lines[0] and not (self._waiting or self.busy or flood.rate):
+            self._line(lines[0])  # almost always
+            if self._waiting:
+                self.process_waiting()
         else:
+            self._take(lines)
             self.process_waiting()
 
     def _take(self, lines: list[bytes]) -> None:
@@ -98,11 +107,12 @@ class IRCChat(Client):
 
     def process_waiting(self) -> None:
         """Obey the lines that wait, in their order; some of them, and the others next turn."""
+        waiting = self._waiting or ()
         left, until = _LINES_A_TURN, 0.0
-        if len(self.waiting) > 1:
+        if len(waiting) > 1:
             until = self.clock.seconds() + TURN
-        while self.waiting and not self.busy and not self.closing:
-            wait = self.waiting[0][0] - self.clock.seconds() if self.waiting[0][0] else 0.0
+        while waiting and not self.busy and not self.closing:
+            wait = waiting[0][0] - self.clock.seconds() if waiting[0][0] else 0.0
             if left <= 0 or wait > 0 or (until and self.clock.seconds() > until):
                 self.busy = True
                 self.transport.pauseProducing()
@@ -114,6 +124,8 @@ class IRCChat(Client):
                 left = 0
             else:
                 left -= self._line(line)
+        if not waiting:
+            self._waiting = None
         if self._half_closed and not self.busy:
             super().readConnectionLost()
 

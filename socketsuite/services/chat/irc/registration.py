@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 
 from socketsuite.services.chat.irc import commands_server
-from socketsuite.services.chat.irc.capabilities import CAPABILITIES, REGISTER
+from socketsuite.services.chat.irc.capabilities import CAPABILITIES, REGISTER, shared
 from socketsuite.services.chat.irc.client import Client
 from socketsuite.services.chat.irc.command import Command
 from socketsuite.services.chat.irc.open_batch import MOST_BYTES
@@ -142,7 +142,7 @@ def capability(client: Client, line: Line) -> None:
         if version.isascii() and version.isdigit() and len(version) < 6:
             client.capability_version = max(client.capability_version, int(version))
         if client.capability_version >= 302:
-            client.capabilities |= {"cap-notify"}
+            client.capabilities = shared(client.capabilities | {"cap-notify"})
         _show(client, "LS", offered(client))
     elif what == "LIST":
         _show(client, "LIST", sorted(client.capabilities))
@@ -181,7 +181,7 @@ def tell_news(client: Client, offer: Offer) -> None:
     before, now = values(client, offer), values(client)
     new = [name for name, value in now.items() if before.get(name) != value]
     gone = [name for name in before if name not in now]
-    client.capabilities -= set(gone)
+    client.capabilities = shared(client.capabilities - set(gone))
     if "cap-notify" not in client.capabilities:
         return
     if new:
@@ -217,7 +217,7 @@ def _request(client: Client, wanted: str) -> None:
             names.discard(name)
         else:
             names.add(name)
-    client.capabilities = frozenset(names)
+    client.capabilities = shared(frozenset(names))
     client.rerender()
     client.send("CAP", client.nick, "ACK", wanted)
 

@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from socketsuite.services.chat.irc.capabilities import OF_CAPABILITIES
+from socketsuite.services.chat.irc.capabilities import OF_CAPABILITIES, shared
 from socketsuite.services.chat.irc.labels import middle, with_label
 from socketsuite.services.chat.irc.numerics import ABOUT_A_ROOM, NUMERICS, REFUSALS
 from socketsuite.services.chat.irc.server import Server
@@ -26,13 +26,23 @@ class Replies(LingeringClose):
     :ivar capabilities: those that the client has asked for.
     """
 
-    person: Person | None = None
+    __slots__ = (
+        "_captured",
+        "_label",
+        "batches",
+        "capabilities",
+        "hub",
+        "person",
+        "server",
+        "wanted_nick",
+    )
 
     def __init__(self, server: Server, reactor: Any) -> None:
         super().__init__(reactor)
+        self.person: Person | None = None
         self.server = server
         self.hub = server.hub
-        self.capabilities: frozenset[str] = frozenset()
+        self.capabilities = shared(frozenset())
         self.wanted_nick = ""
         self.batches = 0
         self._captured: list[bytes] | None = None

@@ -85,7 +85,7 @@ def member(room: Room, person: Person, *, details: bool = False) -> Object:
     return found
 
 
-def _status(statuses: set[str]) -> str | None:
+def _status(statuses: frozenset[str]) -> str | None:
     return "operator" if OPERATOR in statuses else "voice" if VOICE in statuses else None
 
 
