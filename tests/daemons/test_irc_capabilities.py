@@ -128,8 +128,11 @@ def test_names_and_joins_show_more_to_who_wants_it(enter: Enter) -> None:
     first.ask("MODE #tea +v first")
     assert " :@+first!~first@127.0.0.1 many!~many@127.0.0.1" in many.ask("NAMES #tea")[1]
     assert " first H@+ " in many.ask("WHO #tea")[0]
-    lines = many.ask("JOIN #other")
-    assert [line.split()[1] for line in lines] == ["JOIN"]
+    for name in ("no-implicit-names", "draft/no-implicit-names"):
+        many.ask("CAP REQ :-draft/no-implicit-names", f"CAP REQ {name}")
+        lines = many.ask(f"JOIN #other-{len(name)}")
+        assert [line.split()[1] for line in lines] == ["JOIN"]
+        many.ask(f"CAP REQ -{name}")
 
 
 def test_who_is_monitored_is_heard_of_from_afar(chat: Daemon) -> None:

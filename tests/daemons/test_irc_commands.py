@@ -376,3 +376,16 @@ def test_a_line_without_end_costs_the_connection(people: tuple[Caller, Caller]) 
     anna.socket.sendall(b"x" * 10000)
     assert anna.until("ERROR")[-1] == "ERROR :Closing link: line too long"
     assert boris.line() == ":anna!~anna@127.0.0.1 QUIT :line too long"
+
+
+def test_who_is_invisible_is_seen_in_a_room_by_those_inside_alone(
+    chat: Daemon, people: tuple[Caller, Caller]
+) -> None:
+    anna, boris = people
+    with caller(chat, "carla") as carla:
+        assert any(" 319 carla boris #tea" in line for line in carla.ask("WHOIS boris"))
+        boris.ask("MODE boris +i")
+        assert not any(" 319 " in line for line in carla.ask("WHOIS boris"))
+        assert " 352 carla * ~boris " in carla.ask("WHO boris")[0]
+        for one, nick in ((anna, "anna"), (boris, "boris")):
+            assert any(f" 319 {nick} boris #tea" in line for line in one.ask("WHOIS boris"))

@@ -31,7 +31,10 @@ def chat(folder: Path) -> Iterator[Daemon]:
 
 
 def test_who_knows_of_it_keeps_the_room_and_others_leave_and_join(chat: Daemon) -> None:
-    with caller(chat, "anna", *NAMES) as anna, caller(chat, "boris", "extended-join") as boris:
+    with (
+        caller(chat, "anna", *NAMES) as anna,
+        caller(chat, "boris", "extended-join", "draft/read-marker") as boris,
+    ):
         anna.ask("JOIN #one", "TOPIC #one :of one", "MODE #one +k key", "MODE #one +b evil")
         boris.ask("JOIN #one key", "MARKREAD #one timestamp=2026-01-01T00:00:00.000Z")
         anna.ask("PRIVMSG #one :before")
@@ -40,12 +43,13 @@ def test_who_knows_of_it_keeps_the_room_and_others_leave_and_join(chat: Daemon) 
             ":anna!~anna@127.0.0.1 RENAME #one #Two :a reason"
         ]
         mask = ":boris!~boris@127.0.0.1"
-        part, join, *rest = boris.ask()
+        part, join, topic, topic_by, read, *names = boris.ask()
         assert (part, join) == (f"{mask} PART #one :a reason", f"{mask} JOIN #Two * :Real boris")
-        assert [line.split()[1:4] for line in rest] == [
+        assert [line.split()[1:4] for line in (topic, topic_by, *names)] == [
             [number, "boris", word]
             for number, word in (("332", "#Two"), ("333", "#Two"), ("353", "="), ("366", "#Two"))
         ]
+        assert read.endswith(" MARKREAD #Two timestamp=2026-01-01T00:00:00.000Z")
         assert anna.ask("MODE #two")[0].endswith(" #Two +ntk key")
         assert " 367 anna #Two evil!*@*" in anna.ask("MODE #two b")[0]
         assert boris.ask("MARKREAD #two")[0].endswith("timestamp=2026-01-01T00:00:00.000Z")

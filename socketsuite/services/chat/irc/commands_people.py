@@ -77,10 +77,18 @@ def _shown(client: Client, person: Person) -> bool:
     return any(key in client.me.rooms for key in person.rooms)
 
 
+def _sees_in(client: Client, person: Person, room: Room) -> bool:
+    """Whether the client may know that *person* is in *room*: of the invisible, who is inside."""
+    if not sees(client, room):
+        return False
+    hidden = "i" in person.modes and person is not client.me and not client.me.operator
+    return not hidden or client.me in room.members
+
+
 def _room_of_both(client: Client, person: Person) -> Room | None:
     for key in person.rooms:
         room = client.hub.rooms[key]
-        if sees(client, room):
+        if _sees_in(client, person, room):
             return room
     return None
 
@@ -149,7 +157,7 @@ def _whois(client: Client, person: Person) -> None:
     shown = [
         f"{prefixes(client, room.members[person])}#{room.name}"
         for room in rooms
-        if sees(client, room)
+        if _sees_in(client, person, room)
     ]
     client.reply_packed("RPL_WHOISCHANNELS", shown, nick)
     client.reply("RPL_WHOISSERVER", nick, server.name, text=server.network)

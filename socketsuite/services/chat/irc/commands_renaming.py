@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from socketsuite.services.chat import events
 from socketsuite.services.chat.irc.client import Client
 from socketsuite.services.chat.irc.command import Command
-from socketsuite.services.chat.irc.commands_rooms import room_named, show_names, show_topic
+from socketsuite.services.chat.irc.commands_rooms import room_named, show_joined
 from socketsuite.services.chat.irc.labels import middle
 from socketsuite.services.chat.irc.server import LONGEST_REASON
 from socketsuite.services.chat.irc.texts import shortened
@@ -47,9 +47,7 @@ def tell_renamed(clients: Iterable[Client], room: Room, event: events.RoomRename
             continue
         client.deliver(me.render(events.Left(me.facts, event.before, event.reason)))
         client.deliver(me.render(events.Joined(me.facts, room.name)))
-        if room.topic:
-            show_topic(client, room)
-        show_names(client, room)
+        show_joined(client, room)
 
 
 COMMANDS = {

@@ -83,13 +83,18 @@ def _join_one(client: Client, name: str, key: str | None) -> None:
     if me.away is not None:
         others = [one for one in room.members if one is not me and one.frontend == "irc"]
         client.tell_to(others, events.AwaySet(me.facts, me.away))
+    show_joined(client, room)
+    replay(client, room)
+
+
+def show_joined(client: Client, room: Room) -> None:
+    """Show what belongs to a JOIN: the topic, what has been read, and the names."""
     if room.topic:
         show_topic(client, room)
     if "draft/read-marker" in client.capabilities:
         show_marker(client, f"#{room.name}")
-    if "draft/no-implicit-names" not in client.capabilities:
+    if not {"no-implicit-names", "draft/no-implicit-names"} & client.capabilities:
         show_names(client, room)
-    replay(client, room)
 
 
 def replay(client: Client, room: Room) -> None:
