@@ -326,6 +326,22 @@ def test_several_lines_are_asked_for_before_they_are_said(page: Page) -> None:
     assert len(ann.run("document.querySelector('#say').value")) == 4097
 
 
+def test_what_is_typed_and_where_one_is_outlive_a_reload(page: Page) -> None:
+    ann = page.inside("ann", "kept")
+    say(ann, "/join kept2")
+    ann.until("document.querySelector('#room-title').textContent === '#kept2'")
+    ann.type("half a thou")
+    ann.press("ArrowUp", ALT)
+    ann.until("document.querySelector('#room-title').textContent === '#kept'")
+    ann.type("/login carol pen")
+    ann.call("Page.reload")
+    ann.until("document.querySelector('#room-title').textContent === '#kept'")
+    assert ann.run("document.querySelector('#say').value") == ""  # what may hold a password is not
+    ann.press("ArrowDown", ALT)
+    ann.until("document.querySelector('#say').value === 'half a thou'")
+    assert ann.run("chat.places.me.nick") == "ann"
+
+
 def test_a_screen_reader_is_told_what_comes_and_not_what_was(page: Page) -> None:
     with WebPerson(page.port, "mia") as mia:
         mia.done("join", room="read")

@@ -234,3 +234,12 @@ test('a room that is renamed stays where it is, and is come into by its new name
   await comesBack();
   assert.equal(sockets[1].sent.at(-1).room, 'Cave');
 });
+
+test('strangers with many nicks do not fill the page with conversations', async () => {
+  await inside();
+  for (let i = 0; i < 500; i += 1) {
+    await sockets[0].tell({ type: 'message', id: `p${i}`, nick: `n${i}`, to: 'ann', text: 'hi' });
+  }
+  assert.equal(places.all.size, 101);
+  assert.ok(places.all.has('@n499') && places.all.has('#den'));
+});

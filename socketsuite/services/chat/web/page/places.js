@@ -7,6 +7,8 @@ import { keyOf, mentions } from './nicks.js';
 import { Timeline } from './timeline.js';
 import * as words from './words.js';
 
+const MOST_PRIVATE = 100; // conversations; strangers can begin as many as they have nicks
+
 export class Place {
   constructor(kind, name) {
     this.kind = kind; // room, or private
@@ -69,10 +71,17 @@ export class Places {
   open(kind, name) {
     const key = placeKey(kind, name);
     if (!this.all.has(key)) {
+      if (kind === 'private') this.#closeOldest();
       this.all.set(key, new Place(kind, name));
       this.changed('list');
     }
     return this.all.get(key);
+  }
+
+  #closeOldest() {
+    const all = [...this.all.values()].filter((place) => place.kind === 'private');
+    const oldest = all.find((place) => place !== this.current);
+    if (all.length >= MOST_PRIVATE) this.close(oldest);
   }
 
   close(place) {

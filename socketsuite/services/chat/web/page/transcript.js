@@ -135,6 +135,7 @@ export class Transcript {
   }
 
   #flush() {
+    if (!this.place) return;
     const { entries } = this.place.timeline;
     const fresh = this.fresh.splice(0).filter((one) => !this.shown.has(one.key));
     if (!fresh.length) return;
