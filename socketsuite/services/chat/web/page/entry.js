@@ -41,6 +41,7 @@ function gap(entry, fill) {
     const text = 'Messages may be missing here; the server does not keep them any more.';
     return element('p', { class: 'gap' }, text);
   }
+  if (entry.filling) return element('p', { class: 'gap' }, 'Loading what was missed …');
   const load = button('Load them', () => fill(entry, load), { class: 'small' });
   return element('p', { class: 'gap' }, 'Messages are missing here. ', load);
 }

@@ -197,19 +197,23 @@ export class Session {
     this.outbox.confirm(place, answer.messages, (said) => this.#isMine(said));
     const fresh = timeline.appendMissed(this.#mine(answer.messages), answer.gap);
     if (!known) timeline.more = answer.more;
+    const gap = answer.gap && timeline.openGap;
+    if (gap) gap.filling = true;
     this.places.changed('joined', place);
     for (const entry of known ? fresh : []) {
       if (!entry.own) this.places.changed('missed', place, entry);
     }
-    const gap = timeline.entries.findLast((one) => one.kind === 'gap' && !one.lost);
-    if (answer.gap && gap) await this.#fillUnasked(place, gap);
+    if (gap) await this.#fillUnasked(place, gap);
   }
 
   async #fillUnasked(place, gap) {
+    const { entries } = place.timeline;
     for (let loaded = AT_ONCE; loaded < MOST_MISSED; loaded += AT_ONCE) {
-      if (!place.timeline.entries.includes(gap) || gap.lost) return;
+      if (!entries.includes(gap) || gap.lost || !this.ready) break;
       await this.fill(place, gap).catch(() => {});
     }
+    gap.filling = false;
+    if (entries.includes(gap)) this.places.changed('rebuilt', place);
   }
 
   // Load what lacks at a gap, or the last of it.

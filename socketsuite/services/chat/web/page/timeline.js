@@ -34,6 +34,11 @@ export class Timeline {
     return this.entries.find((one) => one.kind === 'message' && !one.removed)?.id;
   }
 
+  // The last gap that the server may fill.
+  get openGap() {
+    return this.entries.findLast((one) => one.kind === 'gap' && !one.lost);
+  }
+
   // Whether no earlier messages are taken any more.
   get full() {
     return this.entries.length >= this.most;
