@@ -73,7 +73,7 @@ class Site(Stage):
         self.check_heard()
         self.check_gone()
         assert not self.web._clients
-        assert len(self.web._socketio.server) == 0
+        assert self.web._socketio.server.sessions == 0
         assert not self.web._socketio.waiting
         self.check_trouble()
 
