@@ -57,7 +57,7 @@ test('the pieces of a text are the whole text', () => {
 });
 
 test('a long text is looked through in no time', () => {
-  const begun = performance.now();
+  const begun = process.cpuUsage();
   for (const text of ['https://'.repeat(500), `https://a.example/${')'.repeat(4000)}`]) pieces(text);
-  assert.ok(performance.now() - begun < 500);
+  assert.ok(process.cpuUsage(begun).user < 500_000); // microseconds, however busy the machine
 });
