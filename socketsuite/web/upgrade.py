@@ -140,7 +140,7 @@ def _take_over(request: Any, channel: Any, connection: WebSocketConnection) -> t
         each.callback(None)
     if request.content is not None:
         request.content.close()
-    request.channel = None  # a cycle, which would be kept until the next collection
+    request.channel = None  # whatever a resource does to it now fails, instead of being sent
     request.finished = 1
     transport.resumeProducing()  # paused, if more had come than a channel holds
     return transport, rest
