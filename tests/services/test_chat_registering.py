@@ -20,6 +20,7 @@ from socketsuite.services.chat.chat import Chat
 from socketsuite.services.chat.person import Person
 from socketsuite.services.chat.refusals import Refused
 from socketsuite.services.chat.registering import AccountMade, AccountNotSaved
+from socketsuite.services.chat.rights import empower
 from socketsuite.wire.account_line import AccountLine
 
 HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("pencil")
@@ -233,8 +234,7 @@ def test_whose_account_is_no_more_is_logged_out_and_told(tmp_path: Path) -> None
         one.write = told.setdefault(name, []).append
         one.render = lambda event: type(event).__name__
         one.account = name
-        one.operator = name in ("root", "eve")
-        one.operator_account = name if one.operator else None
+        empower(one, registry.chat.logins, name)
     registry.path.write_text(f"bob:{HASH}\neve:{HASH}\n")
     operators.write_text(f"root:{HASH}\n")
     registry.chat.reload_service()

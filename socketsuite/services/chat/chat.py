@@ -31,8 +31,8 @@ from socketsuite.services.chat.operating import commands
 from socketsuite.services.chat.person import Person
 from socketsuite.services.chat.refusals import Refused
 from socketsuite.services.chat.registering import Registering
+from socketsuite.services.chat.rights import withdraw
 from socketsuite.services.chat.sasl import Mechanism
-from socketsuite.services.chat.withdrawing import withdraw
 from socketsuite.settings import byte_size, setting
 from socketsuite.web.origins import Origins
 

@@ -10,6 +10,7 @@ from twisted.internet.defer import maybeDeferred
 from socketsuite.services.chat.line_command import Command, first
 from socketsuite.services.chat.line_session import Session
 from socketsuite.services.chat.refusals import Refused
+from socketsuite.services.chat.rights import empower
 
 
 def login(session: Session, rest: str) -> None:
@@ -37,8 +38,7 @@ def _logged_in(session: Session, asked: str, account: str | None) -> None:
         session.tell(f"{asked}: the password is another one, or there is no such account")
         return
     session.hub.set_account(person, account)
-    person.operator = session.chat.is_operator(account)
-    person.operator_account = account if person.operator else None
+    empower(person, session.chat.logins, account)
     session.tell(f"you are logged in as {account}")
     if not person.named:
         try:

@@ -13,6 +13,7 @@ from socketsuite import __version__
 from socketsuite.services.chat.chat import Chat
 from socketsuite.services.chat.person import Close, Person, Render, Write
 from socketsuite.services.chat.refusals import Refused
+from socketsuite.services.chat.rights import empower
 from socketsuite.services.chat.room import Room
 
 VERSION = 1
@@ -86,7 +87,7 @@ class Session:
         )
         self.person = person
         if account is not None:
-            person.operator = self.chat.is_operator(account)
+            empower(person, self.chat.logins, account)
 
     def welcome(self) -> dict[str, Any]:
         """Return what a client is told that has come in."""
@@ -107,7 +108,7 @@ class Session:
     def logged_in(self, account: str) -> None:
         """Be *account*'s from now on."""
         self.hub.set_account(self.me, account)
-        self.me.operator = self.chat.is_operator(account)
+        empower(self.me, self.chat.logins, account)
 
     def quit(self, reason: str) -> None:
         """Be gone; the others are told why, once."""

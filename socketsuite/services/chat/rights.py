@@ -1,4 +1,4 @@
-"""Accounts that are no more: who was logged in is so no longer, and is told.
+"""What accounts give, and what is taken back when they are no more.
 
 This module knows no wire and no transport.
 """
@@ -8,6 +8,13 @@ from __future__ import annotations
 from socketsuite.services.chat import events
 from socketsuite.services.chat.hub import Hub
 from socketsuite.services.chat.logins import Logins
+from socketsuite.services.chat.person import Person
+
+
+def empower(person: Person, logins: Logins, account: str) -> None:
+    """Have *person*, logged in as *account*, be an operator of the server where that is one's."""
+    person.operator = logins.is_operator(account)
+    person.operator_account = account if person.operator else None
 
 
 def withdraw(hub: Hub, logins: Logins) -> None:
