@@ -13,11 +13,16 @@ const byId = (id) => document.getElementById(id);
 export function changesOf(chat) {
   const { places } = chat;
   const isCurrent = (place) => place === places.current;
-  const list = () => {
-    chat.rooms.draw();
+  // Not in a frame: a window that nobody sees has none, and its title tells what is unread.
+  const told = afterwards(() => {
     titled(places, chat.session.entered && !chat.session.ready);
     showUnread(places);
     keep(chat);
+  });
+  window.addEventListener('pagehide', () => keep(chat));
+  const list = () => {
+    chat.rooms.draw();
+    told();
   };
   const atCurrent = (work) => (place, more) => isCurrent(place) && work(place, more);
   return {
@@ -70,6 +75,19 @@ export function changesOf(chat) {
       if (place) chat.seen();
       list();
     },
+  };
+}
+
+// Return what does *work* once within a moment, however often it is called.
+function afterwards(work) {
+  let asked = false;
+  return () => {
+    if (asked) return;
+    asked = true;
+    setTimeout(() => {
+      asked = false;
+      work();
+    }, 50);
   };
 }
 

@@ -5,6 +5,7 @@ import { colourOf, initialOf } from './nicks.js';
 import { people as peopleWords } from './words.js';
 
 const MOST_SHOWN = 1000;
+const ORDER = new Intl.Collator();
 
 // The list of rooms and conversations.
 export class Rooms {
@@ -88,7 +89,7 @@ export class People {
     const parts = GROUPS.map(([status, title]) => {
       const ones = everybody.filter((one) => (one.status ?? null) === status);
       if (!ones.length) return null;
-      ones.sort((one, other) => one.nick.localeCompare(other.nick));
+      ones.sort((one, other) => ORDER.compare(one.nick, other.nick));
       return element(
         'section',
         {},
