@@ -6,11 +6,13 @@ This module must not know rooms.
 from __future__ import annotations
 
 import time
+from functools import lru_cache
 
 from socketsuite.services.chat.irc import commands_server
 from socketsuite.services.chat.irc.capabilities import CAPABILITIES, REGISTER, shared
 from socketsuite.services.chat.irc.client import Client
 from socketsuite.services.chat.irc.command import Command
+from socketsuite.services.chat.irc.numerics import NUMERICS
 from socketsuite.services.chat.irc.open_batch import MOST_BYTES
 from socketsuite.services.chat.irc.sasl_login import usable
 from socketsuite.services.chat.irc.server import (
@@ -19,11 +21,12 @@ from socketsuite.services.chat.irc.server import (
     LONGEST_USER,
     USER_MODES,
     Offer,
+    isupport,
 )
 from socketsuite.services.chat.irc.texts import shortened
 from socketsuite.services.chat.nicks import key_of
 from socketsuite.services.chat.refusals import Refused
-from socketsuite.wire.irc import Line, packed
+from socketsuite.wire.irc import Line, packed, serialise
 from socketsuite.wire.names import BadNameError, checked_nick
 
 # ── who it is ───────────────────────────────────────────────────────────────────────
@@ -109,24 +112,33 @@ def _enter(client: Client) -> None:
 
 
 def _welcome(client: Client) -> None:
-    server = client.server
+    server, nick = client.server, client.me.nick.encode()
     client.reply("RPL_WELCOME", text=f"Welcome to the {server.network} network, {client.me.mask}")
-    client.reply("RPL_YOURHOST", text=f"Your host is {server.name}, running {server.version}")
-    since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(server.started))
-    client.reply("RPL_CREATED", text=f"This server was started {since}")
-    letters = KINDS.lists + KINDS.always + KINDS.when_set + KINDS.never
-    with_parameter = KINDS.lists + KINDS.always + KINDS.when_set
-    modes = ["".join(sorted(USER_MODES)), letters, with_parameter]
-    client.reply("RPL_MYINFO", server.name, server.version, *modes)
-    send_isupport(client)
-    commands_server.show_users(client, client.server.counts(lately=True))
+    alike = _greeting(server.name, server.version, server.started, server.network)
+    client.deliver((b" %b " % nick).join(alike))
+    commands_server.show_users(client, server.counts(lately=True))
     commands_server.motd(client, Line("MOTD"))
 
 
-def send_isupport(client: Client) -> None:
-    """Send ISUPPORT."""
-    for tokens in client.server.isupport:
-        client.reply("RPL_ISUPPORT", *tokens)
+@lru_cache(maxsize=4)
+def _greeting(name: str, version: str, started: float, network: str) -> list[bytes]:
+    """Return what everybody is told alike, in pieces: between them the nick belongs."""
+    since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(started))
+    with_parameter = KINDS.lists + KINDS.always + KINDS.when_set
+    modes = ["".join(sorted(USER_MODES)), with_parameter + KINDS.never, with_parameter]
+    replies = [
+        ("RPL_YOURHOST", [f"Your host is {name}, running {version}"]),
+        ("RPL_CREATED", [f"This server was started {since}"]),
+        ("RPL_MYINFO", [name, version, *modes]),
+    ]
+    tokens = isupport(network)
+    for start in range(0, len(tokens), 13):
+        for text in packed(tokens[start : start + 13], 380):
+            replies.append(("RPL_ISUPPORT", [*text.split(" "), NUMERICS["RPL_ISUPPORT"].text]))
+    lines = [
+        serialise(NUMERICS[reply].number, ["*", *words], source=name) for reply, words in replies
+    ]
+    return b"".join(lines).split(b" * ")
 
 
 # ── capabilities ────────────────────────────────────────────────────────────────────

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, Protocol
 
 from socketsuite.services.chat.chat import Chat
@@ -19,7 +18,7 @@ from socketsuite.services.chat.irc.render import Renderers
 from socketsuite.services.chat.nicks import key_of
 from socketsuite.services.chat.person import Person
 from socketsuite.services.chat.room import FLAGS, LISTS, MOST_MASKS, OPERATOR, VOICE, Room
-from socketsuite.wire.irc import ModeKinds, packed
+from socketsuite.wire.irc import ModeKinds
 from socketsuite.wire.names import LONGEST_NICK, LONGEST_ROOM
 
 MOST_TARGETS = 4
@@ -96,13 +95,6 @@ class Server:
         self.hub.presence.append(self._presence)
         self.hub.followers = self._followers
         self.hub.moves.append(self._moved)
-
-    @cached_property
-    def isupport(self) -> list[list[str]]:
-        """The tokens of ISUPPORT (005), as they go into lines: at most 13 in each."""
-        tokens = isupport(self.network)
-        lines = (tokens[start : start + 13] for start in range(0, len(tokens), 13))
-        return [text.split(" ") for line in lines for text in packed(line, 380)]
 
     def counts(self, *, lately: bool = False) -> tuple[int, int]:
         """Return how many people are invisible, and how many operators of the server.
