@@ -54,7 +54,7 @@ def fuzzed(name: str, runs: int, seconds: int, seed: int) -> Outcome:
     said = done.stdout
     inputs = max((int(a or b) for a, b in _DONE.findall(said)), default=0)
     covered = max(map(int, _COVERED.findall(said)), default=0)
-    file = _KEPT.search(said)
+    file = _KEPT.search(said) if done.returncode else None
     words = "\n".join(said.splitlines()[-_LINES:]) if done.returncode else ""
     return Outcome(inputs, covered, took, file[1] if file is not None else None, words)
 

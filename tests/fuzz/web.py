@@ -17,6 +17,7 @@ from socketsuite.services.chat.web.page_files import page_files
 from tests.fuzz.screens import check_irc, check_lines
 from tests.fuzz.stage import Hostile, Stage
 from tests.fuzz.words import LATER, OTHER
+from tests.support.no_daemon import NoDaemon
 from tests.support.websocket_frames import TEXT, frame, opening, take_frame
 
 # The files of the page are read once.
@@ -33,27 +34,14 @@ _SID = re.compile(rb'"sid":"([\w-]+)"')
 _ENGINE_PATH = "/socket.io/?EIO=4&transport={}"
 
 
-class Surroundings:
-    """What a daemon would tell a service: everybody is let in, and every peer is a proxy."""
-
-    name = "chat"
-    draining = False
-
-    def is_proxy(self, host: str | None) -> bool:
-        return True
-
-    def forwarded(self, transport: object, host: str) -> str | None:
-        return None
-
-
 class Site(Stage):
     """A stage with the web frontend."""
 
     def __init__(self, situation: int) -> None:
         super().__init__(situation)
         # What is no WebSocket's is no person's: only the bits of a person are the stage's own.
-        surroundings: Any = Surroundings()
-        self.web = WebFactory(self.chat, self.clock, surroundings)
+        daemon: Any = NoDaemon(proxies=True)
+        self.web = WebFactory(self.chat, self.clock, daemon)
         self.web.startFactory()
         self.calls = len(self.clock.getDelayedCalls())
 

@@ -9,18 +9,10 @@ from twisted.internet.task import Clock
 from socketsuite.services.chat.chat import Chat
 from socketsuite.services.chat.web.factory import HELLO_SECONDS, WebFactory
 from tests.services.streams import FakeStream
+from tests.support.no_daemon import NoDaemon
 from tests.support.websocket_frames import PONG, TEXT, close_frame, frame, opening, take_frame
 
 _HELLO = b'{"type":"hello","version":1,"nick":"anna"}'
-
-
-class Surroundings:
-    """A daemon without proxies."""
-
-    name, draining = "chat", False
-
-    def is_proxy(self, host: str | None) -> bool:
-        return False
 
 
 class Site:
@@ -28,9 +20,9 @@ class Site:
 
     def __init__(self) -> None:
         self.clock = Clock()
-        surroundings: Any = Surroundings()
+        daemon: Any = NoDaemon()
         self.chat = Chat(self.clock)
-        self.factory = WebFactory(self.chat, self.clock, surroundings)
+        self.factory = WebFactory(self.chat, self.clock, daemon)
         self.factory.startFactory()
 
     def open(self) -> FakeStream:

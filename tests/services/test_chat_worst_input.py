@@ -1,4 +1,4 @@
-"""64 KiB of the worst that one person can send hold nobody up: by IRC, and by lines.
+"""64 KiB of the worst that one person can send hold nobody up: by IRC, by lines, in the web.
 
 The clock is the CPU time of this thread, so that turns end as they do in a daemon.  What a turn may
 take is measured against work that takes 10 ms on the machine where the bound was set.
@@ -7,8 +7,10 @@ take is measured against work that takes 10 ms on the machine where the bound wa
 from __future__ import annotations
 
 import gc
+import json
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from twisted.internet.task import Clock
@@ -20,7 +22,10 @@ from socketsuite.services.chat.line_render import render_one_room, render_plain,
 from socketsuite.services.chat.lines import LineChatFactory
 from socketsuite.services.chat.person import Render
 from socketsuite.services.chat.room import LISTS
+from socketsuite.services.chat.web.factory import WebFactory
 from tests.services.streams import FakeStream
+from tests.support.no_daemon import NoDaemon
+from tests.support.websocket_frames import TEXT, frame, opening
 
 _SIZE = 1 << 16
 _TRIES, _MOST_TURNS = 3, 25
@@ -52,6 +57,11 @@ def unit() -> float:
     return time.thread_time() - began
 
 
+def framed(asked: object) -> bytes:
+    """Return a request of the web frontend, as its client sends it."""
+    return frame(TEXT, json.dumps(asked).encode())
+
+
 class World:
     """People in rooms of fifty, rooms with much history, one with as many masks as can be."""
 
@@ -59,6 +69,8 @@ class World:
         self.clock = CPUClock()
         chat = Chat(self.clock)
         self.irc, self.lines = IRCFactory(chat, self.clock), LineChatFactory(chat, self.clock)
+        daemon: Any = NoDaemon()
+        self.web = WebFactory(chat, self.clock, daemon)
         hub, renderers = chat.hub, self.irc.server.renderers
         ways: list[Render] = [render_plain, render_one_room, render_rooms]
         every = frozenset(CAPABILITIES)
@@ -86,15 +98,22 @@ class World:
                 hub.rooms["full0"].put_on_list(letter, mask, "somebody", 0.0)
 
     def enter(self, kind: str) -> FakeStream:
-        if kind == "lines":
+        if kind == "web":
+            protocol: Any = self.web.buildProtocol(None)
+            stream = FakeStream(protocol)
+            stream.protocol.dataReceived(opening("/ws"))
+            hello = {"type": "hello", "version": 1, "nick": f"{'a' * 25}x"}
+            joins = [{"type": "join", "room": room} for room in ("full0", "full1")]
+            said = b"".join(map(framed, [hello, *joins]))
+        elif kind == "lines":
             stream = FakeStream(self.lines.buildProtocol(None))
-            said = "/join full0\n/join full1\n"
+            said = b"/join full0\n/join full1\n"
         else:
             stream = FakeStream(self.irc.buildProtocol(None))
             asked = [f"CAP REQ {one}" for one in CAPABILITIES] if kind == "irc with all" else []
             enter = ["CAP END", f"NICK {'a' * 25}x", "USER a 0 * :a", "JOIN #full0,#full1"]
-            said = "\n".join([*asked, *enter, ""])
-        stream.protocol.dataReceived(said.encode())
+            said = "\n".join([*asked, *enter, ""]).encode()
+        stream.protocol.dataReceived(said)
         while self.clock.turn():
             pass
         stream.clear()
@@ -161,14 +180,24 @@ LINES = {
     "controls": "".join(chr(n) for n in range(32) if n not in (10, 13)) * 270 + "\n",
     "text and command": "x\n/topic\n",
 }
+WEB: dict[str, object] = {
+    "rooms": {"type": "rooms"},
+    "people": {"type": "who", "room": "full1"},
+    "history": {"type": "history", "room": "full1"},
+    "text": {"type": "say", "room": "full0", "text": "x"},
+    "unknown": {"type": "x" * 20},
+}
 _OF_CAPABILITIES = {"tags", "label", "history", "takes back"}
 WORST = [("irc with all" if name in _OF_CAPABILITIES else "irc", name) for name in IRC]
-WORST += [("lines", name) for name in LINES]
+WORST += [("lines", name) for name in LINES] + [("web", name) for name in WEB]
 
 
 @pytest.mark.parametrize(("kind", "name"), WORST)
 def test_64_kib_of_the_worst_hold_nobody_up_for_10_ms(world: World, kind: str, name: str) -> None:
-    line = (LINES if kind == "lines" else IRC)[name].encode()
+    if kind == "web":
+        line = framed(WEB[name])
+    else:
+        line = (LINES if kind == "lines" else IRC)[name].encode()
     # What the machine does besides delays one try or another; what is slow is so each time.
     longest = []
     for _ in range(_TRIES):

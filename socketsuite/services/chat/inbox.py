@@ -13,11 +13,13 @@ from typing import Any, Generic, TypeVar
 from twisted.internet.interfaces import IDelayedCall
 
 from socketsuite.services.chat.flood import FloodLimits, TokenBucket, Verdict
+from socketsuite.services.chat.turns import TURN
 
 Item = TypeVar("Item")
 
 PART_OF_A_TURN = 100
-"""What one person may do in a turn before others have theirs, in the cost of its requests."""
+"""What one person may do in a turn before others have theirs, in the cost of its requests; and no
+longer than a turn takes."""
 
 MOST_WAITING = 1000
 """Requests that may wait; who sends more at once is flooding."""
@@ -48,6 +50,9 @@ class Inbox(Generic[Item]):
         self._waiting: deque[tuple[float, Item]] = deque()
         self._bucket: TokenBucket | None = None
         self._turn: IDelayedCall | None = None
+        # What is left of this turn of the reactor, and what tells that it is over.
+        self._left, self._until = 0, 0.0
+        self._over: IDelayedCall | None = None
         self.reading = True
         self._working = self._stopped = False
         self.busy = False
@@ -75,17 +80,26 @@ class Inbox(Generic[Item]):
             return
         self._working = True
         try:
-            left = PART_OF_A_TURN
+            self._take_part()
             while self._waiting and not self.busy and not self._stopped:
-                due = self._waiting[0][0]
-                wait = max(0.0, due - self._clock.seconds()) if due else 0.0
-                if wait or left <= 0:
+                due, now = self._waiting[0][0], self._clock.seconds()
+                wait = max(0.0, due - now) if due else 0.0
+                if wait or self._left <= 0 or now > self._until:
                     self._later(wait)
                     break
-                left -= self._do(self._waiting.popleft()[1])
+                self._left -= self._do(self._waiting.popleft()[1])
         finally:
             self._working = False
         self._set_reading(not (self._waiting or self.busy) or self._stopped)
+
+    def _take_part(self) -> None:
+        """Begin to count, unless something was done in this turn already."""
+        if self._over is None and not self._stopped:
+            self._left, self._until = PART_OF_A_TURN, self._clock.seconds() + TURN
+            self._over = self._clock.callLater(0, self._turn_is_over)
+
+    def _turn_is_over(self) -> None:
+        self._over = None
 
     def done(self) -> None:
         """Go on: what kept the rest waiting is done."""
@@ -96,9 +110,10 @@ class Inbox(Generic[Item]):
         """Do nothing any more."""
         self._stopped = True
         self._waiting.clear()
-        if self._turn is not None:
-            self._turn.cancel()
-            self._turn = None
+        for call in (self._turn, self._over):
+            if call is not None:
+                call.cancel()
+        self._turn = self._over = None
 
     def _later(self, wait: float) -> None:
         if self._turn is None:
@@ -106,6 +121,9 @@ class Inbox(Generic[Item]):
 
     def _next_turn(self) -> None:
         self._turn = None
+        if self._over is not None:
+            self._over.cancel()
+            self._over = None
         self.work()
 
     def _set_reading(self, reading: bool) -> None:
