@@ -42,6 +42,7 @@ class Adapter(Generic[SocketT]):
         self.sockets: dict[str, SocketT] = {}
         self.by_pid: dict[str, SocketT] = {}
         self._rooms: dict[str, dict[SocketT, None]] = {}
+        self._ids: set[str] = set()
 
     def event(
         self,
@@ -61,6 +62,18 @@ class Adapter(Generic[SocketT]):
         if kept:
             self.recovery.keep(encoded, rooms, excepted)
         return encoded
+
+    def enters(self, socket_id: str) -> None:
+        """Know that the room of that name is a socket's own."""
+        self._ids.add(socket_id)
+
+    def leaves(self, socket_id: str) -> None:
+        """Know that it is nobody's any more."""
+        self._ids.discard(socket_id)
+
+    def is_own(self, room: str) -> bool:
+        """Whether a room is a socket's own, connected or lost: what is private is said there."""
+        return room in self._ids or self.recovery.is_lost(room)
 
     def room(self, name: str) -> Collection[SocketT]:
         """Return the sockets in a room."""

@@ -51,6 +51,7 @@ class Recovery:
         self._events: deque[_Kept] = deque()
         self._bytes = 0
         self._lost: OrderedDict[str, LostSocket] = OrderedDict()
+        self._ids: set[str] = set()
         self._mark = f"{secrets.token_hex(4)}-"
         self.number = 0
         """Of the next event."""
@@ -82,8 +83,14 @@ class Recovery:
         """Remember a socket whose session has ended."""
         self._forget_old()
         self._lost[lost.pid] = lost
+        self._ids.add(lost.id)
         if len(self._lost) > self._options.max_recovery_sockets:
-            self._lost.popitem(last=False)
+            self._forget_first()
+
+    def is_lost(self, socket_id: str) -> bool:
+        """Whether a socket of that id may come back."""
+        self._forget_old()
+        return socket_id in self._ids
 
     def find(self, pid: str, offset: Any) -> tuple[LostSocket, list[Encoded]] | None:
         """Return the socket that *pid* belongs to, and what it has missed since *offset*.
@@ -94,6 +101,7 @@ class Recovery:
         lost = self._lost.pop(pid, None)
         if lost is None:
             return None
+        self._ids.discard(lost.id)
         number = lost.number
         if offset is not None:
             seen = self._number(offset)
@@ -121,7 +129,11 @@ class Recovery:
     def _forget_old(self) -> None:
         oldest = self._clock.seconds() - self._options.recovery
         while self._lost and next(iter(self._lost.values())).since < oldest:
-            self._lost.popitem(last=False)
+            self._forget_first()
+
+    def _forget_first(self) -> None:
+        _, lost = self._lost.popitem(last=False)
+        self._ids.discard(lost.id)
 
 
 def _was_for(kept: _Kept, rooms: Mapping[str, int], number: int) -> bool:

@@ -57,6 +57,7 @@ class Socket(Member):
         self._answering = 0
         self._acks = Acknowledgements(adapter.reactor, adapter.options.max_unanswered)
         self._faults = FaultLog(f"{session.handshake.address} {adapter.name}")
+        adapter.enters(self.id)
         for room, since in ({self.id: self._number} if lost is None else lost.rooms).items():
             self._rooms[room] = since
             adapter.add(self, room)
@@ -113,13 +114,15 @@ class Socket(Member):
     def join(self, *rooms: str) -> None:
         """Enter rooms.
 
-        :raises ValueError: when it would be in too many.
+        :raises ValueError: when it would be in too many, or a room is another socket's own.
         """
         for room in rooms:
             if room in self._rooms or (not self.connected and self._held is None):
                 continue
             if len(self._rooms) > self._adapter.options.max_rooms:
                 raise ValueError("a socket cannot be in so many rooms")
+            if self._adapter.is_own(room):
+                raise ValueError("a room that is another socket's own")
             self._rooms[room] = self._adapter.recovery.number
             self._adapter.add(self, room)
 
@@ -180,6 +183,7 @@ class Socket(Member):
         rooms, self._rooms = self._rooms, {}
         for room in rooms:
             adapter.remove(self, room)
+        adapter.leaves(self.id)
         self._acks.close()
         if not was_connected:
             return

@@ -134,6 +134,26 @@ def test_what_was_left_is_gone_from_rooms_and_what_it_sends_is_dropped(server: S
     assert server._adapter._rooms == {}
 
 
+def test_nobody_enters_the_room_that_is_anothers_own(clock: Clock) -> None:
+    server = Server(clock, Options(recovery=10))
+    victim = Caller(server, "40")
+    private = only_socket(server).id
+    Caller(server, "40")
+    thief = next(each for each in server.sockets.values() if each.id != private)
+
+    def enter() -> None:
+        with pytest.raises(ValueError, match="another socket's own"):
+            thief.join(private)
+
+    enter()
+    victim.session.close(DisconnectReason.TRANSPORT_CLOSE)
+    enter()  # it may come back
+    server.to(private).emit("said")
+    assert server.to(private).sockets() == []
+    clock.advance(11)
+    thief.join(private)
+
+
 def test_a_connect_that_outlives_its_session_is_nobodys(server: Server) -> None:
     waiting: Deferred[None] = Deferred()
     ended: list[Any] = []
