@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from socketsuite.socketio import bounded_json
@@ -49,6 +49,7 @@ def test_what_is_no_payload_is_refused(body: bytes) -> None:
         decode_payload(body, 4)
 
 
+@settings(max_examples=40)
 @given(st.lists(st.one_of(st.text(alphabet=st.characters(codec="utf-8")), st.binary()), min_size=1))
 def test_a_payload_comes_back_as_it_was_sent(messages: list[str | bytes]) -> None:
     said = [each.replace("\x1e", "") if isinstance(each, str) else each for each in messages]
@@ -208,6 +209,7 @@ json_values = st.recursive(
 )
 
 
+@settings(max_examples=40)
 @given(json_values)
 def test_json_is_read_as_it_was_written(value: object) -> None:
     text = dumps(value)
@@ -217,6 +219,7 @@ def test_json_is_read_as_it_was_written(value: object) -> None:
         assert loads(text) == value
 
 
+@settings(max_examples=40)
 @given(json_values, st.integers(0, 5))
 def test_the_depth_of_json_is_what_a_reader_finds(value: object, most: int) -> None:
     def depth(value: object) -> int:
