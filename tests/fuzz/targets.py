@@ -109,18 +109,12 @@ TARGETS: dict[str, Target] = {
         _some(b"for=", b'"[', b']:80"', b", ", b";", b"unknown", b"_x", b"10.0.0.1", b"\n", b"\\"),
         0.05,
     ),
-    "engine-packets": Target(
-        web_parsers.engine_packets, web_words.engine_payloads, web_words.engine_words, 0.05
-    ),
-    "socketio-packets": Target(
-        web_parsers.socketio_packets, web_words.socketio_packets, web_words.socketio_words, 0.05
-    ),
     "bounded-json": Target(
         web_parsers.bounded_json, web_words.json_talks, web_words.json_words, 0.05
     ),
     "http": Target(web.http, web_words.http_requests, web_words.http_words, 0.006),
     "websocket": Target(web.websocket, web_words.websocket_talks, web_words.websocket_words, 0.006),
     "websocket-json": Target(web.websocket_json, web_words.json_talks, web_words.json_words, 0.006),
-    "engine": Target(web.engine, web_words.engine_payloads, web_words.engine_words, 0.006),
+    "web-polling": Target(web.polling, web_words.engine_payloads, web_words.engine_words, 0.006),
 }
 """All of them."""

@@ -31,6 +31,7 @@ DEFLATED, ENGINE = 4, 8
 
 _HEAD = re.compile(rb"HTTP/1\.[01] (\d\d\d) [^\r\n]*\r\n(?:[A-Za-z-]+: [^\r\n]*\r\n)*\r\n")
 _SID = re.compile(rb'"sid":"([\w-]+)"')
+_MOST_PARTS = 100
 _ENGINE_PATH = "/socket.io/?EIO=4&transport={}"
 
 
@@ -147,7 +148,7 @@ def _check_frames(wire: bytes, subprotocol: str | None) -> None:
             check_irc(got.payload + b"\r\n")
 
 
-def engine(data: bytes) -> None:
+def polling(data: bytes) -> None:
     """Payloads of a session over polling; each part of the input is posted, and then polled."""
     site = Site(0)
     opener, wire = site.enter(), bytearray()
@@ -160,7 +161,7 @@ def engine(data: bytes) -> None:
     heard, answered = bytearray(), bytearray()
     poller.check, poster.check = heard.extend, answered.extend
     poster.send(_asked("POST", session, b"40"))
-    for part in re.split(b"([%b%b])" % (OTHER, LATER), data):
+    for part in re.split(b"([%b%b])" % (OTHER, LATER), data, maxsplit=_MOST_PARTS):
         if part == LATER:
             site.clock.advance(7.0)
         elif part == OTHER:

@@ -1,20 +1,11 @@
-"""Targets that are pure, of what comes by HTTP: handshakes, packets, JSON, what proxies tell."""
+"""Targets that are pure, of what comes by HTTP: handshakes, JSON, what proxies tell."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 
-from socketsuite.socketio import Options
 from socketsuite.socketio.bounded_json import deeper_than, dumps, loads
-from socketsuite.socketio.engine.packets import (
-    Encoded,
-    PacketError,
-    decode_packet,
-    decode_payload,
-    join_payloads,
-)
-from socketsuite.socketio.packets import Incomplete, decode, encode
 from socketsuite.wire.forwarded import ForwardedError, believed_host
 from socketsuite.wire.websocket import (
     CloseError,
@@ -26,9 +17,7 @@ from socketsuite.wire.websocket import (
     parse_opening,
 )
 
-_MOST_PACKETS = 16
 _DEPTH = 8
-_OPTIONS = Options(max_depth=_DEPTH, max_attachments=3, max_attachment_bytes=100)
 
 
 def websocket_grammar(data: bytes) -> None:
@@ -63,33 +52,6 @@ def forwarded(data: bytes) -> None:
                 "10.0.0.1", [one] * bool(one), [other] * bool(other), lambda h: h == "10.0.0.1"
             )
             assert host is None or (host.isascii() and not set(host) & set(" \r\n,;"))
-
-
-def engine_packets(data: bytes) -> None:
-    """What is a payload of messages is the same one after it was made anew."""
-    with contextlib.suppress(PacketError):
-        packets = decode_payload(data, _MOST_PACKETS)
-        assert len(packets) <= _MOST_PACKETS
-        again = join_payloads([Encoded([one.data], one.type) for one in packets])
-        kept = [one for one in packets if "\x1e" not in str(one.data)]
-        if len(kept) == len(packets):
-            assert decode_payload(again, _MOST_PACKETS) == packets
-    with contextlib.suppress(PacketError):
-        decode_packet(data.decode("utf-8", "replace"))
-
-
-def socketio_packets(data: bytes) -> None:
-    """What is a packet with its attachments is the same one after it was made anew."""
-    head, *attachments = data.split(b"\xff")
-    text = head.decode("utf-8", "replace")
-    with contextlib.suppress(PacketError):
-        packet = decode(text, _OPTIONS)
-        for one in attachments:
-            if isinstance(packet, Incomplete):
-                packet = packet.add(one) or packet
-        if not isinstance(packet, Incomplete):
-            made = encode(packet.type, packet.namespace, packet.data, packet.id)
-            assert made.size < 8 * len(data) + 100
 
 
 def bounded_json(data: bytes) -> None:

@@ -67,20 +67,6 @@ def json_words() -> list[bytes]:
     return [*(one.encode() for one in found), *words.general()]
 
 
-def socketio_packets() -> list[bytes]:
-    """Return valid packets of Socket.IO, some with attachments."""
-    events = [b"2" + _text([one["type"], one]) for one in _requests()]
-    own = [
-        b'0{"token":"x"}',
-        b"0/custom,",
-        b"1",
-        b'31["done"]',
-        b'51-["x",{"_placeholder":true,"num":0}]' + OTHER + b"abc",
-        b'52-/a,7["x",{"_placeholder":true,"num":1},{"_placeholder":true,"num":0}]\xffa\xffb',
-    ]
-    return [*own, *events]
-
-
 def socketio_words() -> list[bytes]:
     """Return words of packets."""
     own = [b"0", b"1", b"2", b"4", b"51-", b"61-", b"/custom,", b'{"_placeholder":true,"num":0}']
