@@ -39,7 +39,12 @@ SHOWN_LISTS = "".join(letter for letter in "beIq" if letter in LISTS)
 KINDS = ModeKinds(
     lists=SHOWN_LISTS, always="k" + "".join(PREFIXES), when_set="l", never="".join(sorted(FLAGS))
 )
-USER_MODES = {"B": "a bot", "i": "invisible", "o": "operator of the server", "w": "hears WALLOPS"}
+USER_MODES = {
+    "B": "a bot",
+    "i": "invisible but to who is in a room with one",
+    "o": "operator of the server",
+    "w": "hears WALLOPS",
+}
 
 
 class Watcher(Protocol):
