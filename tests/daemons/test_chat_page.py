@@ -200,6 +200,11 @@ def test_private_words_are_a_conversation_of_their_own(page: Page) -> None:
     bob.click("#places [data-place='@ann'] .place")
     bob.sees("only you", TRANSCRIPT)
     bob.until("!document.title.startsWith('(')")
+    assert bob.run("document.querySelectorAll('.line.new').length") == 1
+    for _ in range(2):
+        bob.press("ArrowUp", ALT)
+    bob.until("document.querySelector('#room-title').textContent === 'ann'")
+    assert bob.run("document.querySelectorAll('.line.new').length") == 0
     say(bob, "and you, ann")
     ann.sees("and you, ann", TRANSCRIPT)
     say(bob, "/nick bert")
@@ -293,6 +298,11 @@ def test_all_of_it_goes_by_the_keyboard(page: Page) -> None:
     ann.until("document.querySelector('#room-title').textContent === '#keys2'")
     ann.press("ArrowUp", ALT)
     ann.until("document.querySelector('#room-title').textContent === '#keys'")
+    ann.press("F6")
+    ann.run("chat.people.draw()")  # somebody comes or goes: the focus stays where it is
+    ann.run("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert ann.run("document.activeElement.className") == "person"
+    ann.press("F6", SHIFT)
     areas = []
     for _ in range(5):
         ann.press("F6")

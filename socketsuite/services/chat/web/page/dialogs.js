@@ -36,8 +36,9 @@ export function dialog(title, made, { classes = '', reading = false } = {}) {
 }
 
 // Return a form that does *work* when it is sent; what is refused is told in the dialog.
-export function form(handle, fields, label, work, { stay = false } = {}) {
-  const send = element('button', { type: 'submit', class: stay ? 'quiet' : 'primary' }, label);
+export function form(handle, fields, label, work, { stay = false, danger = false } = {}) {
+  const classes = stay ? 'quiet' : danger ? 'primary danger' : 'primary';
+  const send = element('button', { type: 'submit', class: classes }, label);
   const made = element('form', { class: stay ? 'inline' : '' }, ...fields, element('p', { class: 'actions' }, send));
   made.addEventListener('submit', async (event) => {
     event.preventDefault();

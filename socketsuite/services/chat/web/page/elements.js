@@ -72,6 +72,17 @@ export function switchField(label, checked, changed, hint = '') {
   return { made: element('label', { class: 'switch' }, words, input), input };
 }
 
+// Draw what is in *box* anew by *work*; what had the focus there has it afterwards, too.  It is
+// known by the *name* of its data, as in data-place, and by what is to be focused in there.
+export function keepFocus(box, name, focusable, work) {
+  const active = document.activeElement;
+  const known = box.contains(active) && active.closest(`[data-${name}]`)?.dataset[name];
+  work();
+  if (!known || document.contains(active)) return;
+  const now = box.querySelector(`[data-${name}="${CSS.escape(known)}"] ${focusable}`);
+  now?.focus({ preventScroll: true });
+}
+
 // Have something done once in the next frame, however often it is asked for.
 export function eachFrame(work) {
   let asked = false;

@@ -127,6 +127,6 @@ export function helpDialog() {
     element('dl', { class: 'help' }, ...rows(KEYS)),
     element('h3', {}, 'Commands'),
     element('p', {}, 'A line that is to begin with a slash begins with two.'),
-    element('dl', { class: 'help commands' }, ...rows(commands)),
+    element('dl', { class: 'help' }, ...rows(commands)),
   ], { reading: true });
 }

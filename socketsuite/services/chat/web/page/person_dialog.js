@@ -81,7 +81,7 @@ function kickForm(handle, member, room, session) {
   const why = field('Reason (may be empty)', { maxlength: 200, autocomplete: 'off' });
   const kick = () =>
     session.ask('kick', { room: room.name, nick: member.nick, reason: why.input.value });
-  const made = form(handle, [why.made], 'Kick', kick);
+  const made = form(handle, [why.made], 'Kick', kick, { danger: true });
   return element('details', {}, element('summary', {}, 'Kick …'), made);
 }
 
@@ -114,6 +114,7 @@ function banForm(handle, member, room, session, modes) {
         .ask('kick', { room: name, nick: member.nick, reason: why.input.value })
         .catch(gone);
     },
+    { danger: true },
   );
   return element('details', {}, element('summary', {}, 'Ban …'), made);
 }

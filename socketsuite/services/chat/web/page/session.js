@@ -53,6 +53,7 @@ export class Session {
 
   quit() {
     this.entered = this.ready = false;
+    this.places.me.away = null;
     this.connection.stop();
   }
 

@@ -1,7 +1,7 @@
 // Both sides of the conversation: the rooms one is in, and the people of the room.
 
-import { button, eachFrame, element, icon, iconButton, nick } from './elements.js';
-import { colourOf, initialOf } from './nicks.js';
+import { button, eachFrame, element, icon, iconButton, keepFocus, nick } from './elements.js';
+import { colourOf, initialOf, keyOf } from './nicks.js';
 import { people as peopleWords } from './words.js';
 
 const MOST_SHOWN = 1000;
@@ -14,11 +14,10 @@ export class Rooms {
     this.box = box;
     this.places = places;
     this.on = on;
-    this.draw = eachFrame(() => this.#draw());
+    this.draw = eachFrame(() => keepFocus(box, 'place', '.place', () => this.#draw()));
   }
 
   #draw() {
-    const focused = document.activeElement?.closest?.('[data-place]')?.dataset.place;
     const all = [...this.places.all.values()];
     const parts = [['room', 'Rooms'], ['private', 'Private']].map(([kind, title]) => {
       const ones = all.filter((place) => place.kind === kind);
@@ -27,7 +26,6 @@ export class Rooms {
       return element('section', {}, element('h2', {}, title), list);
     });
     this.box.replaceChildren(...parts.filter(Boolean));
-    if (focused) this.box.querySelector(`[data-place="${CSS.escape(focused)}"] .place`)?.focus();
   }
 
   #item(place) {
@@ -79,7 +77,7 @@ export class People {
     this.box = box;
     this.places = places;
     this.on = on;
-    this.draw = eachFrame(() => this.#draw());
+    this.draw = eachFrame(() => keepFocus(box, 'person', '.person', () => this.#draw()));
   }
 
   #draw() {
@@ -111,7 +109,7 @@ export class People {
     const open = button(face(member.nick), () => this.on.person(member.nick), given);
     words.append(...(state ? [state] : []));
     open.append(words);
-    return element('li', {}, open);
+    return element('li', { 'data-person': keyOf(member.nick) }, open);
   }
 }
 

@@ -3,7 +3,7 @@
 // What arrives within a frame is shown at once.  Parts of some are laid out only near what is
 // seen.  This module must not know how anything is asked for.
 
-import { eachFrame, element } from './elements.js';
+import { eachFrame, element, keepFocus } from './elements.js';
 import { entryElement, redactButton, waitingElement } from './entry.js';
 
 const PART = 25; // entries of one part
@@ -43,7 +43,7 @@ export class Transcript {
   // Show a place from its end, or from what one has not read there.
   show(place) {
     this.place = place;
-    this.newFrom = place?.firstUnread ?? null;
+    this.newFrom = place?.unread ? place.firstUnread : null;
     this.fresh = [];
     this.#fill(place ? place.timeline.entries.slice(-AT_FIRST) : []);
     this.waiting();
@@ -72,7 +72,7 @@ export class Transcript {
     const old = this.shown.get(entry.key);
     if (!old) return;
     const made = this.#made(entry, this.#before(entry));
-    old.replaceWith(made);
+    keepFocus(this.parts, 'key', '.message', () => old.replaceWith(made));
     this.shown.set(entry.key, made);
   }
 
@@ -84,7 +84,7 @@ export class Transcript {
     const from = first < 0 ? Math.max(0, entries.length - AT_FIRST) : first;
     const seen = this.#seen();
     const before = seen?.getBoundingClientRect().top;
-    this.#fill(entries.slice(from));
+    keepFocus(this.parts, 'key', '.message', () => this.#fill(entries.slice(from)));
     const now = this.atEnd ? null : this.shown.get(seen?.dataset.key);
     if (now) this.box.scrollTop += now.getBoundingClientRect().top - before;
     this.scrolledTo = this.box.scrollTop;
