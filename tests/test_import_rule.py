@@ -33,7 +33,16 @@ ROOMS: dict[str, set[str]] = {
     "policies": {"observe", "transport", "service", "settings", "reasons", "addresses"},
     "web": {"wire", "reasons", "addresses"},
     "socketio": {"web", "wire", "settings", "addresses"},
-    "services": {"web", "socketio", "wire", "service", "settings", "contract", "figures"},
+    "services": {
+        "web",
+        "socketio",
+        "wire",
+        "service",
+        "settings",
+        "contract",
+        "figures",
+        "addresses",
+    },
     "cli": {"wire", "service", "settings", "transport", "addresses", "loading"},
     "daemon": {
         "service",

@@ -18,7 +18,7 @@ from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.task import Clock
 
 from socketsuite.services.chat.accounts import Book, read_accounts
-from socketsuite.services.chat.attempts import FEW_WAITING, FORGOTTEN, Attempts, host_key
+from socketsuite.services.chat.attempts import FEW_WAITING, FORGOTTEN, Attempts
 from socketsuite.services.chat.chat import Chat
 from socketsuite.services.chat.hashing import Workers
 from socketsuite.services.chat.logins import Logins
@@ -332,20 +332,6 @@ def test_who_never_said_a_wrong_password_is_not_remembered_and_others_are_bounde
     clock.advance(FORGOTTEN)
     attempts.attempt("10.0.0.1", lambda: succeed("alice"))
     assert len(attempts) == 0
-
-
-@pytest.mark.parametrize(
-    ("host", "key"),
-    [
-        ("192.0.2.1", "192.0.2.1"),
-        ("::ffff:192.0.2.1", "192.0.2.1"),
-        ("2001:db8:1:2:3::4", "20010db800010002"),
-        ("fe80::1%eth0", "fe80000000000000"),
-        ("local", "local"),
-    ],
-)
-def test_a_host_is_an_address_or_a_network_of_64_bits(host: str, key: str) -> None:
-    assert host_key(host) == key
 
 
 # ── threads ─────────────────────────────────────────────────────────────────────────

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from ipaddress import IPv6Address, ip_address
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredLock, fail
 from twisted.internet.task import deferLater
 
+from socketsuite.addresses import host_key
 from socketsuite.services.chat.hashing import BUSY
 from socketsuite.services.chat.refusals import Refused
 
@@ -53,9 +53,9 @@ class Attempts:
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
         self._waiting = 0
-        self._busy: dict[str, _Host] = {}
+        self._busy: dict[bytes, _Host] = {}
         # Hosts that wait for nothing, but are remembered; the longest silent first.
-        self._idle: OrderedDict[str, _Host] = OrderedDict()
+        self._idle: OrderedDict[bytes, _Host] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._busy) + len(self._idle)
@@ -69,7 +69,8 @@ class Attempts:
             wait.  To cancel it takes nothing back.
         """
         self._forget()
-        key = host_key(host)
+        # What is no address, as for a Unix socket, is counted by itself.
+        key = host_key(host) or host.encode()
         known = self._busy.get(key) or self._idle.pop(key, None) or _Host()
         most = FEW_WAITING if known.failures else MOST_WAITING
         if known.waiting >= most or self._waiting >= _ALL_WAITING:
@@ -84,7 +85,9 @@ class Attempts:
         Deferred.fromCoroutine(done).chainDeferred(told)
         return told
 
-    async def _in_turn(self, key: str, known: _Host, work: Work, always_costs: bool) -> str | None:
+    async def _in_turn(
+        self, key: bytes, known: _Host, work: Work, always_costs: bool
+    ) -> str | None:
         await known.lock.acquire()
         try:
             name = await work()
@@ -98,7 +101,7 @@ class Attempts:
             known.lock.release()
             self._done(key, known)
 
-    def _done(self, key: str, known: _Host) -> None:
+    def _done(self, key: bytes, known: _Host) -> None:
         known.waiting -= 1
         self._waiting -= 1
         if not known.waiting:
@@ -113,19 +116,3 @@ class Attempts:
             if self._idle[key].failed_at > over and len(self) < _HOSTS:
                 return
             del self._idle[key]
-
-
-def host_key(host: str) -> str:
-    """Return what *host* is counted by: its IPv4 address, or its IPv6 network of 64 bits.
-
-    What is no address, as for a Unix socket, is counted by itself.
-    """
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return host
-    if isinstance(address, IPv6Address):
-        if address.ipv4_mapped is None:
-            return address.packed[:8].hex()
-        address = address.ipv4_mapped
-    return str(address)
