@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from socketsuite.web.options import common_of
 from socketsuite.web.websocket import WebSocketOptions
 from socketsuite.wire.websocket import encode_text
 from tests.support.web_port import Caller, Echo, WebPort
@@ -254,6 +255,25 @@ def test_a_handler_that_pauses_is_given_nothing_until_it_resumes(port: WebPort) 
     assert caller.frame().code == 1000
 
 
+def test_a_message_is_handed_on_when_the_one_before_has_been_taken(port: WebPort) -> None:
+    class Hasty(Echo):
+        inside = False
+
+        def text_received(self, text: str) -> None:
+            assert not self.inside
+            self.inside = True
+            self.told.append(text)
+            self.connection.pause()
+            self.connection.resume()
+            self.inside = False
+
+    port.make_handler = Hasty
+    caller = port.websocket()
+    caller.send(b"".join(frame(TEXT, b"%d" % n) for n in range(1000)))
+    port.until(lambda: len(handler_of(port).told) == 1001)
+    assert handler_of(port).told[1:] == [f"{n}" for n in range(1000)]
+
+
 def test_a_peer_that_reads_nothing_makes_nothing_pile_up(port: WebPort) -> None:
     caller = port.websocket()
     connection = handler_of(port).connection
@@ -354,6 +374,24 @@ def test_who_is_not_read_from_is_not_dropped_for_its_silence(pinging: WebPort) -
     handler.connection.resume()
     caller.send(frame(TEXT, b"here"))
     pinging.until(lambda: handler.told[-1] == "here")
+
+
+@pytest.mark.parametrize("polite", [True, False])
+def test_no_timer_knows_a_connection_that_is_gone(polite: bool) -> None:
+    options = WebSocketOptions(ping_interval=1000)
+    port = WebPort(options=options)
+    try:
+        caller = port.websocket()
+        common = common_of(port.reactor, options)
+        assert len(common.pings) == 1
+        if polite:
+            caller.send(close_frame(1000))
+            assert caller.rest()
+        caller.socket.close()
+        port.until(lambda: not port.carriers())
+        assert [len(each) for each in (common.pings, common.pinged, common.closing)] == [0, 0, 0]
+    finally:
+        port.close()
 
 
 def test_all_connections_share_their_timers(pinging: WebPort) -> None:
