@@ -36,6 +36,23 @@ class Inbox(Generic[Item]):
     :ivar reading: whether anything more may be read, as *read* was told.
     """
 
+    __slots__ = (
+        "_bucket",
+        "_clock",
+        "_do",
+        "_flood",
+        "_left",
+        "_over",
+        "_read",
+        "_stopped",
+        "_turn",
+        "_until",
+        "_waiting",
+        "_working",
+        "busy",
+        "reading",
+    )
+
     def __init__(
         self,
         clock: Any,
@@ -47,7 +64,8 @@ class Inbox(Generic[Item]):
         self._flood = flood
         self._do = do
         self._read = read
-        self._waiting: deque[tuple[float, Item]] = deque()
+        # Made for what waits: nothing does, for almost everybody.
+        self._waiting: deque[tuple[float, Item]] | None = None
         self._bucket: TokenBucket | None = None
         self._turn: IDelayedCall | None = None
         # What is left of this turn of the reactor, and what tells that it is over.
@@ -67,6 +85,8 @@ class Inbox(Generic[Item]):
             verdict = self._bucket.judge(now)
             if verdict is Verdict.LATER:
                 due = now + self._bucket.wait
+        if self._waiting is None:
+            self._waiting = deque()
         if len(self._waiting) >= MOST_WAITING:
             verdict = Verdict.CLOSE
         if verdict is Verdict.AT_ONCE or verdict is Verdict.LATER:
@@ -90,6 +110,8 @@ class Inbox(Generic[Item]):
                 self._left -= self._do(self._waiting.popleft()[1])
         finally:
             self._working = False
+        if not self._waiting:
+            self._waiting = None
         self._set_reading(not (self._waiting or self.busy) or self._stopped)
 
     def _take_part(self) -> None:
@@ -109,7 +131,7 @@ class Inbox(Generic[Item]):
     def stop(self) -> None:
         """Do nothing any more."""
         self._stopped = True
-        self._waiting.clear()
+        self._waiting = None
         for call in (self._turn, self._over):
             if call is not None:
                 call.cancel()
