@@ -20,6 +20,9 @@ from tests.support.peers import program
 from tests.support.terminal import Terminal, irssi
 from tests.support.web_people import WebPerson
 
+# One worker starts the browser, however many run the other tests.
+pytestmark = pytest.mark.xdist_group("page")
+
 TRANSCRIPT = "#transcript"
 WAYS_IN = ("--port", "0", "--web-port", "0", "--irc-port", "0")
 
