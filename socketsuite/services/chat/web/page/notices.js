@@ -2,6 +2,7 @@
 
 import { button, element } from './elements.js';
 import { keepNotify, keptNotify } from './storage.js';
+import { sentence } from './words.js';
 
 const SPOKEN = 12; // lines that a screen reader may still have to read
 
@@ -32,8 +33,9 @@ export class Banner {
     document.documentElement.classList.toggle('offline', state === 'waiting');
     if (state === 'waiting') {
       const offline = navigator.onLine === false;
-      const why = offline ? 'This device is offline.' : reason ? `The server: ${reason}.` : '';
-      this.#draw(`Not connected. ${why} What you type is kept.`, retryAt);
+      const why = offline ? 'This device is offline.' : reason ? sentence(reason) : '';
+      const text = ['Not connected.', why, 'What you type is kept.'].filter(Boolean).join(' ');
+      this.#draw(text, retryAt);
       this.timer = setInterval(() => this.#count(retryAt), 1000);
       this.#count(retryAt);
     } else if (state === 'connecting' || (state === 'open' && !ready)) {

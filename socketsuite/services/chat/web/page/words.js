@@ -64,8 +64,13 @@ export function people(count) {
 // Return a refusal as a sentence.
 export function refusal(error) {
   if (error.lost) return 'The connection was lost before the server answered.';
-  const sentence = error.message.charAt(0).toUpperCase() + error.message.slice(1);
-  return /[.?!]$/.test(sentence) ? sentence : `${sentence}.`;
+  return sentence(error.message);
+}
+
+// Return words of the server as a sentence.
+export function sentence(text) {
+  const begun = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.?!]$/.test(begun) ? begun : `${begun}.`;
 }
 
 // ── times ──
