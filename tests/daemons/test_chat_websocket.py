@@ -37,7 +37,8 @@ def chat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     ).stdout
     (folder / "accounts").touch(0o600)
     (folder / "accounts").write_bytes(password)
-    daemon = Daemon(folder, "socketsuite-chat", *WAYS_IN, "--accounts", "accounts")
+    accounts = ("--accounts", "accounts", "--register")
+    daemon = Daemon(folder, "socketsuite-chat", *WAYS_IN, *accounts)
     try:
         yield daemon.wait_until_ready()
     finally:
@@ -153,6 +154,19 @@ def test_an_account_is_proved_and_its_nick_is_nobody_elses(person: Enter) -> Non
     assert guest.refused("login", account="carol", password="") == "wrong_password"
     assert guest.done("login", account="carol", password="pencil")["account"] == "carol"
     assert ann.done("whois", nick=guest.done("nick", nick="karl")["nick"])["account"] == "carol"
+
+
+def test_an_account_is_made_of_ones_nick(person: Enter) -> None:
+    dora, eve = person(), person("eve")
+    assert dora.done("hello", version=1)["register"] is True
+    assert dora.refused("register", password="good enough") == "bad_request"
+    dora.done("nick", nick="dora")
+    assert dora.refused("register", password="short") == "weak_password"
+    assert dora.done("register", password="good enough")["account"] == "dora"
+    assert dora.refused("register", password="good enough") == "account_exists"
+    dora.done("nick", nick="dolly")
+    assert eve.refused("nick", nick="dora") == "nick_reserved"
+    assert eve.done("login", account="dora", password="good enough")["account"] == "dora"
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,23 @@ def login(session: Session, said: Fields) -> Deferred[Result]:
     return _verified(session, said).addCallback(done)
 
 
+def register(session: Session, said: Fields) -> Deferred[Result]:
+    """Make an account of one's nick, and be logged in to it."""
+    if session.me.account is not None:
+        raise Refused("account_exists", session.me.account, "you are logged in already")
+    if not session.me.named:
+        raise Refused("bad_request", "nick", "an account has your nick: choose one first")
+
+    def done(account: str) -> Result:
+        if session.ended:
+            return {}
+        session.logged_in(account)
+        return {"account": account, "nick": session.me.nick, "operator": session.me.operator}
+
+    answer = maybeDeferred(session.chat.make_account, session.me, said["password"])
+    return answer.addCallback(done)
+
+
 def nick(session: Session, said: Fields) -> Result:
     """Have another nick."""
     session.hub.rename(session.me, said["nick"])
@@ -132,6 +149,7 @@ REQUESTS = {
             "operator": "whether you are an operator of the server",
             "lobby": "the room of those who say no command",
             "accounts": "whether one can log in",
+            "register": "whether one can make an account",
             "longest_text": "bytes of UTF-8 of one message",
         },
         cost=_COST_OF_PASSWORD,
@@ -146,6 +164,17 @@ REQUESTS = {
         },
         {
             "account": "as it is written",
+            "nick": "what you are called",
+            "operator": "whether you are an operator of the server",
+        },
+        cost=_COST_OF_PASSWORD,
+    ),
+    "register": Request(
+        "make an account of your nick, where the server lets people do so",
+        register,
+        {"password": Field("of 8 to 256 bytes", most=512, required=True)},
+        {
+            "account": "the account, which is your nick",
             "nick": "what you are called",
             "operator": "whether you are an operator of the server",
         },

@@ -80,6 +80,7 @@ _ANSWER_FIELDS: dict[str, Schema] = {
     "operator": _FLAG,
     "lobby": _TEXT,
     "accounts": _FLAG,
+    "register": _FLAG,
     "longest_text": _COUNT,
     "frontend": _TEXT,
     "away": _MAYBE,

@@ -102,6 +102,7 @@ class Session:
             "operator": self.me.operator,
             "lobby": hub.lobby.name,
             "accounts": bool(chat.logins.book.accounts),
+            "register": chat.can_register,
             "longest_text": LONGEST_TEXT,
         }
 
