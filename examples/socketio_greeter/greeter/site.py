@@ -1,4 +1,4 @@
-"""A greeting by Socket.IO: an event of the server's on connect, and one of the client's."""
+"""A greeting by Socket.IO: an event for the client on connect, and one for the server."""
 
 from __future__ import annotations
 
@@ -17,11 +17,15 @@ def greeter_site(reactor: Any) -> SocketIOSite:
 
     @server.on("connect")
     def connect(socket: Socket) -> None:
-        socket.emit("mensajeServidorPersonalizado", "Hola, cliente")
+        socket.emit("mensajeClientePersonalizado", "Hola, cliente")
+
+    @server.on("mensajeServidorPersonalizado")
+    def message(socket: Socket, *said: Any) -> str:
+        _log.info("{id} says {said!r}", id=socket.id, said=said)
+        return "recibido"
 
     @server.on("mensajeClientePersonalizado")
-    def message(socket: Socket, text: str) -> str:
-        _log.info("{id} says {text!r}", id=socket.id, text=text)
-        return "recibido"
+    def returned(socket: Socket, *said: Any) -> None:
+        socket.emit("mensajeServidorPersonalizado", *said)  # what is for clients comes back
 
     return server.site()
