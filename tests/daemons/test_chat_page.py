@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from socketsuite.testing import Daemon, read_line
-from tests.support.browser import ALT, SHIFT, Browser, Window, complaints
+from tests.support.browser import ALT, SHIFT, Browser, BrowserError, Window, complaints
 from tests.support.node_packages import packages
 from tests.support.outside import NODE
 from tests.support.peers import program
@@ -177,6 +177,23 @@ def test_nothing_that_is_said_is_more_than_text(page: Page, chat: Daemon) -> Non
     allowed = {"div", "p", "span", "button", "bdi", "time"}
     assert set(ann.run(tags)) <= allowed
     assert ann.run("document.documentElement.scrollWidth") <= 320
+
+
+def test_the_page_may_make_no_markup_and_what_it_does_wrong_is_seen_here(
+    browser: Browser, chat: Daemon
+) -> None:
+    window = browser.window(f"http://127.0.0.1:{chat.port(frontend='web')}/")
+    window.until("document.activeElement.id === 'enter-nick'")
+    with pytest.raises(BrowserError, match="requires 'TrustedHTML' assignment"):
+        window.run("document.body.innerHTML = '<b>bold</b>'")
+    window.run("document.body.setAttribute('style', 'color: red')")
+    window.run("setTimeout(() => { throw Error('a fault of the page'); })")
+    window.until("violations.some((one) => one.startsWith('style-src-attr'))")
+    window.run("new Promise((done) => setTimeout(done))")  # after the fault
+    found = "\n".join(complaints([window]))
+    assert "style-src-attr inline" in found
+    assert "a fault of the page" in found
+    window.close()
 
 
 def test_links_open_elsewhere_and_tell_nobody_where_from(page: Page) -> None:
