@@ -246,13 +246,15 @@ def test_too_much_is_slowed_then_refused_then_closed_and_others_hear_no_more(
         ann.done("join", room="lobby")
         chat.process.send_signal(signal.SIGSTOP)  # all of it is there when it reads again
         for number in range(40):
-            ann.socket.send(json.dumps({"type": "say", "room": "lobby", "text": str(number)}))
+            said = {"type": "say", "room": "lobby", "text": str(number), "request": str(number)}
+            ann.socket.send(json.dumps(said))
         chat.process.send_signal(signal.SIGCONT)
         seen = []
         with contextlib.suppress(ConnectionClosed):
             while True:
                 seen.append(ann.read())
-        assert any(one.get("code") == "busy" for one in seen)
+        dropped = [int(one["request"]) for one in seen if one.get("code") == "busy"]
+        assert dropped == list(range(dropped[0], dropped[-1] + 1))
         assert seen[-1] == {"type": "closed", "reason": "too fast"}
         assert "flooding" in bob.event("quit")["reason"]
 

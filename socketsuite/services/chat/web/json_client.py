@@ -16,7 +16,7 @@ from socketsuite.services.chat.inbox import Inbox
 from socketsuite.services.chat.person import Person
 from socketsuite.services.chat.refusals import Refused
 from socketsuite.services.chat.web.json_frames import decode, frame, render
-from socketsuite.services.chat.web.requests import perform, refused_answer
+from socketsuite.services.chat.web.requests import label_of, perform, refused_answer
 from socketsuite.services.chat.web.session import Carrier, Session, is_secure
 from socketsuite.web.connection import WebSocketConnection
 
@@ -65,7 +65,8 @@ class JSONClient:
             return
         verdict = self.inbox.put(text)
         if verdict is Verdict.DROPPED:
-            self._answer(refused_answer(Refused("busy", "", "too fast, and dropped")))
+            refused = Refused("busy", "", "too fast, and dropped")
+            self._answer(refused_answer(refused, _label_of(text)))
         elif verdict is Verdict.CLOSE:
             self.end("flooding", "too fast", POLICY)
 
@@ -125,3 +126,12 @@ class JSONClient:
     def _look_whether_to_read(self) -> None:
         if not self.inbox.reading:
             self.connection.pause()
+
+
+def _label_of(text: str) -> str | None:
+    """Return what the answer to a request repeats, which is not looked at any further."""
+    try:
+        asked = decode(text)
+        return label_of(asked) if isinstance(asked, dict) else None
+    except (ValueError, Refused):
+        return None

@@ -56,8 +56,7 @@ def perform(
     try:
         if not isinstance(asked, dict):
             raise Refused("bad_request", "", "a request is an object")
-        if asked.get("request") is not None:
-            label = LABEL.check("request", asked["request"])
+        label = label_of(asked)
         request = _request(asked.get("type"), session)
         fields = checked(asked, request.fields, ("type", "request"))
         result = request.run(session, fields)
@@ -73,6 +72,15 @@ def perform(
     else:
         answer(_done(result, label))
     return request.cost
+
+
+def label_of(asked: dict[str, Any]) -> str | None:
+    """Return what the answer to a request repeats.
+
+    :raises Refused: when that is no text, or too long.
+    """
+    label = asked.get("request")
+    return None if label is None else str(LABEL.check("request", label))
 
 
 def _request(name: Any, session: Session) -> Request:
