@@ -12,7 +12,7 @@ import ssl
 import struct
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -75,21 +75,47 @@ class Caller:
         return True
 
 
-@pytest.fixture(params=["burst", "twisted"])
-def daemon(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Daemon]:
+TRANSPORTS = [
+    pytest.param(transport, marks=pytest.mark.xdist_group(f"web layer on {transport}"))
+    for transport in ("burst", "twisted")
+]
+
+
+def started(folder: Path, transport: str, idle: str = "60") -> Daemon:
     leaf = AUTHORITY.issue_cert("localhost")
-    leaf.private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "cert.pem"))
-    made = Daemon(
-        tmp_path,
+    leaf.private_key_and_cert_chain_pem.write_to_path(str(folder / "cert.pem"))
+    return Daemon(
+        folder,
         "acme-service",
-        *("--port", "0", "--tls-port", "0", "--tls-cert", str(tmp_path / "cert.pem")),
-        *("--unix", str(tmp_path / UNIX), "--proxy-from", "unix"),
-        *("--transport", request.param, "--idle-timeout", "1", "--send-queue", "200000"),
+        *("--port", "0", "--tls-port", "0", "--tls-cert", str(folder / "cert.pem")),
+        *("--unix", str(folder / UNIX), "--proxy-from", "unix"),
+        *("--transport", transport, "--idle-timeout", idle, "--send-queue", "200000"),
         *("--drain-timeout", "10"),
-        env=package(tmp_path, SERVICE),
-    )
-    yield made.wait_until_ready()
+        env=package(folder, SERVICE),
+    ).wait_until_ready()
+
+
+@pytest.fixture(scope="module", params=TRANSPORTS)
+def daemon(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Daemon]:
+    made = started(tmp_path_factory.mktemp("web"), request.param)
+    yield made
     made.kill()
+
+
+@pytest.fixture
+def launched(tmp_path: Path) -> Iterator[Callable[..., Daemon]]:
+    """Start a daemon that a test may end."""
+    made: list[Daemon] = []
+
+    def launch(transport: str, idle: str = "60") -> Daemon:
+        made.append(started(tmp_path, transport, idle))
+        return made[-1]
+
+    yield launch
+    for each in made:
+        each.kill()
 
 
 def tcp(daemon: Daemon) -> socket.socket:
@@ -103,19 +129,15 @@ def tls(daemon: Daemon) -> socket.socket:
     return context.wrap_socket(made, server_hostname="localhost")
 
 
-def proxied(daemon: Daemon, folder: Path) -> socket.socket:
-    made = socket.socket(socket.AF_UNIX)
-    made.connect(str(folder / UNIX))
+def proxied(daemon: Daemon) -> socket.socket:
+    made = daemon.connect_unix(UNIX)
     made.sendall(b"PROXY TCP4 192.0.2.7 192.0.2.1 4711 80\r\n")
     return made
 
 
-def closed_with(daemon: Daemon, reason: str) -> None:
-    daemon.wait_for_line(rf"service closed .*reason={reason}\b")
-
-
-def test_a_websocket_is_the_same_on_every_kind_of_listener(daemon: Daemon, tmp_path: Path) -> None:
-    callers = [Caller(tcp(daemon)), Caller(tls(daemon)), Caller(proxied(daemon, tmp_path))]
+def test_a_websocket_is_the_same_on_every_kind_of_listener(daemon: Daemon) -> None:
+    before = len(daemon.lines)
+    callers = [Caller(tcp(daemon)), Caller(tls(daemon)), Caller(proxied(daemon))]
     assert [caller.ask("who") for caller in callers] == ["127.0.0.1", "127.0.0.1", "192.0.2.7"]
     data = bytes(range(256)) * 250
     for caller in callers:
@@ -133,14 +155,14 @@ def test_a_websocket_is_the_same_on_every_kind_of_listener(daemon: Daemon, tmp_p
     callers[2].socket.sendall(frame(TEXT, b"fail"))
     assert callers[2].frame().code == 1011
     assert callers[2].ended()
-    daemon.wait_for_line("reason=closed_by_service .*not UTF-8")
+    daemon.wait_for_line("reason=closed_by_service .*not UTF-8", before)
     callers[2].socket.close()
-    daemon.wait_for_line("reason=error_in_protocol")
+    daemon.wait_for_line("reason=error_in_protocol", before)
     refused = tcp(daemon)
     refused.sendall(b"GET nothing\r\n\r\n")
     assert refused.recv(100).startswith(b"HTTP/1.1 400 ")
     refused.close()
-    daemon.wait_for_line("reason=closed_by_service .*HTTP 400")
+    daemon.wait_for_line("reason=closed_by_service .*HTTP 400", before)
     again = Caller(tcp(daemon))
     before = len(daemon.lines)
     again.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -148,7 +170,11 @@ def test_a_websocket_is_the_same_on_every_kind_of_listener(daemon: Daemon, tmp_p
     daemon.wait_for_line("closed code=1006", before)
 
 
-def test_the_daemons_limits_hold_for_websockets_as_for_all(daemon: Daemon, tmp_path: Path) -> None:
+@pytest.mark.parametrize("transport", ["burst", "twisted"])
+def test_the_daemons_limits_hold_for_websockets_as_for_all(
+    transport: str, launched: Callable[..., Daemon]
+) -> None:
+    daemon = launched(transport, idle="1")
     # Pings keep one from being idle, and whoever does not answer them is.
     answering, silent = Caller(tcp(daemon)), Caller(tcp(daemon), "/quiet")
     began = time.monotonic()
@@ -156,7 +182,8 @@ def test_the_daemons_limits_hold_for_websockets_as_for_all(daemon: Daemon, tmp_p
         assert answering.frame(pings=True).opcode == PING
         answering.socket.sendall(frame(PONG))
     assert silent.ended()
-    closed_with(daemon, "idle_timeout")
+    peer = "{}:{}".format(*silent.socket.getsockname())
+    daemon.wait_for_line(rf"peer={peer} .*reason=idle_timeout")
     daemon.wait_for_line("closed code=1006")
     # One that leaves too much unread is dropped, and nobody else.
     deaf = socket.socket()
@@ -169,19 +196,23 @@ def test_the_daemons_limits_hold_for_websockets_as_for_all(daemon: Daemon, tmp_p
         assert len(answering.frame().payload) == 60_000
         if any("reason=send_queue_full" in line for line in daemon.lines):
             break
-    closed_with(daemon, "send_queue_full")
+    daemon.wait_for_line("reason=send_queue_full")
     assert answering.ask("still here") == "still here"
     answering.socket.sendall(close_frame(1000))
     assert answering.frame().code == 1000
 
 
-def test_a_drain_says_1001_and_waits_for_the_answers(daemon: Daemon, tmp_path: Path) -> None:
+@pytest.mark.parametrize("transport", ["burst", "twisted"])
+def test_a_drain_says_1001_and_waits_for_the_answers(
+    transport: str, launched: Callable[..., Daemon]
+) -> None:
+    daemon = launched(transport)
     daemon.send_signal(signal.SIGHUP)  # a reload changes nothing for those who are connected
     daemon.wait_for_line("reloaded")
     half = tcp(daemon)
     half.settimeout(SECONDS)
     half.sendall(opening()[:40])  # read before the next three are
-    callers = [Caller(tcp(daemon)), Caller(tls(daemon)), Caller(proxied(daemon, tmp_path))]
+    callers = [Caller(tcp(daemon)), Caller(tls(daemon)), Caller(proxied(daemon))]
     began = time.monotonic()
     daemon.send_signal(signal.SIGTERM)
     for caller in callers:
