@@ -183,6 +183,8 @@ class BoundedChannel(http.HTTPChannel):
         if self._refused:
             return
         self.MAX_LENGTH = self.limits.request_line
+        more = self._buffer or any(self._dataBuffer)  # the next one is here before any answer
+        self._in_a_row = self._in_a_row + 1 if more else 0
         self._phase = ""
         self._wait(0)
         super().allContentReceived()
@@ -195,14 +197,12 @@ class BoundedChannel(http.HTTPChannel):
 
     def checkPersistence(self, request: Any, version: bytes) -> bool:
         """Return whether another request may follow; say so to the client if not."""
-        more = bool(self._buffer)
-        self._in_a_row = self._in_a_row + 1 if more else 0
         tokens = {
             token.strip(b" \t").lower()
             for value in request.requestHeaders.getRawHeaders(b"connection", [])
             for token in value.split(b",")
         }
-        last = self.draining or self._in_a_row >= self.limits.pipelined
+        last = self.draining or self._in_a_row + 1 >= self.limits.pipelined
         if version == b"HTTP/1.1" and b"close" not in tokens and not last:
             return True
         request.responseHeaders.setRawHeaders(b"Connection", [b"close"])

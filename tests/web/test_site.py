@@ -269,11 +269,23 @@ def test_who_asks_on_and_on_without_reading_is_served_some_and_closed(served: Se
     assert served.answered == [200] * LIMITS.pipelined
 
 
-def test_requests_one_after_the_other_have_no_such_limit(served: Served) -> None:
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        ask(),
+        ask("Content-Length: 3", method="POST", body=b"abc"),
+        ask("Transfer-Encoding: chunked", method="POST", body=chunked(b"a", b"bc")),
+    ],
+    ids=["no body", "a body", "chunks"],
+)
+def test_requests_one_after_the_other_have_no_such_limit(
+    served: Served, request_bytes: bytes
+) -> None:
     caller = served.caller()
     for _ in range(3 * LIMITS.pipelined):
-        caller.send(ask())
-        assert caller.answer()[0] == 200
+        caller.send(request_bytes)
+        status, headers, _ = caller.answer()
+        assert (status, headers.get("connection")) == (200, None)
 
 
 def test_a_body_is_read_where_it_is_within_its_limit(served: Served) -> None:
