@@ -318,3 +318,26 @@ def test_the_name_of_a_room_is_the_same_with_and_without_its_sign(name: str) -> 
 def test_no_room_s_name_begins_with_two_signs(name: str) -> None:
     with pytest.raises(BadNameError):
         checked_room(name)
+
+
+def test_an_invitation_is_of_who_was_invited_and_not_of_a_nick(club: Club) -> None:
+    host, bob, eve = club.enter("host", "tea"), club.enter("bob"), club.enter("eve")
+    club.hub.moderation.set_modes(host, "tea", [(True, "i", None)])
+    club.hub.moderation.invite(host, "bob", "tea")
+    club.hub.rename(bob, "robert")
+    club.hub.rename(eve, "bob")
+    with pytest.raises(Refused, match="invited"):
+        club.hub.join(eve, "tea")
+    club.hub.join(bob, "tea")
+    assert set(club.hub.rooms["tea"].members) == {host, bob}
+
+
+def test_only_an_operator_s_invitation_lets_in_whom_something_keeps_out(club: Club) -> None:
+    host, friend, bob = club.enter("host", "tea"), club.enter("friend", "tea"), club.enter("bob")
+    club.hub.moderation.set_modes(host, "tea", [(True, "b", "bob")])
+    club.hub.moderation.invite(friend, "bob", "tea")
+    assert type(club.told(bob)[-1]) is events.Invited
+    with pytest.raises(Refused, match="banned"):
+        club.hub.join(bob, "tea")
+    club.hub.moderation.invite(host, "bob", "tea")
+    assert bob in club.hub.join(bob, "tea").members

@@ -57,12 +57,12 @@ class Place:
     members: dict[One, set[str]] = field(default_factory=dict)
     flags: set[str] = field(default_factory=lambda: {"n", "t"})
     banned: set[str] = field(default_factory=set)
-    invited: set[str] = field(default_factory=set)
+    invited: set[One] = field(default_factory=set)
     key: str | None = None
     said: int = 0
 
     def may_enter(self, one: One, key: str | None) -> bool:
-        if one.nick in self.invited:
+        if one in self.invited:
             return True
         right = self.key is None or key == self.key
         return one.nick not in self.banned and "i" not in self.flags and right
@@ -110,7 +110,7 @@ class Model:
                 room.flags.add("s")
         if one not in room.members and room.may_enter(one, key):
             room.members[one] = set() if room.members else {"o"}
-            room.invited.discard(one.nick)
+            room.invited.discard(one)
         elif not room.members:
             del self.rooms[name]
         one.knows.add(name)  # it has said the name itself
@@ -173,10 +173,11 @@ class Model:
         room, other = self.rooms[name], self.dice.choice(self.people)
         if one in room.members:
             one.in_room(name, f"INVITE {other.nick} #{name}", f"/invite {other.nick}")
-            may = "i" not in room.flags or "o" in room.members[one]
-            if may and other not in room.members:
-                room.invited.add(other.nick)
+            operator = "o" in room.members[one]
+            if other not in room.members and (operator or "i" not in room.flags):
                 other.knows.add(name)
+                if operator:
+                    room.invited.add(other)
 
     def say(self, one: One, name: str) -> None:
         room = self.rooms[name]

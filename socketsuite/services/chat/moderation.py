@@ -36,7 +36,7 @@ class Moderation:
         self.hub.tell(room.members, events.TopicSet(room.name, topic, person.facts))
 
     def invite(self, person: Person, nick: str, name: str) -> None:
-        """Let *nick* into a room once, and tell that person.
+        """Tell *nick* of a room, and let that person in once, if *person* is its operator.
 
         :raises Refused: when *person* may not, or there is nobody to be invited.
         """
@@ -46,9 +46,10 @@ class Moderation:
             room.require_operator(person)
         if other in room.members:
             raise Refused("already_in_room", other.nick, f"{other.nick} is in that room")
-        if len(room.invited) >= 1000:
-            room.invited.pop()
-        room.invited.add(other.key)
+        if room.is_operator(person):
+            if len(room.invited) >= 1000:
+                room.invited.pop()
+            room.invited.add(other)
         self.hub.tell([other], events.Invited(other.nick, room.name, person.facts))
         members = [one for one in room.members if one is not person]
         self.hub.tell(members, events.InviteSeen(other.nick, room.name, person.facts))

@@ -40,6 +40,7 @@ class Person:
     """
 
     __slots__ = (
+        "__weakref__",
         "account",
         "away",
         "close",

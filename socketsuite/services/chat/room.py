@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from weakref import WeakSet
 
 from socketsuite.services.chat.history import History
 from socketsuite.services.chat.nicks import key_of
@@ -58,7 +59,8 @@ class Room:
     :ivar flags: those of :data:`FLAGS` that are on.
     :ivar order: the place of the last message.
     :ivar renamed_at: when the room was given its name, in seconds since 1970.
-    :ivar invited: the keys of nicks that may come in once.
+    :ivar invited: who may come in once, whatever keeps others out; whoever has that nick later
+        may not.
     """
 
     def __init__(self, name: str, history: History, now: float) -> None:
@@ -75,7 +77,7 @@ class Room:
         self.password: str | None = None
         self.limit: int | None = None
         self.lists: dict[str, dict[str, Listed]] = {letter: {} for letter in LISTS}
-        self.invited: set[str] = set()
+        self.invited: WeakSet[Person] = WeakSet()
         self.order = 0
         self.renamed_at: float | None = None
 
@@ -85,7 +87,7 @@ class Room:
         """Let *person* in; the first is the room's operator."""
         self.members[person] = _NO_STATUS if self.members else _FIRST
         self.listeners.setdefault(person.render, {})[person] = person.write
-        self.invited.discard(person.key)
+        self.invited.discard(person)
 
     def remove(self, person: Person) -> None:
         """Let *person* out; one who is not here may go, too."""
@@ -144,7 +146,7 @@ class Room:
         """
         if person.operator:
             return
-        invited = person.key in self.invited
+        invited = person in self.invited
         if self.listed("b", person) and not self.listed("e", person) and not invited:
             raise Refused("banned", self.name, "you are banned from that room")
         if "i" in self.flags and not invited and not self.listed("I", person):
