@@ -113,3 +113,13 @@ def test_the_callers_fin_closes():
     a, _ = Chat(2).people
     a.protocol.readConnectionLost()
     assert a.disconnecting
+
+
+def test_ncat_names_fifty_who_are_there_and_counts_the_others():
+    clock = Clock()
+    factory = LineChatFactory(Service(clock), clock, ncat_chat=True)
+    callers = [FakeStream(factory.buildProtocol(None)) for _ in range(53)]
+    told = [stream.writes[1].decode() for stream in callers]  # after its own coming
+    assert told[0] == "<announce> already connected: nobody.\n"
+    assert [text.count(" as <") for text in told[49:]] == [49, 50, 50, 50]
+    assert [text.rpartition(" and ")[2] for text in told[51:]] == ["1 more.\n", "2 more.\n"]
