@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import pytest
 
 from bench.behaviour import complaint
 from bench.contestants import OURS, PLAIN, Contestant, Files, contestants
+from bench.figures import Round
 from bench.generator import Generator, LoadFailed, find_compiler, make_generator
 from bench.run import main, make_files
 from bench.servers import Cores, running
@@ -139,3 +140,19 @@ def test_a_run_that_is_stopped_leaves_nobody_behind(number: signal.Signals) -> N
     assert run.wait(20) == 128 + number
     assert children
     assert not [one for one in children if Path("/proc", one).exists()]
+
+
+def test_a_round_in_which_nothing_came_through_is_made_again_and_then_given_up(
+    cores: Cores, files: Files, plain: Contestant
+) -> None:
+    class Starved(Generator):
+        def run(self, mode: str, port: int, server: int, options: Mapping[str, float]) -> Round:
+            rounds.append(mode)
+            return Round(0, 1, 0, 0, 0, 0, 0)
+
+    rounds: list[str] = []
+    session = Session([plain], Starved([], [], []), cores, files, TINY, tell=lambda line: None)
+    (echo,) = [one for one in WORKLOADS if one.name == "tcp-echo-4k"]
+    (outcome,) = session.run([echo])
+    assert outcome.failed == {"asyncio": "not one message came through"}
+    assert rounds == ["tcp"] * 3
