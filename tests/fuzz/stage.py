@@ -88,6 +88,18 @@ class QuickLogins(Logins):
     check_operator = authenticate
 
 
+class Stream(FakeStream):
+    """As a TCP connection, it takes what comes too late to mean anything."""
+
+    def pauseProducing(self) -> None:
+        if not (self.disconnecting or self.disconnected):
+            super().pauseProducing()
+
+    def resumeProducing(self) -> None:
+        if not (self.disconnecting or self.disconnected):
+            super().resumeProducing()
+
+
 class Hostile:
     """One who sends what an input says.
 
@@ -96,7 +108,7 @@ class Hostile:
 
     def __init__(self, factory: ServerFactory, check: Check) -> None:
         protocol: Any = factory.buildProtocol(None)
-        self.stream = FakeStream(protocol)
+        self.stream = Stream(protocol)
         self.check = check
         self.over = False
 

@@ -15,6 +15,15 @@ from tests.support.websocket_frames import PONG, TEXT, close_frame, frame, openi
 _HELLO = b'{"type":"hello","version":1,"nick":"anna"}'
 
 
+_POLLING = "/socket.io/?EIO=4&transport=polling"
+
+
+def post(session: str, packets: int) -> bytes:
+    body = b"\x1e".join([b'42["x"]'] * packets)
+    head = f"POST {_POLLING}&sid={session} HTTP/1.1\r\nHost: a\r\nContent-Length: {len(body)}"
+    return f"{head}\r\n\r\n".encode() + body
+
+
 class Site:
     """The web frontend, and people at it."""
 
@@ -70,3 +79,15 @@ def test_nothing_is_left_of_who_has_gone() -> None:
     assert (site.chat.hub.people, site.factory._clients) == ({}, {})
     site.wait(3 * HELLO_SECONDS)
     assert len(site.clock.getDelayedCalls()) == before
+
+
+def test_a_payload_of_thousands_of_packets_is_refused_before_any_of_them_is_taken() -> None:
+    site = Site()
+    protocol: Any = site.factory.buildProtocol(None)
+    stream = FakeStream(protocol)
+    protocol.dataReceived(f"GET {_POLLING} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+    site.clock.advance(0)
+    session = stream.taken().decode().partition('"sid":"')[2].partition('"')[0]
+    for packets, status in ((1000, b"200 OK"), (1001, b"400 Bad Request")):
+        protocol.dataReceived(post(session, packets))
+        assert stream.taken().startswith(b"HTTP/1.1 " + status)

@@ -46,6 +46,8 @@ _MOST_BYTES = 65536
 _MOST_WAITING = 1 << 20
 """Bytes of a request of Socket.IO, and of events that wait for a poll."""
 
+_MOST_PACKETS = 1000
+"""Packets in one request of Socket.IO: to take so many holds nobody up."""
 
 _LONGEST_PATH = 200
 
@@ -142,6 +144,7 @@ class WebFactory(ServerFactory):
             ping_timeout=self.ping,
             allow_origin=self.chat.allow_origin,
             max_payload=_MOST_BYTES,
+            max_payload_packets=_MOST_PACKETS,
             max_queue_bytes=_MOST_WAITING,
             connect_timeout=HELLO_SECONDS,
             max_sessions_per_address=self.max_sessions_per_host,
