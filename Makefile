@@ -102,7 +102,7 @@ campaign-differential: $(VENV)/.installed-tests  ## random scenarios against sto
 campaign-mutation: $(VENV)/.installed-tests  ## break the code in small ways, and see whether tests notice
 	$(BIN)/python -m tests.campaigns.mutation $(MUTATION)
 
-fuzz: $(VENV)/.installed-fuzz  ## hostile input, guided by coverage, four minutes; RUNS=10000000 SECONDS=3600 for more
+fuzz: $(VENV)/.installed-fuzz  ## hostile input, guided by coverage, eight minutes; RUNS=10000000 SECONDS=3600 for more
 	@$(BIN)/python -m tests.fuzz.campaign --runs $(RUNS) --seconds $(SECONDS) $(FUZZ)
 
 release: $(VENV)/.installed-release ## look whether a release can be made, and build it; publishes nothing
