@@ -1,4 +1,4 @@
-"""The outcome as a picture: five workloads, a bar for each peer, as an SVG of plain shapes.
+"""The outcome as a picture: eight workloads, a bar for each peer, as an SVG of plain shapes.
 
 A bar is our cost divided by the peer's: shorter is better, the line at 1 is a draw.  A peer
 has one colour, everywhere.  Readable on light and dark backgrounds, so nothing in it is black,
@@ -23,16 +23,24 @@ SHOWN = {
     "tls-echo-64": "TLS 1.3 echo, 64 B",
     "chat-50-one": "Chat, 50 readers",
     "file-sink": "File sink",
+    "irc-50-one": "IRC, room of 50",
+    "websocket-200": "WebSocket, 200",
+    "socketio-200": "Socket.IO, 200",
 }
 PEERS = {
     "twisted": ("stock Twisted", "#3a82d0"),
     "uvloop": ("uvloop", "#b77a00"),
     "node": ("Node", "#3c9150"),
     "c": ("bare C", "#9161d0"),
+    "ngircd": ("ngircd", "#c2553f"),
+    "inspircd": ("InspIRCd", "#1f8f9c"),
+    "ws": ("ws (npm)", "#6f8a12"),
+    "socket.io": ("socket.io (npm)", "#c04f8f"),
 }
+_LEGEND_ROW = 4
 _TEXT = "#737b84"
 _WIDTH, _LEFT, _RIGHT = 700, 172, 64
-_TOP, _BAR, _STEP, _GAP = 96, 13, 16, 16
+_TOP, _BAR, _STEP, _GAP = 116, 13, 16, 16
 _CAPTION = "CPU time of socketsuite, divided by that of each peer: shorter is better"
 
 
@@ -85,11 +93,13 @@ def draw(groups: Sequence[Bars]) -> str:
 
 def _legend() -> Iterator[str]:
     yield _text(12, 22, _CAPTION, bold=True)
-    x = _LEFT
-    for label, colour in PEERS.values():
-        yield f'<rect x="{x}" y="37" width="13" height="13" rx="2" fill="{colour}"/>'
-        yield _text(x + 19, 48, label)
+    x, y = _LEFT, 37
+    for number, (label, colour) in enumerate(PEERS.values(), 1):
+        yield f'<rect x="{x}" y="{y}" width="13" height="13" rx="2" fill="{colour}"/>'
+        yield _text(x + 19, y + 11, label)
         x += 52 + round(7.2 * len(label))
+        if number == _LEGEND_ROW:
+            x, y = _LEFT, y + 20
 
 
 def _axis(draw_at: float) -> Iterator[str]:

@@ -34,7 +34,7 @@ def _arguments(words: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.run", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures here")
-    parser.add_argument("--svg", type=Path, metavar="FILE", help="draw five workloads' ratios here")
+    parser.add_argument("--svg", type=Path, metavar="FILE", help="draw the ratios of eight here")
     parser.add_argument(
         "--only",
         metavar="PATTERN",

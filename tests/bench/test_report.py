@@ -100,7 +100,7 @@ def test_a_peer_has_its_own_colour_which_the_legend_shows(stored: list[dict[str,
     (group,) = svg.iter(f"{SVG}g")
     used = [bar.attrib["fill"] for bar in group.iter(f"{SVG}rect")]
     legend = [bar.attrib["fill"] for bar in svg.findall(f"{SVG}rect")]
-    assert len(set(legend)) == len(legend) == 4
+    assert len(set(legend)) == len(legend) == 8
     assert used == [PEERS["node"][1], PEERS["c"][1]]
     assert set(used) < set(legend)
 
@@ -128,7 +128,7 @@ def test_the_documents_picture_shows_the_figures_of_the_documents_table() -> Non
     }
     svg = ElementTree.fromstring((DOCS / "bench.svg").read_text())
     groups = [[text.text for text in group.iter(f"{SVG}text")] for group in svg.iter(f"{SVG}g")]
-    assert len(groups) == 5
+    assert len(groups) == 8
     for title, _, *ratios in groups:
         assert title is not None
         assert ratios == table[title]
