@@ -12,8 +12,9 @@ import re
 from typing import Any
 
 from socketsuite.services.chat.web import factory
-from socketsuite.services.chat.web.factory import IRC_BINARY, IRC_TEXT, JSON, LINES, WebFactory
+from socketsuite.services.chat.web.factory import WebFactory
 from socketsuite.services.chat.web.page_files import page_files
+from socketsuite.services.chat.web.site import IRC_BINARY, IRC_TEXT, JSON, LINES
 from tests.fuzz.screens import check_irc, check_lines
 from tests.fuzz.stage import Hostile, Stage
 from tests.fuzz.words import LATER, OTHER
@@ -61,9 +62,9 @@ class Site(Stage):
             self.clock.advance(15.0)
         self.check_heard()
         self.check_gone()
-        assert not self.web._clients
-        assert self.web._socketio.server.sessions == 0
-        assert not self.web._socketio.waiting
+        assert not self.web.site.clients
+        assert self.web.site.socketio.server.sessions == 0
+        assert not self.web.site.socketio.waiting
         self.check_trouble()
 
 

@@ -7,7 +7,8 @@ from typing import Any
 from twisted.internet.task import Clock
 
 from socketsuite.services.chat.chat import Chat
-from socketsuite.services.chat.web.factory import HELLO_SECONDS, WebFactory
+from socketsuite.services.chat.web.factory import WebFactory
+from socketsuite.services.chat.web.site import HELLO_SECONDS
 from tests.services.streams import FakeStream
 from tests.support.no_daemon import NoDaemon
 from tests.support.websocket_frames import PONG, TEXT, close_frame, frame, opening, take_frame
@@ -76,7 +77,7 @@ def test_nothing_is_left_of_who_has_gone() -> None:
     anna.protocol.dataReceived(frame(TEXT, _HELLO) + close_frame(1000))
     for one in (anna, boris):
         one.gone()
-    assert (site.chat.hub.people, site.factory._clients) == ({}, {})
+    assert (site.chat.hub.people, site.factory.site.clients) == ({}, {})
     site.wait(3 * HELLO_SECONDS)
     assert len(site.clock.getDelayedCalls()) == before
 
