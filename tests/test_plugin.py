@@ -83,7 +83,10 @@ def test_every_installed_plugin_names_a_factory_that_is_there() -> None:
     assert len(plugins) >= 10
     for plugin in plugins.values():
         first = plugin.frontends[0].target or plugin.target
-        assert issubclass(load_target(first, "a plugin"), ServerFactory)  # type: ignore[arg-type]
+        target = load_target(first, "a plugin")
+        assert callable(target)
+        if isinstance(target, type):  # else a function that returns one
+            assert issubclass(target, ServerFactory)
 
 
 @pytest.mark.parametrize(
