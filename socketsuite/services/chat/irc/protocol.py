@@ -157,7 +157,7 @@ class IRCChat(Client):
                 label = self.answer_later() if isinstance(steps, Iterator) else ""
         else:
             steps = self._obey(line, command)
-        if isinstance(steps, Iterator):
+        if steps is not None and isinstance(steps, Iterator):
             Gradual(self, steps, label)()
             return _LINES_A_TURN
         if self.person is None:
