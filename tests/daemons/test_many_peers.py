@@ -32,7 +32,9 @@ from tests.daemons.crowd import (
 _SECONDS = 20.0
 QUEUE = Path("/proc/sys/net/core/somaxconn")
 
-TRANSPORTS = pytest.mark.parametrize("transport", ["burst", "twisted"])
+TRANSPORTS = pytest.mark.parametrize(
+    "transport", ["burst", pytest.param("twisted", marks=pytest.mark.thorough)]
+)
 
 
 @pytest.fixture(autouse=True)

@@ -46,7 +46,7 @@ def many() -> Iterator[None]:
 
 @pytest.fixture(
     scope="module",
-    params=["burst", "twisted"],
+    params=["burst", pytest.param("twisted", marks=pytest.mark.thorough)],
     ids=lambda transport: f"{transport}-beside-{IDLE}-idle",
 )
 def hall(

@@ -63,4 +63,7 @@ for _name, _builder in sorted(_builders().items()):
             if hasattr(_builder, _method):
                 _body[_method] = _skip(_reason)
         _case = f"{_name}_{_reactor.__name__}"
-        globals()[_case] = type(_case, (_builder, SynchronousTestCase), _body)
+        _made = type(_case, (_builder, SynchronousTestCase), _body)
+        # Select and poll differ from each other and from epoll in what they wait by alone.
+        rare = _reactor in (AcceleratedSelectReactor, AcceleratedPollReactor)
+        globals()[_case] = pytest.mark.thorough(_made) if rare else _made
