@@ -2,7 +2,8 @@
 
 A test that is marked ``thorough`` has a like one that is not: of the same check on another
 service, of the same factory on the other transport.  Of one that is marked ``sampled(n)`` every
-n-th of its parameters' combinations is run, always the same ones.
+n-th of its parameters' combinations is run, always the same ones; so it is with tests that start
+a process for each of many combinations.
 """
 
 from __future__ import annotations
@@ -23,20 +24,39 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "sampled(n): without --thorough one of n combinations")
 
 
+STARTS_PROCESSES = {"client", "launch", "on_terminal", "serve", "start", "stranger"}
+"""Fixtures whose tests have processes of their own, at half a second of the processor each."""
+
+MANY, VERY_MANY = 3, 9
+"""Combinations from which on every second is left out, and two of three."""
+
+
+def _every(item: pytest.Item, combinations: int) -> int:
+    """Return of how many combinations of a test one is run."""
+    sampled = item.get_closest_marker("sampled")
+    if sampled is not None:
+        return int(sampled.args[0])
+    if not STARTS_PROCESSES & set(getattr(item, "fixturenames", ())):
+        return 1
+    return 3 if combinations >= VERY_MANY else 2 if combinations >= MANY else 1
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what is not asked for; with ``--thorough`` nothing."""
     if config.getoption("--thorough"):
         return
+    combinations = Counter(_test_of(item) for item in items)
     seen: Counter[object] = Counter()
     kept: list[pytest.Item] = []
     left_out: list[pytest.Item] = []
     for item in items:
-        sampled = item.get_closest_marker("sampled")
-        place = 0
-        if sampled is not None:
-            test = getattr(item, "function", item)
-            place = seen[test] % sampled.args[0]
-            seen[test] += 1
+        test = _test_of(item)
+        place = seen[test] % _every(item, combinations[test])
+        seen[test] += 1
         (left_out if place or item.get_closest_marker("thorough") else kept).append(item)
     config.hook.pytest_deselected(items=left_out)
     items[:] = kept
+
+
+def _test_of(item: pytest.Item) -> object:
+    return getattr(item, "function", item)

@@ -172,7 +172,7 @@ def test_no_megabyte_takes_long(text: str) -> None:
     began = time.process_time()
     with contextlib.suppress(PacketError):
         decode(text, OPTIONS)
-    assert time.process_time() - began < 1.0  # quadratic time would be minutes
+    assert time.process_time() - began < 5.0  # quadratic time would be minutes
 
 
 def test_an_event_is_encoded_once_for_each_transport() -> None:
