@@ -27,8 +27,8 @@ def pytest_configure(config: pytest.Config) -> None:
 STARTS_PROCESSES = {"client", "launch", "on_terminal", "serve", "start", "stranger"}
 """Fixtures whose tests have processes of their own, at half a second of the processor each."""
 
-MANY, VERY_MANY = 3, 9
-"""Combinations from which on every second is left out, and two of three."""
+MANY, VERY_MANY = 3, 7
+"""Combinations from which on every second is left out, and three of four."""
 
 
 def _every(item: pytest.Item, combinations: int) -> int:
@@ -38,7 +38,7 @@ def _every(item: pytest.Item, combinations: int) -> int:
         return int(sampled.args[0])
     if not STARTS_PROCESSES & set(getattr(item, "fixturenames", ())):
         return 1
-    return 3 if combinations >= VERY_MANY else 2 if combinations >= MANY else 1
+    return 4 if combinations >= VERY_MANY else 2 if combinations >= MANY else 1
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

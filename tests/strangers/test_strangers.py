@@ -24,7 +24,7 @@ from tests.support.peers import program
 from tests.support.stranger import package
 
 # Of stock Twisted's own transport, without --thorough: some of the families.
-ON_BOTH = {"web", "mail", "wrappers"}
+ON_BOTH = {"web"}
 
 
 def _case(family: str, transport: str) -> Any:

@@ -13,9 +13,9 @@ from socketsuite.service import installed_services
 from socketsuite.testing.checks.base import Check
 from tests.testing.kits import EVERY
 
-# One that answers, one that tells others.
-ALL_CHECKS = {"socketsuite-echo", "socketsuite-chat"}
-FOR_ALL = {"splits", "matrix", "drain"}
+# One has all of them; of the others those whose outcome differs by service.
+ALL_CHECKS = {"socketsuite-echo"}
+FOR_ALL = {"matrix", "drain"}
 
 
 def _marks(kit: str, check: str) -> tuple[pytest.MarkDecorator, ...]:
