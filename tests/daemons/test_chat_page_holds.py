@@ -144,6 +144,7 @@ def processor_seconds(window: Window) -> float:
     return float(next(one["value"] for one in metrics if one["name"] == "ThreadTime"))
 
 
+@pytest.mark.thorough  # it measures, and wants the machine for itself
 def test_ten_thousand_messages_scroll_without_a_halt(full: Window) -> None:
     full.call("Performance.enable", timeDomain="threadTicks")
     before = processor_seconds(full)

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-SECONDS = 20.0
+SECONDS = 60.0
 _FLAGS = (
     "--headless=new",
     "--no-sandbox",  # root in a container cannot have one; every page is our own
@@ -151,7 +151,7 @@ class Browser:
 
     def _hear(self, told: dict[str, Any]) -> None:
         window = self.windows.get(told.get("sessionId", ""))
-        if window is not None:
+        if window is not None and "method" in told:  # and no answer that came too late
             window.hear(told["method"], told.get("params", {}))
 
 
