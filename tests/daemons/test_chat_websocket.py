@@ -219,6 +219,19 @@ def test_a_thousand_requests_at_once_are_answered_in_their_order(person: Enter) 
     assert [one["message"]["text"] for one in answers] == [str(n) for n in range(1500)]
 
 
+def test_nobody_guesses_the_servers_password_for_long(serve: Start) -> None:
+    secret = {"SOCKETSUITE_CHAT_SERVER_PASSWORD": "sesame"}
+    chat = serve("socketsuite-chat", "--web-port", "0", env=secret)
+    with WebPerson(port(chat)) as ann, WebPerson(port(chat)) as bob:
+        for guess in ({}, {}, {"server_password": "a"}, {"server_password": "b"}):
+            assert ann.refused("hello", version=1, **guess) == "wrong_password"
+        assert ann.refused("hello", version=1, server_password="c") == "wrong_password"
+        assert "another one" in ann.event("closed")["reason"]
+        with pytest.raises(ConnectionClosed):
+            ann.read()
+        bob.done("hello", version=1, server_password="sesame")
+
+
 def test_at_a_drain_everybody_is_told_why_and_the_code_is_1001(serve: Start) -> None:
     chat = serve("socketsuite-chat", "--web-port", "0", "--web-ping", "0.2")
     with (

@@ -201,6 +201,7 @@ _EVENTS: dict[type, tuple[str, Callable[[Any], Object]]] = {
         "account",
         lambda event: {"nick": event.person.nick, "account": event.account},
     ),
+    events.OperatorLost: ("operator-lost", lambda event: {"nick": event.person.nick}),
     events.Invited: (
         "invited",
         lambda event: {"nick": event.nick, "room": event.room, "by": event.by.nick},

@@ -24,7 +24,7 @@ from socketsuite.services.chat.web import (
 )
 from socketsuite.services.chat.web.fields import Field, checked
 from socketsuite.services.chat.web.request import Request, Result
-from socketsuite.services.chat.web.session import Session
+from socketsuite.services.chat.web.session import MOST_GUESSES, Session
 
 _log = Logger(namespace="socketsuite-chat")
 
@@ -62,6 +62,8 @@ def perform(
         result = request.run(session, fields)
     except Refused as refused:
         answer(refused_answer(refused, label))
+        if session.guesses >= MOST_GUESSES:
+            session.carrier.close(refused.text)
         return _COST_OF_WRONG
     if isinstance(result, Deferred):
         done = result.addCallbacks(

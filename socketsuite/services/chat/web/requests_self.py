@@ -29,6 +29,7 @@ def hello(session: Session, said: Fields) -> Result | Deferred[Result]:
     if said["version"] != VERSION:
         raise Refused("bad_request", "version", f"this server speaks version {VERSION}")
     if not session.chat.check_server_password(said.get("server_password", "")):
+        session.guesses += "server_password" in said
         raise Refused("wrong_password", "server_password", "the server's password is another one")
     if "account" in said:
         return _verified(session, said).addCallback(

@@ -158,6 +158,9 @@ EVENTS: dict[str, Schema] = {
     "event-modes": _event("modes have changed", "modes", room=_TEXT, by=_MAYBE, changes=_CHANGES),
     "event-away": _event("somebody is away, or back (null)", "away", nick=_TEXT, message=_MAYBE),
     "event-account": _event("somebody logged in, or out", "account", nick=_TEXT, account=_MAYBE),
+    "event-operator-lost": _event(
+        "you are no operator of the server any more", "operator-lost", nick=_TEXT
+    ),
     "event-invited": _event("you may come in once", "invited", nick=_TEXT, room=_TEXT, by=_TEXT),
     "event-closed": _event("the server closes the connection", "closed", reason=_TEXT),
 }

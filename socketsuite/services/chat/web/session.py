@@ -19,6 +19,9 @@ from socketsuite.services.chat.room import Room
 VERSION = 1
 """Of the protocol; a client says which it speaks."""
 
+MOST_GUESSES = 3
+"""Wrong passwords of the server after which a client is closed; by IRC it is one."""
+
 LONGEST_TEXT = 4096
 """Bytes of UTF-8 of one message."""
 
@@ -47,6 +50,7 @@ class Session:
     """One person, from its connection to its end.
 
     :ivar person: who it is in the hub; ``None`` before ``hello``.
+    :ivar guesses: how often a wrong password of the server was said.
     """
 
     person: Person | None = None
@@ -56,6 +60,7 @@ class Session:
         self.hub = chat.hub
         self.carrier = carrier
         self.ended = False
+        self.guesses = 0
 
     @property
     def me(self) -> Person:
