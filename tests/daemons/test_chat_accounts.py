@@ -4,23 +4,10 @@ from __future__ import annotations
 
 import re
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 from tests.daemons.conftest import Start
-
-
-def account(name: str, password: str) -> str:
-    """Return the line that the client command prints."""
-    done = subprocess.run(
-        [sys.executable, "-m", "socketsuite.cli", "password", name],
-        input=password.encode(),
-        capture_output=True,
-        timeout=20,
-        check=True,
-    )
-    return done.stdout.decode()
+from tests.support.accounts import account
 
 
 def test_accounts_are_for_the_daemon_alone_and_read_again_on_reload(

@@ -6,13 +6,13 @@ import contextlib
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from socketsuite.testing import Daemon, read_line
+from tests.support.accounts import account, accounts_file
 from tests.support.browser import ALT, SHIFT, Browser, BrowserError, Window, complaints
 from tests.support.node_packages import packages
 from tests.support.outside import NODE
@@ -36,15 +36,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def chat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     folder = tmp_path_factory.mktemp("chat")
-    password = subprocess.run(
-        [sys.executable, "-m", "socketsuite.cli", "password", "carol"],
-        input=b"pencil\n",
-        capture_output=True,
-        timeout=20,
-        check=True,
-    ).stdout
-    (folder / "accounts").touch(0o600)
-    (folder / "accounts").write_bytes(password)
+    accounts_file(folder, account("carol", "pencil"))
     with Daemon(folder, "socketsuite-chat", *WAYS_IN, "--accounts", "accounts") as daemon:
         yield daemon
 

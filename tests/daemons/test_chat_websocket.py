@@ -18,6 +18,7 @@ from websockets.typing import Origin, Subprotocol
 
 from socketsuite.testing import Daemon, read_line
 from tests.daemons.conftest import Start
+from tests.support.accounts import account, accounts_file
 from tests.support.web_people import SECONDS, WebPerson
 
 ROOT = Path(__file__).parents[2]
@@ -28,15 +29,7 @@ WAYS_IN = ("--port", "0", "--web-port", "0", "--irc-port", "0")
 def chat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     """One chat for all tests that need nothing of their own."""
     folder = tmp_path_factory.mktemp("chat")
-    password = subprocess.run(
-        [sys.executable, "-m", "socketsuite.cli", "password", "carol"],
-        input=b"pencil\n",
-        capture_output=True,
-        timeout=20,
-        check=True,
-    ).stdout
-    (folder / "accounts").touch(0o600)
-    (folder / "accounts").write_bytes(password)
+    accounts_file(folder, account("carol", "pencil"))
     accounts = ("--accounts", "accounts", "--register")
     daemon = Daemon(folder, "socketsuite-chat", *WAYS_IN, *accounts)
     try:
