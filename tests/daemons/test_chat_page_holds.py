@@ -70,8 +70,12 @@ def test_after_a_killed_daemon_the_page_fills_exactly_the_gap(
         ann.sees("Not connected.", "#connection")
         ann.until("document.title.startsWith('(offline)')")
         ann.press("Enter")  # goes nowhere, and is kept
-        daemon = start(tmp_path, port)
+        # At another port, where the page does not come back in the middle of them.
+        daemon = start(tmp_path)
         talk_by_hand(daemon, missed)
+        until_saved(daemon, len(missed))
+        daemon.kill()
+        daemon = start(tmp_path, port)
         ann.run("chat.session.connection.hurry()")
         # A thousand come unasked; the rest is behind a button.
         ann.until("document.querySelector('.gap button')?.checkVisibility()")
