@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.fuzz import parsers, socketio, stage, web, web_parsers, web_words, words
+from tests.fuzz import ack_parsers, parsers, socketio, stage, web, web_parsers, web_words, words
 from tests.support.websocket_frames import opening
 
 
@@ -86,6 +86,15 @@ TARGETS: dict[str, Target] = {
         _some(_ACCOUNT, b"eve:*"),
         _some(b":", b"scram-sha-256=", b"certfp=", b"$argon2id$v=19$m=", b"*"),
         0.05,
+    ),
+    "ack-requests": Target(
+        ack_parsers.ack_requests, _some(*ack_parsers.REQUESTS), _some(*ack_parsers.WORDS), 0.1
+    ),
+    "ack-replies": Target(
+        ack_parsers.ack_replies, _some(*ack_parsers.REPLIES), _some(*ack_parsers.WORDS), 0.05
+    ),
+    "receipts": Target(
+        ack_parsers.receipts, _some(*ack_parsers.RECEIPTS), _some(*ack_parsers.WORDS), 0.05
     ),
     "engine-payload": Target(
         socketio.engine_payload, _some(*socketio.PAYLOADS), _some(*socketio.WORDS), 0.05

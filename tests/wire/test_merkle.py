@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from socketsuite.wire.merkle import EMPTY, LEAF, TreeHash
+from socketsuite.wire.merkle import EMPTY, LEAF, LeafTree, TreeHash, leaf_hash
 
 # The leaves and roots that Certificate Transparency's implementations are tried with.
 VECTORS = ["", "00", "10", "2021", "3031", "40414243", "5051525354555657",
@@ -65,16 +65,18 @@ def test_a_state_that_was_put_down_goes_on_as_if_nothing_had_been(before, after,
     assert copied.root() == defined(leaves_of(before + b"another way", size))
 
 
-def test_each_leaf_is_told_once_it_is_full_and_the_rest_when_asked():
-    told: list[tuple[int, bytes]] = []
-    tree = TreeHash(3, lambda index, digest: told.append((index, digest)))
-    for byte in b"abcdefgh":
-        tree.feed(bytes([byte]))
-    assert told == [(0, defined([b"abc"])), (1, defined([b"def"]))]
-    assert tree.partial_leaf() == (2, defined([b"gh"]))
-    tree.feed(b"i")
-    assert tree.partial_leaf() is None
-    assert len(told) == 3
+@given(st.binary(max_size=70), st.integers(1, 5))
+def test_the_leaves_hashes_alone_give_the_same_root(data, size):
+    hashes = [leaf_hash(one) for one in leaves_of(data, size)]
+    tree = LeafTree()
+    for one in hashes[:-1]:
+        tree.push(one)
+    last = hashes[-1] if hashes else None
+    assert tree.root(last) == defined(leaves_of(data, size))
+    again = LeafTree(tree.leaves, tree.frontier())
+    if last is not None:
+        again.push(last)
+    assert again.root() == tree.root(last)
 
 
 def test_leaves_have_64_kib_and_nothing_has_the_hash_of_nothing():
