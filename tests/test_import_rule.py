@@ -33,9 +33,11 @@ ROOMS: dict[str, set[str]] = {
     "policies": {"observe", "transport", "service", "settings", "reasons", "addresses"},
     "web": {"wire", "reasons", "addresses"},
     "socketio": {"web", "wire", "settings", "addresses"},
+    "storage": {"wire", "settings", "addresses"},
     "services": {
         "web",
         "socketio",
+        "storage",
         "wire",
         "service",
         "settings",
@@ -43,7 +45,7 @@ ROOMS: dict[str, set[str]] = {
         "figures",
         "addresses",
     },
-    "cli": {"wire", "service", "settings", "transport", "addresses", "loading"},
+    "cli": {"wire", "service", "settings", "transport", "storage", "addresses", "loading"},
     "daemon": {
         "service",
         "contract",
