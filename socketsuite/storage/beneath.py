@@ -68,12 +68,19 @@ class Folder:
         self.close()
 
     def open(
-        self, relative: str, flags: int, mode: int = 0o640, *, make_folders: bool = False
+        self,
+        relative: str,
+        flags: int,
+        mode: int = 0o640,
+        *,
+        make_folders: bool = False,
+        devices: bool = False,
     ) -> int:
         """Open a regular file, and return its descriptor; it is closed in child processes.
 
         :param mode: of a file that is made by ``O_CREAT``, before the umask.
         :param make_folders: whether folders that are missing are made (0750) and synced.
+        :param devices: whether a character device will do, too.
         """
         # O_NONBLOCK: a FIFO that nobody reads must not be waited for.
         flags |= os.O_CLOEXEC | os.O_NOCTTY | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -86,7 +93,9 @@ class Folder:
             self._make_folders(relative)
             descriptor = self._open(relative, flags, mode)
         try:
-            _check_regular(relative, os.fstat(descriptor).st_mode)
+            found = os.fstat(descriptor).st_mode
+            if not (devices and stat.S_ISCHR(found)):
+                _check_regular(relative, found)
             os.set_blocking(descriptor, True)
         except OSError:
             os.close(descriptor)

@@ -1,0 +1,167 @@
+"""The file sink's first frontend: bytes, or framed records, from plain clients such as ``nc``.
+
+The wire: bytes, one way.  A client that closes its half is closed in turn when all its bytes are
+kept as ``--sync`` says; that is its confirmation.  One whose bytes cannot be kept is reset.  With
+``--framing lines`` or ``length`` a record is written whole or not at all.  This module must not
+know how files are written.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import cast
+
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol
+from twisted.internet.protocol import Protocol, ServerFactory, connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from socketsuite.addresses import host_text
+from socketsuite.services.filesink.records import headed, portions, record_header
+from socketsuite.services.filesink.sink import FileSink
+from socketsuite.services.stream import IStreamTransport
+from socketsuite.storage.destination import Destination
+from socketsuite.storage.store import TooManyFilesError
+from socketsuite.wire.records import Piece
+
+
+@dataclass(eq=False)
+class RawFactory(ServerFactory):
+    """Makes a protocol for each client."""
+
+    sink: FileSink
+
+    def buildProtocol(self, addr: IAddress | None) -> Protocol:
+        """Return a protocol for one client."""
+        return RawSender(self.sink)
+
+
+@implementer(IHalfCloseableProtocol)
+class RawSender(Protocol):
+    """One client."""
+
+    transport: IStreamTransport
+    borrows_buffer = True
+    """Half a megabyte is read at once; the disk's thread is given a copy."""
+
+    _log = Logger()
+
+    def __init__(self, sink: FileSink) -> None:
+        self._sink = sink
+        self._keeper = sink.keeper
+        self._framer = sink.new_framer()
+        self._destination: Destination | None = None
+        self._date = ""
+        self._ended = False
+
+    def connectionMade(self) -> None:
+        """Learn who it is."""
+        self._peer = host_text(getattr(self.transport.getPeer(), "host", "unix"))
+        self._connection = ""
+        if self._keeper.failed is not None:
+            self._end()
+
+    def dataReceived(self, data: bytes | memoryview) -> None:
+        """Have what is whole written."""
+        if not self._ended:
+            copied = data if isinstance(data, bytes) else bytes(data)
+            self._write(self._framer.feed(copied))
+
+    def _write(self, pieces: list[Piece]) -> None:
+        if not pieces:
+            return
+        destination = self._attached()
+        if destination is None:
+            return
+        sink, store = self._sink, self._keeper.store
+        for some in portions(pieces, self._framer, sink.rotate_size):
+            written = some
+            if sink.record_header:
+                header = record_header(self._peer, time.time())
+                written, _ = headed(some, self._framer, header)
+            store.write(destination, written, sum(map(len, written)))
+
+    def _attached(self) -> Destination | None:
+        """Return the destination of what comes now; ``None`` when there can be none."""
+        store = self._keeper.store
+        if self._destination is not None and self._date == store.date:
+            return self._destination
+        if not self._connection:
+            self._connection = self._sink.connection_names.next()
+        self._date = store.date
+        name = self._keeper.file_name(self._peer, self._connection, "raw")
+        if self._destination is not None:
+            if self._destination.name == name:
+                return self._destination
+            store.detach(self._destination, self)
+            self._destination = None
+        try:
+            found = store.attach(name, self)
+        except TooManyFilesError as error:
+            self._log.warn("{peer} is reset: {why}", peer=self._peer, why=str(error))
+            self._end()
+            return None
+        if found.trouble is not None:
+            store.detach(found, self)
+            self._end()
+            return None
+        self._destination = found
+        return found
+
+    # ── the end ─────────────────────────────────────────────────────────────────────
+
+    def readConnectionLost(self) -> None:
+        """The client's FIN: ours is the confirmation."""
+        if self._ended:
+            return
+        self._finish()
+        if self._keeper.failed is not None:
+            self._end()
+        elif self._destination is None:
+            self.transport.loseConnection()
+        else:
+            self._keeper.store.flush(self._destination, self.transport.loseConnection)
+
+    def writeConnectionLost(self) -> None:
+        """Our own FIN is out; nothing to do."""
+
+    def _finish(self) -> None:
+        self._write(cast("list[Piece]", self._framer.finish()))
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Let the file go; what is not whole is not written."""
+        if not self._ended and reason.check(ConnectionDone):
+            self._finish()
+        self._ended = True
+        framer = self._framer
+        framer.abandon()
+        self._keeper.count(framer)
+        if self._destination is not None:
+            self._keeper.store.detach(self._destination, self)
+            self._destination = None
+
+    def _end(self) -> None:
+        self._ended = True
+        self.transport.abortConnection()
+
+    # ── what the store says ─────────────────────────────────────────────────────────
+
+    def pause(self) -> None:
+        """Read no more."""
+        self.transport.pauseProducing()
+
+    def resume(self) -> None:
+        """Read on."""
+        if not self._ended:
+            self.transport.resumeProducing()
+
+    def waits(self, reason: str | None) -> None:
+        """Nothing can be said here; the queue in front of the file pauses the client."""
+
+    def failed(self, why: str) -> None:
+        """Reset the client: what was not confirmed is not kept."""
+        if not self._ended:
+            self._end()

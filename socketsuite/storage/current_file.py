@@ -1,0 +1,259 @@
+"""The file that a destination writes to now, and the next one: opened, rotated, replaced.
+
+All of this blocks, and is for one thread at a time.  This module must not know what is queued.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Sequence
+from posixpath import dirname, join
+
+from socketsuite.storage import events
+from socketsuite.storage.append_file import FULL, AppendFile
+from socketsuite.storage.journal_lines import (
+    Durable,
+    Entry,
+    FileAdded,
+    FileGone,
+    FileNamed,
+    Written,
+)
+from socketsuite.storage.segments import list_segments, next_number, segment_name
+from socketsuite.storage.setup import KnownAs, SegmentClosed, Setup
+from socketsuite.wire.records import Piece, RawFramer
+
+_MOST_LOOKED_AT = 10_000
+
+
+class CurrentFile:
+    """What a destination's thread writes to.
+
+    :ivar number: what the journal calls the file.
+    """
+
+    def __init__(self, name: str, setup: Setup) -> None:
+        self._name = name
+        self._setup = setup
+        self._file: AppendFile | None = None
+        self._period = 0
+        self._dirty = False
+        self._entries: list[Entry] = []
+        self._closed: list[SegmentClosed] = []
+        self._segments = 0
+        self._committed = 0
+        self.number = 0
+
+    @property
+    def length(self) -> int:
+        """Bytes in the file."""
+        return self._file.length if self._file is not None else 0
+
+    def say(self, entries: list[Entry]) -> None:
+        """Have the journal say *entries* with the next commit."""
+        self._entries += entries
+
+    def take_entries(self) -> list[Entry]:
+        """Return what the journal is to say now."""
+        entries, self._entries = self._entries, []
+        file = self._file
+        self._committed = self.length
+        if entries and file is not None and file.regular:
+            kind = Written if self._dirty else Durable
+            entries.append(kind(self.number, file.length))
+        return entries if self._setup.journaled else []
+
+    def take_closed(self) -> list[SegmentClosed]:
+        """Return the segments that were closed since."""
+        closed, self._closed = self._closed, []
+        return closed
+
+    # ── writing ─────────────────────────────────────────────────────────────────────
+
+    def is_due(self, more: int) -> bool:
+        """Whether another file is to be begun before what follows *more* bytes."""
+        file, limit = self._file, self._setup.rotate_size
+        return bool(limit) and (file.length if file is not None else 0) + more >= limit
+
+    def make_ready(self, size: int) -> None:
+        """Have the file open that *size* bytes are to be written to."""
+        if self._file is not None:
+            self._see_whether_replaced(self._file)
+        if self._file is None:
+            self._open()
+        if self._is_over(size):
+            self.rotate(forced=True)
+            self._open()
+
+    def _is_over(self, size: int) -> bool:
+        file, setup = self._file, self._setup
+        if file is None or not file.length:
+            return False
+        late = setup.rotate_every and self._period != self._period_of(setup.clock())
+        return bool(late) or bool(setup.rotate_size and file.length + size > setup.rotate_size)
+
+    def write(self, pieces: Sequence[Piece]) -> int:
+        """Append as many of *pieces* as there is room for; return how many."""
+        assert self._file is not None
+        self._dirty = True
+        return self._file.write(pieces)
+
+    def sync(self) -> None:
+        """Have the disk keep what was written."""
+        if self._file is not None and self._dirty:
+            self._file.sync()
+            self._dirty = False
+            self._entries.append(Durable(self.number, self._file.length))
+
+    # ── which file ──────────────────────────────────────────────────────────────────
+
+    def rotate(self, forced: bool) -> None:
+        """Close the file as a segment; unless *forced*, only if its time is over."""
+        file, setup = self._file, self._setup
+        if file is None and forced and self._is_there():
+            self._open()
+            file = self._file
+        if file is None or not file.regular or not file.length:
+            return
+        self._see_whether_replaced(file)
+        if self._file is None or not (forced or self._is_over(0)):
+            return
+        if setup.sync != "none" or setup.journaled:
+            self.sync()
+        try:
+            segment = self._rename(file)
+        except OSError as error:
+            if error.errno in FULL:
+                return  # with the next write it is tried again
+            raise
+        self._entries.append(FileNamed(self.number, segment))
+        self._forget()
+        self._closed.append(SegmentClosed(self._name, segment))
+        setup.tell(events.FileRotated(self._name, segment, file.length), "info")
+
+    def _is_there(self) -> bool:
+        with contextlib.suppress(OSError):
+            return self._setup.folder.stat(self._name).st_size > 0
+        return False
+
+    def _rename(self, file: AppendFile) -> str:
+        folder = self._setup.folder
+        if not self._segments:
+            self._segments = next_number(list_segments(folder, self._name))
+        while True:
+            segment = segment_name(self._name, self._segments)
+            self._segments += 1
+            try:
+                file.rename(segment)
+            except FileExistsError:
+                continue
+            return segment
+
+    def _see_whether_replaced(self, file: AppendFile) -> None:
+        if not file.is_in_place():
+            if self._setup.sync != "none":
+                self.sync()
+            found = self._find(file.inode)
+            how = f"moved to {found}" if found else "removed"
+            gone = FileNamed(self.number, found) if found else FileGone(self.number)
+            self._entries.append(gone)
+            self._forget()
+            self._setup.tell(events.FileReplaced(self._name, how), "info")
+        elif file.find_length() < 0:
+            self._entries.append(FileGone(self.number))
+            self._adopt(file)
+            self._setup.tell(events.FileReplaced(self._name, "truncated"), "info")
+
+    def _find(self, inode: int) -> str | None:
+        """Return the name, in the same folder, of a file that was moved."""
+        folder = dirname(self._name)
+        with contextlib.suppress(OSError):
+            for name in self._setup.folder.listdir(folder)[:_MOST_LOOKED_AT]:
+                with contextlib.suppress(OSError):
+                    if self._setup.folder.stat(join(folder, name)).st_ino == inode:
+                        return join(folder, name)
+        return None
+
+    def _forget(self) -> None:
+        assert self._file is not None
+        self._file.close()
+        self._file = None
+        self._dirty = False
+        self._setup.files.pop(self._name, None)
+
+    def _open(self) -> None:
+        setup = self._setup
+        file = self._new_file()
+        try:
+            known = setup.files.get(self._name)
+            if known is not None and (known.inode != file.inode or file.length < known.length):
+                how = "replaced" if known.inode != file.inode else "truncated"
+                self._entries.append(FileGone(known.number))
+                setup.tell(events.FileReplaced(self._name, how), "info")
+                known = None
+            if known is None and file.length and file.regular:
+                file = self._take_over(file)
+            self._period = self._period_of(file.modified if file.length else setup.clock())
+            if known is None:
+                self._adopt(file)
+            else:
+                self.number = known.number
+                if known.settled and file.length > known.length:
+                    _cut(file, known.length, self._name, "it was never committed", setup)
+        except BaseException:
+            file.close()
+            raise
+        self._file = file
+        self._committed = file.length
+
+    def _new_file(self) -> AppendFile:
+        setup = self._setup
+        readable = not isinstance(setup.framer, RawFramer)
+        return AppendFile(
+            setup.folder, self._name, readable=readable and not setup.devices, devices=setup.devices
+        )
+
+    def _adopt(self, file: AppendFile) -> None:
+        self.number = self._setup.next_number()
+        self._entries.append(FileAdded(self.number, self._name, file.inode, file.length))
+
+    def _take_over(self, file: AppendFile) -> AppendFile:
+        """Go on with a file of which nothing is known; or, where it must be nobody's, begin one."""
+        setup = self._setup
+        if setup.own_files:
+            segment = self._rename(file)
+            file.close()
+            setup.tell(events.FileReplaced(self._name, f"unknown, now {segment}"), "warn")
+            return self._new_file()
+        with os.fdopen(os.dup(file.fileno()), "rb") as reader:
+            whole = setup.framer.last_boundary(reader, 0, file.length)
+        if whole < file.length:
+            _cut(file, whole, self._name, "its last record is not whole", setup)
+        return file
+
+    def close(self) -> None:
+        """Close the file, to be opened again with the next write."""
+        if self._file is not None:
+            file, number = self._file, self.number
+            self._forget()
+            self._setup.files[self._name] = KnownAs(number, file.inode, file.length, False)
+
+    def give_up(self) -> None:
+        """After a failure: cut off what is not committed, if that can be, and close the file."""
+        file = self._file
+        self._entries = []
+        if file is not None:
+            number, length = self.number, self._committed
+            self._forget()
+            self._setup.files[self._name] = KnownAs(number, file.inode, length, True)
+
+    def _period_of(self, time: float) -> int:
+        every = self._setup.rotate_every
+        return int(time // every) if every else 0
+
+
+def _cut(file: AppendFile, length: int, name: str, why: str, setup: Setup) -> None:
+    cut = file.length - length
+    file.cut(length)
+    setup.tell(events.TailCut(name, cut, why), "warn")

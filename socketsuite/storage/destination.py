@@ -1,0 +1,296 @@
+"""A queue in front of one file, and what a thread does with it: write, sync, commit, rotate.
+
+The reactor's side never waits.  What is queued together is written together, synced once, and
+committed to the journal as one line; only then is anybody told.  When the file cannot be written
+or synced, that is the end of it until somebody has it opened anew: nothing is tried again as if
+it had not happened.  A full disk is waited for.  This module must not know who sends, nor how.
+"""
+
+from __future__ import annotations
+
+import errno
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Protocol
+
+from socketsuite.storage.append_file import FULL
+from socketsuite.storage.batches import Receipt, Write, account
+from socketsuite.storage.current_file import CurrentFile
+from socketsuite.storage.setup import Setup
+from socketsuite.storage.streams import Stream
+
+
+class Sender(Protocol):
+    """Whoever has bytes for a destination; all is called in the reactor's thread."""
+
+    def pause(self) -> None:
+        """Send no more for now."""
+
+    def resume(self) -> None:
+        """Go on."""
+
+    def waits(self, reason: str | None) -> None:
+        """Nothing can be written for *reason* (``disk-full``, ``quota``); ``None``: again it can."""
+
+    def failed(self, why: str) -> None:
+        """The file has failed; what was not confirmed is not in it."""
+
+
+@dataclass(eq=False, slots=True)
+class Barrier:
+    """*then* is called when all that was queued before is written, and with *sync* on disk."""
+
+    then: Callable[[], object] | None = None
+    sync: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class Rotate:
+    """The file is to be closed as a segment; unless *forced*, only if its time has come."""
+
+    forced: bool = True
+
+
+@dataclass(eq=False, slots=True)
+class Close:
+    """The file is to be closed, until something is written to it; *then* is called."""
+
+    then: Callable[[], object]
+
+
+Item = Write | Barrier | Rotate | Close
+
+
+class StoppedError(Exception):
+    """The sink ends while it waits for room."""
+
+
+@dataclass(eq=False)
+class Destination:
+    """One file that senders write to.
+
+    :ivar senders: who has bytes for it.
+    :ivar queued: bytes that are not committed.
+    :ivar trouble: why the file has failed.
+    :ivar waiting_for: why it cannot be written for now.
+    :ivar used: when it was last written to, by the reactor's clock.
+    """
+
+    name: str
+    setup: Setup
+    in_reactor: Callable[..., object]
+    on_receipts: Callable[[list[Receipt]], object]
+    on_change: Callable[[Destination], object]
+    senders: set[Any] = field(default_factory=set)
+    queued: int = 0
+    trouble: str | None = None
+    waiting_for: str | None = None
+    paused: bool = False
+    closing: bool = False
+    used: float = 0.0
+    moved_at: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._lock = threading.Lock()
+        self._queue: list[Item] = []
+        self._scheduled = False
+        self._generation = 0
+        self._stopping = threading.Event()
+        # The thread's own.
+        self._file = CurrentFile(self.name, self.setup)
+        self._unsynced: dict[Stream, Receipt] = {}
+        self._told_reason: str | None = None
+        self._broken = False
+
+    # ── in the reactor's thread ─────────────────────────────────────────────────────
+
+    def put(self, item: Item) -> None:
+        """Queue *item*; after a failure nothing becomes of it."""
+        if self.trouble is not None:
+            return
+        if type(item) is Write:
+            self.used = self.setup.seconds()
+            if not self.queued:
+                self.moved_at = self.used
+            self.queued += item.size
+        with self._lock:
+            self._queue.append(item)
+            if self._scheduled:
+                return
+            self._scheduled = True
+        self.setup.threads.call(self._run)
+
+    def stop_waiting(self) -> None:
+        """Give up what there is no room for; the sink ends."""
+        self._stopping.set()
+
+    def retry(self) -> None:
+        """After a failure: have the file opened anew with the next write."""
+        if self.trouble is not None:
+            self._broken = False
+            self.trouble = None
+
+    def _committed(
+        self,
+        generation: int,
+        size: int,
+        receipts: list[Receipt],
+        calls: list[Callable[[], object]],
+    ) -> None:
+        if generation == self._generation:
+            self.queued -= size
+            self.moved_at = self.setup.seconds()
+        self.on_receipts(receipts)
+        for call in calls:
+            call()
+        self.on_change(self)
+
+    def _has_failed(self, why: str, streams: list[Stream]) -> None:
+        self._generation += 1
+        with self._lock:
+            dropped, self._queue = self._queue, []
+        self.queued = 0
+        self.trouble = why
+        self.waiting_for = None
+        streams += [one.stream for one in dropped if type(one) is Write and one.stream]
+        for stream in set(streams):
+            stream.drop_unwritten()
+        for sender in list(self.senders):
+            sender.failed(why)
+        self.on_change(self)
+
+    def _has_to_wait(self, reason: str | None) -> None:
+        self.waiting_for = reason
+        for sender in list(self.senders):
+            sender.waits(reason)
+        self.on_change(self)
+
+    # ── in the disk's thread ────────────────────────────────────────────────────────
+
+    def _run(self) -> None:
+        while True:
+            with self._lock:
+                # What comes after a failure is dropped by the reactor's side, which knows whose it is.
+                if not self._queue or self._broken:
+                    self._scheduled = False
+                    return
+                batch, self._queue = self._queue, []
+            group: list[Item] = []
+            try:
+                for item in batch:
+                    if type(item) is Rotate or type(item) is Close:
+                        self._commit(group)
+                        self._end_file(item)
+                        continue
+                    if type(item) is Write and group and self._file.is_due(_size(group)):
+                        self._commit(group)
+                        self._end_file(Rotate())
+                    group.append(item)
+                self._commit(group)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it costs this file alone
+                self._fail(error, group, batch)
+
+    def _commit(self, group: list[Item]) -> None:
+        """Write, sync and commit *group*, and empty it."""
+        if not group:
+            return
+        writes = [item for item in group if type(item) is Write]
+        if writes:
+            self._make_ready(_size(writes))
+            start = self._append(writes)
+            self._file.say(account(writes, self._file.number, start, self._unsynced))
+        sync = any(type(item) is Barrier and item.sync for item in group)
+        sync = sync or bool(writes and self.setup.sync == "always")
+        if sync:
+            self._file.sync()
+        receipts: list[Receipt] = []
+        if sync or self.setup.sync == "none":
+            receipts = [one._replace(durable=sync) for one in self._unsynced.values()]
+            self._unsynced = {}
+        calls = [item.then for item in group if type(item) is Barrier and item.then]
+        self._hand_over(_size(writes), sync, receipts, calls)
+        for write in writes:
+            if write.stream is not None:
+                write.stream.rollback = None
+        group.clear()
+
+    def _hand_over(
+        self, size: int, sync: bool, receipts: list[Receipt], calls: list[Callable[[], object]]
+    ) -> None:
+        generation = self._generation
+        entries = self._file.take_entries()
+        # A closed segment is touched only when the journal knows of it.
+        calls += [partial(self.setup.closed, one) for one in self._file.take_closed()]
+        if entries or size or receipts or calls:
+            self.setup.commit(
+                entries, sync, lambda: self._committed(generation, size, receipts, calls)
+            )
+
+    def _end_file(self, how: Rotate | Close) -> None:
+        if type(how) is Rotate:
+            self._file.rotate(how.forced)
+            self._hand_over(0, False, [], [])
+            return
+        sync = self.setup.sync != "none"
+        if sync:
+            self._file.sync()
+        self._hand_over(0, sync, [], [how.then])
+        self._file.close()
+
+    def _make_ready(self, size: int) -> None:
+        while True:
+            try:
+                return self._file.make_ready(size)
+            except OSError as error:
+                if error.errno in FULL:
+                    self._wait("disk-full")
+                elif error.errno in (errno.EMFILE, errno.ENFILE):
+                    self._wait("no-descriptors")
+                else:
+                    raise
+
+    def _append(self, writes: list[Write]) -> int:
+        """Write all there is, however long that takes; return where in the file it begins."""
+        # Bytes of one stream next to one another are one extent.
+        writes.sort(key=lambda one: one.stream.number if one.stream else 0)
+        pieces = [piece for write in writes for piece in write.pieces]
+        start = self._file.length
+        while True:
+            reason = self.setup.no_room(sum(map(len, pieces)))
+            if reason is None:
+                done = self._file.write(pieces)
+                if done == len(pieces):
+                    break
+                pieces = pieces[done:]
+                reason = "disk-full"
+            self._wait(reason)
+        self._tell(None)
+        return start
+
+    def _wait(self, reason: str) -> None:
+        self._tell(reason)
+        if self._stopping.wait(self.setup.retry_seconds):
+            raise StoppedError(f"the sink ended while it waited for room ({reason})")
+
+    def _tell(self, reason: str | None) -> None:
+        if reason != self._told_reason:
+            self._told_reason = reason
+            self.in_reactor(self._has_to_wait, reason)
+
+    def _fail(self, error: Exception, group: list[Item], batch: list[Item]) -> None:
+        self._broken = True
+        self._unsynced = {}
+        self._told_reason = None
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        for item in group:
+            if type(item) is Write and item.stream is not None:
+                item.stream.roll_back()
+        self._file.give_up()
+        streams = [item.stream for item in batch if type(item) is Write and item.stream]
+        self.in_reactor(self._has_failed, why or repr(error), streams)
+
+
+def _size(items: Sequence[Item]) -> int:
+    return sum(item.size for item in items if type(item) is Write)

@@ -1,0 +1,321 @@
+"""Brings files and journal together when a sink starts: after a good end, a kill, or a power loss.
+
+What is behind the last commit was promised to nobody, and is cut off.  A damaged journal is kept
+aside; of what it said, what can be proven by the data is gone on with.  All of this blocks.  This
+module must not know how a sink runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from posixpath import dirname, join
+from typing import BinaryIO
+
+from socketsuite.storage import events
+from socketsuite.storage.beneath import Folder
+from socketsuite.storage.extents import StreamDataError, hash_extents, read_extents, whole_tree
+from socketsuite.storage.journal import compacted, lines_of, replace
+from socketsuite.storage.journal_lines import (
+    HEADER,
+    Extent,
+    JournalError,
+    read,
+)
+from socketsuite.storage.journal_state import JournalState, KnownFile, KnownStream, merged
+from socketsuite.storage.segments import list_segments, next_number, segment_name
+from socketsuite.storage.setup import KnownAs
+from socketsuite.storage.streams import Stream
+from socketsuite.wire.merkle import LEAF, TreeHash
+
+_BOOT_ID = "/proc/sys/kernel/random/boot_id"
+
+
+class JournalInUseError(OSError):
+    """Another process has the journal."""
+
+
+@dataclass
+class Recovery:
+    """What a sink begins with.
+
+    :ivar descriptor: of the journal, to append to.
+    :ivar files: files that are appended to, by name.
+    :ivar told: what an operator should know, each with its level.
+    """
+
+    state: JournalState
+    descriptor: int = -1
+    files: dict[str, KnownAs] = field(default_factory=dict)
+    streams: list[Stream] = field(default_factory=list)
+    told: list[tuple[object, str]] = field(default_factory=list)
+
+
+def boot_id() -> str:
+    """Return what tells this run of the machine from the next; empty where nothing does."""
+    try:
+        with open(_BOOT_ID) as file:
+            return file.read().strip()
+    except OSError:
+        return ""
+
+
+def recover(folder: Folder, name: str, boot: str, now: float) -> Recovery:
+    """Find out what there is, and write the journal anew.
+
+    :raises JournalInUseError: when another process has it.
+    :raises OSError: when it cannot be read or written.
+    """
+    try:
+        old = os.fdopen(folder.open(name, os.O_RDONLY), "rb")
+    except FileNotFoundError:
+        made = Recovery(JournalState())
+        made.descriptor = replace(folder, name, compacted(made.state, None))
+        return made
+    with old:
+        try:
+            fcntl.flock(old.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise JournalInUseError(f"{name} is in use by another process") from None
+        state, damage = _replay(old)
+        found = Recovery(state)
+        if damage:
+            _rebuild(folder, name, old, found, damage, now)
+        else:
+            _check_files(folder, old, found, boot)
+        for stream in list(state.streams.values()):
+            _restore(folder, stream, found)
+        for file in state.files.values():
+            if not file.closed:
+                found.files[file.name] = KnownAs(file.number, file.inode, file.written, True)
+        found.descriptor = replace(folder, name, compacted(state, old))
+    return found
+
+
+# ── reading the journal ─────────────────────────────────────────────────────────────────
+
+
+def _replay(old: BinaryIO) -> tuple[JournalState, str]:
+    """Return what the journal comes to, and what is wrong with it, if that is more than its end."""
+    state = JournalState(tails=True)
+    if old.readline(len(HEADER)) != HEADER:
+        return state, "it does not begin as a journal does"
+    trouble = damage = ""
+    for entries in read(lines_of(old)):
+        if isinstance(entries, JournalError):
+            trouble = trouble or str(entries)
+            continue
+        # A line that a crash tore is the last one.
+        damage = damage or trouble
+        try:
+            state.apply(entries)
+        except JournalError as error:
+            damage = damage or str(error)
+    return state, damage
+
+
+def _all_extents(old: BinaryIO, streams: Iterable[int]) -> dict[int, list[Extent]]:
+    wanted: dict[int, list[Extent]] = {stream: [] for stream in streams}
+    old.seek(0)
+    old.readline(len(HEADER))
+    for entries in read(lines_of(old)):
+        if isinstance(entries, JournalError):
+            continue
+        for entry in entries:
+            its = wanted.get(entry.stream) if isinstance(entry, Extent) else None
+            if its is not None:
+                its[-1:] = merged([*its[-1:], entry])
+    return wanted
+
+
+# ── files ───────────────────────────────────────────────────────────────────────────────
+
+
+def _check_files(folder: Folder, old: BinaryIO, found: Recovery, boot: str) -> None:
+    """Cut off what was not committed; find what is missing; let streams recede to what is there."""
+    state = found.state
+    kernel_kept_all = state.ended or (boot != "" and state.boot == boot)
+    cut_bytes = 0
+    short = False
+    for file in list(state.files.values()):
+        status = _find(folder, file)
+        if status is None:
+            if not file.closed:
+                found.told.append((events.FileReplaced(file.name, "removed"), "warn"))
+            del state.files[file.number]
+            continue
+        trusted = file.written if kernel_kept_all else file.durable
+        if status < trusted:
+            found.told.append((events.FileShort(file.name, trusted - status), "error"))
+            trusted = status
+        if status > trusted and not file.closed:
+            _cut(folder, file, trusted)
+            cut_bytes += status - trusted
+            cut = events.TailCut(file.name, status - trusted, "it was never committed")
+            found.told.append((cut, "warn"))
+        short = short or trusted < file.written
+        file.written = file.durable = trusted
+    if short:
+        _recede(folder, old, found)
+    if not state.ended:
+        found.told.append(
+            (events.Recovered(len(state.streams), len(state.files), cut_bytes), "warn")
+        )
+    state.ended = True
+
+
+def _find(folder: Folder, file: KnownFile) -> int | None:
+    """Return how long *file* is, and set its name if it has another one now."""
+    compressed = [f"{file.name}.gz", f"{file.name}.zst"]
+    with contextlib.suppress(FileNotFoundError):
+        status = folder.stat(file.name)
+        if status.st_ino == file.inode or file.closed:
+            return status.st_size
+    if file.closed:
+        for name in compressed:
+            with contextlib.suppress(FileNotFoundError):
+                folder.stat(name)
+                return file.written
+    # It was renamed, and the journal did not come to say so; or somebody else has moved it.
+    parent = dirname(file.name)
+    with contextlib.suppress(OSError):
+        for name in folder.listdir(parent):
+            with contextlib.suppress(OSError):
+                status = folder.stat(join(parent, name))
+                if status.st_ino == file.inode:
+                    file.name, file.closed = join(parent, name), True
+                    return status.st_size
+    return None
+
+
+def _cut(folder: Folder, file: KnownFile, length: int) -> None:
+    descriptor = folder.open(file.name, os.O_RDWR)
+    try:
+        os.ftruncate(descriptor, length)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _recede(folder: Folder, old: BinaryIO, found: Recovery) -> None:
+    """Let each stream end where the first of its bytes is missing."""
+    state = found.state
+    offsets: dict[int, int] = {}
+    old.seek(0)
+    old.readline(len(HEADER))
+    for entries in read(lines_of(old)):
+        if isinstance(entries, JournalError):
+            continue
+        for entry in entries:
+            file = state.files.get(entry.file) if isinstance(entry, Extent) else None
+            if not isinstance(entry, Extent) or file is None:
+                continue
+            kept = max(0, min(entry.length, file.written - entry.at))
+            if kept < entry.length:
+                end = entry.offset + kept
+                offsets[entry.stream] = min(end, offsets.get(entry.stream, end))
+    affected = {number: at for number, at in offsets.items() if number in state.streams}
+    extents = _all_extents(old, affected)
+    for number, offset in affected.items():
+        stream = state.streams[number]
+        if offset < stream.offset:
+            _set_back(folder, found, stream, extents[number], offset)
+
+
+def _set_back(
+    folder: Folder, found: Recovery, stream: KnownStream, extents: list[Extent], offset: int
+) -> None:
+    kept = _clipped(extents, offset)
+    stream.offset = offset
+    stream.tail = [one for one in kept if one.offset + one.length > offset // LEAF * LEAF]
+    if stream.leaves * LEAF > offset:
+        try:
+            tree = hash_extents(folder, found.state.files, kept, offset)
+        except StreamDataError as error:
+            stream.trouble = str(error)
+            return
+        stream.leaves, hashes = tree.frontier()
+        stream.hashes = b"".join(hashes).hex()
+
+
+def _clipped(extents: list[Extent], offset: int) -> list[Extent]:
+    return [
+        Extent(one.stream, one.offset, min(one.length, offset - one.offset), one.file, one.at)
+        for one in extents
+        if one.offset < offset
+    ]
+
+
+# ── streams ─────────────────────────────────────────────────────────────────────────────
+
+
+def _restore(folder: Folder, known: KnownStream, found: Recovery) -> None:
+    """Make of what the journal says a stream that can be gone on with."""
+    try:
+        if known.trouble:
+            raise StreamDataError(known.trouble)
+        hashes = bytes.fromhex(known.hashes)
+        frontier = [hashes[at : at + 32] for at in range(0, len(hashes), 32)]
+        tree = TreeHash.restore(known.leaves, frontier)
+        rest = known.offset - tree.size
+        if rest:
+            for data in read_extents(folder, found.state.files, known.tail, tree.size, rest):
+                tree.feed(data)
+    except (StreamDataError, ValueError) as error:
+        del found.state.streams[known.number]
+        found.told.append((events.StreamDropped(known.name, str(error)), "error"))
+        return
+    receipt = (known.offset, tree.root())
+    stream = Stream(known.name, known.number, tree, receipt, float(known.used), known.offset)
+    stream.leaves = known.leaves
+    found.streams.append(stream)
+
+
+def _rebuild(
+    folder: Folder, name: str, old: BinaryIO, found: Recovery, damage: str, now: float
+) -> None:
+    """Set a damaged journal aside, and keep of each stream what the data prove."""
+    state = found.state
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
+    aside = f"{name}~damaged-{stamp}"
+    with contextlib.suppress(FileNotFoundError):
+        folder.unlink(aside)
+    folder.rename(name, aside)
+    folder.sync_folder_of(aside)
+    for file in list(state.files.values()):
+        status = _find(folder, file)
+        if status is None:
+            del state.files[file.number]
+            continue
+        file.written = file.durable = status
+        if not file.closed:
+            _close_as_segment(folder, file)
+    extents = _all_extents(old, state.streams)
+    before = len(state.streams)
+    for stream in list(state.streams.values()):
+        proven = whole_tree(folder, state.files, extents[stream.number], stream)
+        if proven is None:
+            del state.streams[stream.number]
+            why = "the journal was damaged, and the data do not prove how far it had come"
+            found.told.append((events.StreamDropped(stream.name, why), "warn"))
+            continue
+        stream.offset = proven
+        stream.tail = []
+        stream.trouble = ""
+    aside_event = events.JournalSetAside(
+        name, aside, damage, len(state.streams), before - len(state.streams)
+    )
+    found.told.append((aside_event, "error"))
+    state.ended = True
+
+
+def _close_as_segment(folder: Folder, file: KnownFile) -> None:
+    number = next_number(list_segments(folder, file.name))
+    segment = segment_name(file.name, number)
+    folder.rename(file.name, segment)
+    folder.sync_folder_of(segment)
+    file.name, file.closed = segment, True
