@@ -5,23 +5,20 @@ This module must not know of the command line, nor what the server does with the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
-from twisted.internet.task import LoopingCall
 
 from socketsuite.cli.descriptors import InputDescriptor
 from socketsuite.cli.output import Output
+from socketsuite.cli.progress import progress_bar
 from socketsuite.cli.waiting import first_of
 from socketsuite.transport.dial.dialing import StreamClient, cause_of, dial
 from socketsuite.transport.dial.failed import Code, Failed, os_cause
 from socketsuite.transport.dial.target import Target
-
-_REDRAW_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -64,7 +61,10 @@ async def upload(
     client.transport.registerProducer(source, True)
     source.resumeProducing()
     try:
-        with _progress(reactor, source, size, show_progress):
+        bar: Any = nullcontext()
+        if show_progress:
+            bar = progress_bar(reactor, lambda: source.taken, lambda: size)
+        with bar:
             ended, index = await first_of(read, client.gone)
         if index != 0:
             raise _lost(target, source, *cause_of(ended, client))
@@ -99,37 +99,3 @@ async def _closed(
 def _lost(target: Target, source: InputDescriptor, cause: str, code: Code) -> Failed:
     handed = f"{source.delivered:,} bytes had been handed to the kernel"
     return Failed(f"Connection to {target} lost after {handed}: {cause}", code)
-
-
-@contextmanager
-def _progress(
-    reactor: Any, source: InputDescriptor, size: int | None, show: bool
-) -> Iterator[None]:
-    if not show:
-        yield
-        return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        Progress,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
-
-    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    # rich would refresh from a thread of its own; the reactor's clock does it here.
-    with Progress(*columns, console=Console(stderr=True), auto_refresh=False) as bar:
-        task = bar.add_task("", total=size)
-
-        def redraw() -> None:
-            bar.update(task, completed=source.taken, refresh=True)
-
-        clock = LoopingCall(redraw)
-        clock.clock = reactor
-        clock.start(_REDRAW_SECONDS)
-        try:
-            yield
-        finally:
-            clock.stop()
-            redraw()

@@ -11,6 +11,7 @@ from typing import Literal
 
 # The stable names of what can go wrong; docs/clients.md says what each means.
 Code = Literal[
+    "bad-receipt",
     "client-certificate",
     "closed",
     "daemon-refused",
@@ -24,7 +25,9 @@ Code = Literal[
     "not-found",
     "not-open",
     "not-tls",
+    "other-bytes",
     "output",
+    "protocol",
     "refused",
     "system",
     "terminated",
