@@ -76,8 +76,6 @@ def account(
 def _extend(extents: list[Extent], stream: Stream, file: int, at: int, length: int) -> None:
     if extents and extents[-1].at + extents[-1].length == at:
         last = extents.pop()
-        extents.append(
-            Extent(last.stream, last.offset, last.length + length, last.file, last.at)
-        )
+        extents.append(Extent(last.stream, last.offset, last.length + length, last.file, last.at))
     else:
         extents.append(Extent(stream.number, stream.tree.size, length, file, at))

@@ -38,7 +38,7 @@ class CurrentFile:
         self._setup = setup
         self._file: AppendFile | None = None
         self._period = 0
-        self._dirty = False
+        self._dirty = self._synced = False
         self._entries: list[Entry] = []
         self._closed: list[SegmentClosed] = []
         self._segments = 0
@@ -59,15 +59,19 @@ class CurrentFile:
         entries, self._entries = self._entries, []
         file = self._file
         self._committed = self.length
-        if entries and file is not None and file.regular:
-            kind = Written if self._dirty else Durable
-            entries.append(kind(self.number, file.length))
+        if file is not None and file.regular and (entries or self._synced):
+            entries.append(self._length_of(file))
+        self._synced = False
         return entries if self._setup.journaled else []
 
     def take_closed(self) -> list[SegmentClosed]:
         """Return the segments that were closed since."""
         closed, self._closed = self._closed, []
         return closed
+
+    def _length_of(self, file: AppendFile) -> Written | Durable:
+        kind = Written if self._dirty else Durable
+        return kind(self.number, file.length)
 
     # ── writing ─────────────────────────────────────────────────────────────────────
 
@@ -104,7 +108,7 @@ class CurrentFile:
         if self._file is not None and self._dirty:
             self._file.sync()
             self._dirty = False
-            self._entries.append(Durable(self.number, self._file.length))
+            self._synced = True
 
     # ── which file ──────────────────────────────────────────────────────────────────
 
@@ -127,7 +131,7 @@ class CurrentFile:
             if error.errno in FULL:
                 return  # with the next write it is tried again
             raise
-        self._entries.append(FileNamed(self.number, segment))
+        self._entries += (self._length_of(file), FileNamed(self.number, segment))
         self._forget()
         self._closed.append(SegmentClosed(self._name, segment))
         setup.tell(events.FileRotated(self._name, segment, file.length), "info")
@@ -156,8 +160,10 @@ class CurrentFile:
                 self.sync()
             found = self._find(file.inode)
             how = f"moved to {found}" if found else "removed"
-            gone = FileNamed(self.number, found) if found else FileGone(self.number)
-            self._entries.append(gone)
+            if found:
+                self._entries += (self._length_of(file), FileNamed(self.number, found))
+            else:
+                self._entries.append(FileGone(self.number))
             self._forget()
             self._setup.tell(events.FileReplaced(self._name, how), "info")
         elif file.find_length() < 0:
@@ -179,7 +185,7 @@ class CurrentFile:
         assert self._file is not None
         self._file.close()
         self._file = None
-        self._dirty = False
+        self._dirty = self._synced = False
         self._setup.files.pop(self._name, None)
 
     def _open(self) -> None:

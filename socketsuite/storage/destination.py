@@ -32,7 +32,7 @@ class Sender(Protocol):
         """Go on."""
 
     def waits(self, reason: str | None) -> None:
-        """Nothing can be written for *reason* (``disk-full``, ``quota``); ``None``: again it can."""
+        """Nothing can be written for *reason*, as ``disk-full``; ``None``: it can again."""
 
     def failed(self, why: str) -> None:
         """The file has failed; what was not confirmed is not in it."""
@@ -172,7 +172,7 @@ class Destination:
     def _run(self) -> None:
         while True:
             with self._lock:
-                # What comes after a failure is dropped by the reactor's side, which knows whose it is.
+                # What comes after a failure is dropped by the reactor's side: it knows whose it is.
                 if not self._queue or self._broken:
                     self._scheduled = False
                     return
@@ -229,7 +229,7 @@ class Destination:
             )
 
     def _end_file(self, how: Rotate | Close) -> None:
-        if type(how) is Rotate:
+        if isinstance(how, Rotate):
             self._file.rotate(how.forced)
             self._hand_over(0, False, [], [])
             return
@@ -257,15 +257,13 @@ class Destination:
         writes.sort(key=lambda one: one.stream.number if one.stream else 0)
         pieces = [piece for write in writes for piece in write.pieces]
         start = self._file.length
-        while True:
-            reason = self.setup.no_room(sum(map(len, pieces)))
-            if reason is None:
-                done = self._file.write(pieces)
-                if done == len(pieces):
-                    break
-                pieces = pieces[done:]
-                reason = "disk-full"
+        while (reason := self.setup.no_room(_size(writes))) is not None:
             self._wait(reason)
+        while True:
+            pieces = pieces[self._file.write(pieces) :]
+            if not pieces:
+                break
+            self._wait("disk-full")
         self._tell(None)
         return start
 

@@ -5,13 +5,16 @@ This module must not know of senders, nor of the sink that wrote the files.
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import BinaryIO
 
 from socketsuite.storage.beneath import Folder
 from socketsuite.storage.journal_lines import Extent
 from socketsuite.storage.journal_state import KnownFile, KnownStream
-from socketsuite.storage.segments import open_known
+from socketsuite.storage.segment_reading import SUFFIXES, reader_of
 from socketsuite.wire.merkle import LEAF, TreeHash
 
 _BLOCK = 1 << 20
@@ -33,25 +36,60 @@ def read_extents(
     :raises StreamDataError: when they are not there.
     """
     at, end = start, start + length
-    opened: tuple[int, BinaryIO] | None = None
+    opened: _Opened | None = None
     try:
         for one in extents:
             if one.offset + one.length <= at or at >= end:
                 continue
             if one.offset > at:
                 break
-            if opened is None or opened[0] != one.file:
+            begin, until = one.at + at - one.offset, min(end, one.offset + one.length)
+            if opened is None or not opened.reaches(one.file, begin):
                 if opened is not None:
-                    opened[1].close()
-                opened = one.file, _open(folder, files, one.file)
-            until = min(end, one.offset + one.length)
-            yield from _read(opened[1], one.at + at - one.offset, until - at)
+                    opened.file.close()
+                opened = _Opened(one.file, _open(folder, files, one.file))
+            yield from opened.read(begin, until - at)
             at = until
     finally:
         if opened is not None:
-            opened[1].close()
+            opened.file.close()
     if at < end:
         raise StreamDataError(f"its bytes from {at} on are in no file any more")
+
+
+class _Opened:
+    """A file that is read; only forwards, where it is compressed."""
+
+    def __init__(self, number: int, file: BinaryIO) -> None:
+        self.number = number
+        self.file = file
+        self._at = 0
+
+    def reaches(self, number: int, at: int) -> bool:
+        """Whether it is that file, and byte *at* can be read."""
+        return number == self.number and (at >= self._at or self.file.seekable())
+
+    def read(self, at: int, length: int) -> Iterator[bytes]:
+        """Yield *length* bytes from *at* on."""
+        try:
+            if self.file.seekable():
+                self.file.seek(at)
+            else:
+                for _ in self._blocks(at - self._at):
+                    pass
+            self._at = at
+            yield from self._blocks(length)
+        except (OSError, EOFError) as error:
+            raise StreamDataError(f"a file that holds a part of it: {error}") from None
+
+    def _blocks(self, length: int) -> Iterator[bytes]:
+        while length:
+            data = self.file.read(min(length, _BLOCK))
+            if not data:
+                raise StreamDataError("a file that holds a part of it is too short")
+            self._at += len(data)
+            length -= len(data)
+            yield data
 
 
 def _open(folder: Folder, files: Mapping[int, KnownFile], number: int) -> BinaryIO:
@@ -64,17 +102,15 @@ def _open(folder: Folder, files: Mapping[int, KnownFile], number: int) -> Binary
         raise StreamDataError(f"{known.name} cannot be read: {error.strerror or error}") from None
 
 
-def _read(file: BinaryIO, at: int, length: int) -> Iterator[bytes]:
-    try:
-        file.seek(at)
-        while length:
-            data = file.read(min(length, _BLOCK))
-            if not data:
-                raise StreamDataError("a file that holds a part of it is too short")
-            yield data
-            length -= len(data)
-    except (OSError, EOFError) as error:
-        raise StreamDataError(f"a file that holds a part of it cannot be read: {error}") from None
+def open_known(folder: Folder, name: str) -> BinaryIO:
+    """Open a file for reading, whether or not it was compressed since it was given its name.
+
+    :raises OSError: when it is not there.
+    """
+    for suffix in SUFFIXES.values():
+        with contextlib.suppress(FileNotFoundError):
+            return reader_of(folder.open(name + suffix, os.O_RDONLY), name + suffix)
+    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
 
 
 def hash_extents(

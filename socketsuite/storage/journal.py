@@ -139,6 +139,11 @@ def replace(folder: Folder, name: str, lines: Iterator[bytes]) -> int:
         return os.dup(file.fileno())
 
 
+_Commit = tuple[
+    "list[Entry] | Callable[[JournalState], list[Entry]]", bool, "Callable[[], object] | None"
+]
+
+
 class Journal:
     """The thread that appends to the journal.
 
@@ -163,7 +168,7 @@ class Journal:
         self._state = state
         self._in_reactor = in_reactor
         self._told_failed, self._told_full = failed, full
-        self._waiting: deque[tuple[list[Entry], bool, Callable[[], object] | None]] = deque()
+        self._waiting: deque[_Commit] = deque()
         self._changed = threading.Condition()
         self._ending = threading.Event()
         self._length = self._compact_at = os.fstat(descriptor).st_size
@@ -179,10 +184,14 @@ class Journal:
         return self._length
 
     def append(
-        self, entries: list[Entry], sync: bool, then: Callable[[], object] | None = None
+        self,
+        entries: list[Entry] | Callable[[JournalState], list[Entry]],
+        sync: bool,
+        then: Callable[[], object] | None = None,
     ) -> None:
         """Append *entries* together, after all that were appended before.
 
+        :param entries: or what makes them of the state at that time, in the journal's thread.
         :param then: called in the reactor's thread, when they are written, and synced with *sync*;
             never when that fails.
         """
@@ -208,7 +217,9 @@ class Journal:
                 if self.trouble is None:
                     self._write(batch)
             except Exception as error:  # noqa: BLE001 - whatever it is, nothing more is said to be written
-                self.trouble = os.strerror(error.errno or 0) if isinstance(error, OSError) else repr(error)
+                self.trouble = (
+                    os.strerror(error.errno or 0) if isinstance(error, OSError) else repr(error)
+                )
                 self._in_reactor(self._told_failed, self.trouble)
             if self.trouble is None or ending:
                 calls = [then for _, _, then in batch if then is not None]
@@ -219,8 +230,9 @@ class Journal:
                 os.close(self._descriptor)
                 return
 
-    def _write(self, batch: list[tuple[list[Entry], bool, Callable[[], object] | None]]) -> None:
-        lines = b"".join(encode(entries) for entries, _, _ in batch if entries)
+    def _write(self, batch: list[_Commit]) -> None:
+        said = [made(self._state) if callable(made) else made for made, _, _ in batch]
+        lines = b"".join(encode(entries) for entries in said if entries)
         rest = memoryview(lines)
         while rest:
             try:
@@ -237,7 +249,7 @@ class Journal:
         if any(sync for _, sync, _ in batch):
             os.fdatasync(self._descriptor)
         self._length += len(lines)
-        for entries, _, _ in batch:
+        for entries in said:
             self._state.apply(entries)
         if self._length > self._compact_at and not self._ending.is_set():
             self._compact()

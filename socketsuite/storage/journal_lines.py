@@ -214,7 +214,7 @@ def _entry(words: list[str]) -> Entry:
     if len(words) != len(names) + 1:
         raise ValueError(f"{len(words)} words")
     values = [_value(name, word) for name, word in zip(names, words[1:], strict=True)]
-    return kind(*values)
+    return kind(*values)  # type: ignore[arg-type]
 
 
 def _value(name: str, word: str) -> str | int:

@@ -133,7 +133,7 @@ class JournalState:
 
 
 def merged(extents: Iterable[Extent]) -> Iterator[Extent]:
-    """Yield *extents* of one stream, in order, with those joined that follow one another in a file."""
+    """Yield *extents* of one stream, in order; those that follow one another in a file as one."""
     last: Extent | None = None
     for one in extents:
         if (

@@ -126,8 +126,8 @@ def _all_extents(old: BinaryIO, streams: Iterable[int]) -> dict[int, list[Extent
         if isinstance(entries, JournalError):
             continue
         for entry in entries:
-            its = wanted.get(entry.stream) if isinstance(entry, Extent) else None
-            if its is not None:
+            if isinstance(entry, Extent) and entry.stream in wanted:
+                its = wanted[entry.stream]
                 its[-1:] = merged([*its[-1:], entry])
     return wanted
 

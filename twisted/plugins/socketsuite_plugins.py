@@ -52,10 +52,12 @@ echo = ServicePlugin(
 )
 filesink = ServicePlugin(
     "socketsuite-filesink",
-    f"{_SERVICES}.filesink:FileSinkFactory",
-    port=40001,
-    description="Appends what every client sends to one file",
-    defaults=_NO_ANSWER,
+    f"{_SERVICES}.filesink.sink:FileSink",
+    description="Keeps what every client sends in files, and acknowledges what is on disk",
+    frontends=[
+        Frontend("raw", f"{_SERVICES}.filesink.raw:RawFactory", port=40001),
+        Frontend("ack", f"{_SERVICES}.filesink.ack:AckFactory", port=40002),
+    ],
 )
 qotd = ServicePlugin(
     "socketsuite-qotd",

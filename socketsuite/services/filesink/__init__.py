@@ -1,1 +1,1 @@
-"""The file sink: bytes that senders leave, in files; see :mod:`~socketsuite.services.filesink.sink`."""
+"""The file sink: bytes that senders leave, in files; module ``sink`` has the service."""

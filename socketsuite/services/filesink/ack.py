@@ -166,7 +166,7 @@ class AckSender(LingeringClose):
         sending = self._sending
         if sending is None:
             raise ProtocolError("no-stream", "STREAM ID has to come first")
-        sending.finish(offset)
+        destination = sending.finish(offset)
         self._ending_at = offset
         self._hold("end")
 
@@ -176,7 +176,7 @@ class AckSender(LingeringClose):
                 self.transport.write(self._stamped(Done, sending))
                 self._let_go("end")
 
-        self._keeper.store.flush(sending.destination, done, sync=True)
+        self._keeper.store.flush(destination, done, sync=True)
 
     def _end_by_fin(self) -> None:
         """The sender has closed its half: that is END, of what was received."""

@@ -23,7 +23,16 @@ from socketsuite.storage.beneath import Folder
 from socketsuite.storage.destination import Destination, Rotate
 from socketsuite.storage.disk_threads import DiskThreads
 from socketsuite.storage.journal import Journal
-from socketsuite.storage.journal_lines import Began, Ended, Entry, StreamAdded, StreamGone, Used
+from socketsuite.storage.journal_lines import (
+    Began,
+    Ended,
+    Entry,
+    FileGone,
+    StreamAdded,
+    StreamGone,
+    Used,
+)
+from socketsuite.storage.journal_state import JournalState
 from socketsuite.storage.recovery import Recovery, boot_id, recover
 from socketsuite.storage.setup import Setup
 from socketsuite.storage.store import Store
@@ -81,7 +90,12 @@ class Keeper:
             try:
                 self._folder = folder = Folder(base)
                 upkeep = Upkeep(
-                    folder, sink.compress, sink.keep, sink.quota, self._tell_from_thread
+                    folder,
+                    sink.compress,
+                    sink.keep,
+                    sink.quota,
+                    self._tell_from_thread,
+                    self._segment_is_gone,
                 )
                 upkeep.start(name)
                 boot = boot_id()
@@ -162,6 +176,14 @@ class Keeper:
             self._in_reactor(then)
         else:
             self._journal.append(entries, sync, then)
+
+    def _segment_is_gone(self, name: str) -> None:
+        def entries(state: JournalState) -> list[Entry]:
+            names = {name, name.removesuffix(".gz"), name.removesuffix(".zst")}
+            return [FileGone(one.number) for one in state.files.values() if one.name in names]
+
+        if self._journal is not None:
+            self._journal.append(entries, sync=False)
 
     def _tell_from_thread(self, event: object, level: str) -> None:
         self._in_reactor(self._tell, event, level)
@@ -256,7 +278,8 @@ class Keeper:
             raise RefusedError("full", "the sink knows as many streams as it may")
         assert self._journal is not None
         stream = self.streams.add(name, time.time())
-        entries = [StreamAdded(stream.number, name), Used(stream.number, int(stream.used))]
+        entries: list[Entry] = [StreamAdded(stream.number, name)]
+        entries.append(Used(stream.number, int(stream.used)))
         self._journal.append(entries, sync=False)
         stream.fresh = "stream" in self._sink.template.fields
         return stream
@@ -358,4 +381,3 @@ class Keeper:
             return ended
         finish()
         return ended
-

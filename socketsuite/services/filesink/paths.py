@@ -23,7 +23,7 @@ _CURES = {
 }
 
 
-def _refusal(path: Path | str, number: int, why: str = "") -> SettingsError:
+def _refusal(path: Path | str, number: int, why: str | None = "") -> SettingsError:
     return SettingsError(f"cannot append to {path}: {_CURES.get(number, why)}")
 
 

@@ -67,8 +67,8 @@ class Sending:
                 raise ProtocolError("record", f"a record has at most {self._sink.max_record} bytes")
             self._write(pieces)
 
-    def finish(self, offset: int) -> None:
-        """Nothing more comes for now; the stream is *offset* bytes long.
+    def finish(self, offset: int) -> Destination:
+        """Nothing more comes for now; the stream is *offset* bytes long, and in that file.
 
         :raises ProtocolError: when it is not, or ends within a record.
         """
@@ -84,6 +84,7 @@ class Sending:
         if self.stream.enqueued == 0:
             self._keeper.store.write(destination, [], 0, self.stream)
         self.ended = True
+        return destination
 
     def leave(self) -> None:
         """The connection sends it no more; a record that is not whole is forgotten."""
@@ -146,4 +147,3 @@ class Sending:
         stream.destination = found
         self._keeper.begin_file(stream, found)
         return found
-

@@ -62,9 +62,7 @@ class FileSink:
         1 << 16, "bytes of the longest record", parse=byte_size, metavar="BYTES", show="64K"
     )
     overlong: Literal["drop", "cut"] = setting("drop", "what becomes of a longer record")
-    record_header: bool = setting(
-        False, "put a line with time and sender in front of each record"
-    )
+    record_header: bool = setting(False, "put a line with time and sender in front of each record")
     sync: Literal["always", "interval", "none"] = setting(
         "always",
         "when what was written is synced to disk: before it is confirmed, now and then, or never",
@@ -73,27 +71,34 @@ class FileSink:
         1.0, "seconds between two syncs, with --sync interval", minimum=0.01, unit="seconds"
     )
     rotate_size: int = setting(
-        0, "begin another file when one has so many bytes; 0 is never", parse=byte_size,
+        0,
+        "begin another file when one has so many bytes; 0 is never",
+        parse=byte_size,
         metavar="BYTES",
     )
     rotate_every: float = setting(
-        0.0, "begin another file each so many seconds (1d, 1h), counted in UTC; 0 is never",
-        minimum=0, unit="seconds",
+        0.0,
+        "begin another file each so many seconds (1d, 1h), counted in UTC; 0 is never",
+        minimum=0,
+        unit="seconds",
     )
     rotate_on_reload: bool = setting(True, "begin another file on SIGHUP", reload=True)
     compress: Literal["none", "gzip", "zstd"] = setting("none", "compress files that are closed")
     keep: int = setting(0, "closed files kept of each name; 0 is all", minimum=0)
     quota: int = setting(
-        0, "bytes that all files may have together; 0 is no limit", parse=byte_size,
+        0,
+        "bytes that all files may have together; 0 is no limit",
+        parse=byte_size,
         metavar="BYTES",
     )
-    max_open_files: int = setting(
-        256, "files that are open at a time", minimum=1, maximum=100_000
-    )
+    max_open_files: int = setting(256, "files that are open at a time", minimum=1, maximum=100_000)
     max_streams: int = setting(10_000, "streams that are known at a time", minimum=1)
     stream_expiry: float = setting(
-        30 * 86400.0, "how long a stream that nobody sends is known; 0 is for ever",
-        minimum=0, unit="seconds", show="30d",
+        30 * 86400.0,
+        "how long a stream that nobody sends is known; 0 is for ever",
+        minimum=0,
+        unit="seconds",
+        show="30d",
     )
     sign_key: Path | None = setting(
         None, "sign receipts with this Ed25519 key, in PEM", metavar="FILE"

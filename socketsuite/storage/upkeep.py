@@ -1,0 +1,171 @@
+"""What becomes of closed segments, in a thread of its own: compressed, and removed when too many.
+
+The quota is of all files beneath the folder that this sink has written.  This module must not know
+who closes segments.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import stat
+import threading
+from collections.abc import Callable, Iterator
+
+from socketsuite.storage import events
+from socketsuite.storage.beneath import Folder
+from socketsuite.storage.names import is_own_name
+from socketsuite.storage.segments import (
+    Compression,
+    Segment,
+    clean,
+    compress,
+    find_segments,
+    list_segments,
+    lower_priority,
+    over_quota,
+    surplus,
+)
+from socketsuite.storage.setup import SegmentClosed
+
+_DEEPEST = 20
+
+
+class Upkeep:
+    """Looks after closed segments.
+
+    :param keep: segments that are kept of each name; 0 is all.
+    :param quota: bytes that may be used; 0 is no limit.
+    :param tell: is told what an operator should know, with its level.
+    :param gone: is told of each segment that was removed.
+    """
+
+    def __init__(
+        self,
+        folder: Folder,
+        how: Compression,
+        keep: int,
+        quota: int,
+        tell: Callable[[object, str], object],
+        gone: Callable[[str], object],
+    ) -> None:
+        self._folder = folder
+        self._how = how
+        self._keep = keep
+        self._quota = quota
+        self._tell = tell
+        self._gone = gone
+        self._work: queue.SimpleQueue[SegmentClosed | None] = queue.SimpleQueue()
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._used = 0
+        self._plain: str | None = None
+
+    def start(self, only: str) -> None:
+        """Begin; finish what an earlier process began.
+
+        :param only: the name of the only file there is; empty when there may be many.
+        """
+        self._plain = only or None
+        clean(self._folder, 0 if only else _DEEPEST)
+        if self._quota:
+            self._used = sum(one.size for one in self._segments()) + self._open_files()
+        threading.Thread(target=self._run, name="segments", daemon=True).start()
+
+    def _open_files(self) -> int:
+        """Return how many bytes there are in files that are no segments."""
+        if self._plain is not None:
+            with contextlib.suppress(OSError):
+                return self._folder.stat(self._plain).st_size
+            return 0
+        return sum(size for name, size in files_beneath(self._folder) if not is_own_name(name))
+
+    def _segments(self) -> list[Segment]:
+        if self._plain is not None:
+            return list_segments(self._folder, self._plain)
+        return list(find_segments(self._folder, _DEEPEST))
+
+    def closed(self, segment: SegmentClosed) -> None:
+        """Have a closed segment looked after."""
+        self._work.put(segment)
+
+    def stop(self) -> None:
+        """End; a compression that is under way is left for the next process."""
+        self._stopping.set()
+        self._work.put(None)
+
+    # ── in the disk's threads ───────────────────────────────────────────────────────
+
+    def no_room(self, size: int) -> str | None:
+        """Count *size* bytes more; return why there is no room for them, ``None`` when there is."""
+        if not self._quota:
+            return None
+        with self._lock:
+            if self._used + size > self._quota:
+                self._make_room(size)
+            if self._used + size > self._quota:
+                return "quota"
+            self._used += size
+            return None
+
+    def _make_room(self, size: int) -> None:
+        segments = self._segments()
+        in_use = max(0, self._used - sum(one.size for one in segments)) + size
+        for segment in over_quota(segments, self._quota, in_use):
+            self._remove(segment, "quota")
+
+    # ── in its own thread ───────────────────────────────────────────────────────────
+
+    def _run(self) -> None:
+        lower_priority()
+        for segment in self._segments():
+            if self._stopping.is_set():
+                return
+            self._compress(segment)
+        while (closed := self._work.get()) is not None and not self._stopping.is_set():
+            for segment in list_segments(self._folder, closed.name):
+                if self._how != "none" and segment.compression == "none":
+                    self._compress(segment)
+            if self._keep:
+                with self._lock:
+                    for segment in surplus(list_segments(self._folder, closed.name), self._keep):
+                        self._remove(segment, "keep")
+
+    def _compress(self, segment: Segment) -> None:
+        if self._how == "none" or segment.compression != "none":
+            return
+        try:
+            made = compress(self._folder, segment, self._how, stop=self._stopping)
+        except FileNotFoundError:
+            return  # it was removed meanwhile
+        except OSError as error:
+            why = error.strerror or str(error)
+            self._tell(events.SegmentNotCompressed(segment.name, why), "error")
+            return
+        if made is not None:
+            with self._lock:
+                self._used += made.size - segment.size
+
+    def _remove(self, segment: Segment, why: str) -> None:
+        try:
+            self._folder.unlink(segment.name)
+        except OSError:
+            return
+        self._used -= segment.size
+        self._tell(events.SegmentRemoved(segment.name, why), "info")
+        self._gone(segment.name)
+
+
+def files_beneath(
+    folder: Folder, above: str = "", depth: int = _DEEPEST
+) -> Iterator[tuple[str, int]]:
+    """Yield the path and the size of each regular file."""
+    with contextlib.suppress(OSError):
+        for name in folder.listdir(above):
+            path = f"{above}/{name}" if above else name
+            with contextlib.suppress(OSError):
+                status = folder.stat(path)
+                if stat.S_ISREG(status.st_mode):
+                    yield path, status.st_size
+                elif stat.S_ISDIR(status.st_mode) and depth:
+                    yield from files_beneath(folder, path, depth - 1)
