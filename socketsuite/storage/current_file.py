@@ -75,10 +75,10 @@ class CurrentFile:
 
     # ── writing ─────────────────────────────────────────────────────────────────────
 
-    def is_due(self, more: int) -> bool:
-        """Whether another file is to be begun before what follows *more* bytes."""
-        file, limit = self._file, self._setup.rotate_size
-        return bool(limit) and (file.length if file is not None else 0) + more >= limit
+    def is_full_with(self, more: int) -> bool:
+        """Whether *more* bytes are too many for the file."""
+        limit = self._setup.rotate_size
+        return bool(limit) and self.length + more > limit
 
     def make_ready(self, size: int) -> None:
         """Have the file open that *size* bytes are to be written to."""
@@ -95,7 +95,7 @@ class CurrentFile:
         if file is None or not file.length:
             return False
         late = setup.rotate_every and self._period != self._period_of(setup.clock())
-        return bool(late) or bool(setup.rotate_size and file.length + size > setup.rotate_size)
+        return bool(late) or self.is_full_with(size)
 
     def write(self, pieces: Sequence[Piece]) -> int:
         """Append as many of *pieces* as there is room for; return how many."""
@@ -222,7 +222,10 @@ class CurrentFile:
 
     def _adopt(self, file: AppendFile) -> None:
         self.number = self._setup.next_number()
+        # Before anything is written: what a crash leaves behind this length was never committed.
         self._entries.append(FileAdded(self.number, self._name, file.inode, file.length))
+        entries, self._entries = self._entries, []
+        self._setup.declare(entries)
 
     def _take_over(self, file: AppendFile) -> AppendFile:
         """Go on with a file of which nothing is known; or, where it must be nobody's, begin one."""

@@ -184,9 +184,8 @@ class Destination:
                         self._commit(group)
                         self._end_file(item)
                         continue
-                    if type(item) is Write and group and self._file.is_due(_size(group)):
+                    if type(item) is Write and self._file.is_full_with(_size(group) + item.size):
                         self._commit(group)
-                        self._end_file(Rotate())
                     group.append(item)
                 self._commit(group)
             except Exception as error:  # noqa: BLE001 - whatever it is, it costs this file alone

@@ -13,7 +13,9 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
+
+from twisted.logger import Logger
 
 from socketsuite.storage.append_file import FULL
 from socketsuite.storage.beneath import Folder
@@ -37,6 +39,7 @@ from socketsuite.storage.journal_lines import (
 )
 from socketsuite.storage.journal_state import JournalState
 
+_log = Logger(namespace="socketsuite")
 _RETRY_SECONDS = 0.5
 _COMPACT_FROM = 1 << 20
 
@@ -139,9 +142,15 @@ def replace(folder: Folder, name: str, lines: Iterator[bytes]) -> int:
         return os.dup(file.fileno())
 
 
-_Commit = tuple[
-    "list[Entry] | Callable[[JournalState], list[Entry]]", bool, "Callable[[], object] | None"
-]
+class JournalFailedError(Exception):
+    """The journal cannot be written."""
+
+
+class _Commit(NamedTuple):
+    entries: list[Entry] | Callable[[JournalState], list[Entry]]
+    sync: bool
+    then: Callable[[], object] | None
+    written: threading.Event | None = None
 
 
 class Journal:
@@ -195,8 +204,22 @@ class Journal:
         :param then: called in the reactor's thread, when they are written, and synced with *sync*;
             never when that fails.
         """
+        self._add(_Commit(entries, sync, then))
+
+    def append_and_wait(self, entries: list[Entry]) -> None:
+        """Append *entries*, and return when they are synced; not for the reactor's thread.
+
+        :raises JournalFailedError: when they cannot be.
+        """
+        written = threading.Event()
+        self._add(_Commit(entries, True, None, written))
+        written.wait()
+        if self.trouble is not None:
+            raise JournalFailedError(f"the journal: {self.trouble}")
+
+    def _add(self, commit: _Commit) -> None:
         with self._changed:
-            self._waiting.append((entries, sync, then))
+            self._waiting.append(commit)
             self._changed.notify()
 
     def stop(self, then: Callable[[], object]) -> None:
@@ -216,22 +239,22 @@ class Journal:
             try:
                 if self.trouble is None:
                     self._write(batch)
-            except Exception as error:  # noqa: BLE001 - whatever it is, nothing more is said to be written
-                self.trouble = (
-                    os.strerror(error.errno or 0) if isinstance(error, OSError) else repr(error)
-                )
+            except Exception as error:  # noqa: BLE001 - whatever it is, nothing more is confirmed
+                self.trouble = getattr(error, "strerror", None) or repr(error)
                 self._in_reactor(self._told_failed, self.trouble)
-            if self.trouble is None or ending:
-                calls = [then for _, _, then in batch if then is not None]
-                if self.trouble is not None:
-                    calls = calls[-1:]
-                self._in_reactor(_call_all, calls)
+            for one in batch:
+                if one.written is not None:
+                    one.written.set()
             if ending:
                 os.close(self._descriptor)
+                batch = batch if self.trouble is None else batch[-1:]
+            if self.trouble is None or ending:
+                self._in_reactor(_call_all, [one.then for one in batch if one.then is not None])
+            if ending:
                 return
 
     def _write(self, batch: list[_Commit]) -> None:
-        said = [made(self._state) if callable(made) else made for made, _, _ in batch]
+        said = [one.entries(self._state) if callable(one.entries) else one.entries for one in batch]
         lines = b"".join(encode(entries) for entries in said if entries)
         rest = memoryview(lines)
         while rest:
@@ -246,7 +269,8 @@ class Journal:
                 self._now_full(True)
                 self._ending.wait(_RETRY_SECONDS)
         self._now_full(False)
-        if any(sync for _, sync, _ in batch):
+        if any(one.sync for one in batch):
+            self._see_that_it_is_in_place()
             os.fdatasync(self._descriptor)
         self._length += len(lines)
         for entries in said:
@@ -259,12 +283,18 @@ class Journal:
             with open(self._folder.open(self._name, os.O_RDONLY), "rb") as old:
                 descriptor = replace(self._folder, self._name, compacted(self._state, old))
         except OSError:
+            self._see_that_it_is_in_place()
             self._compact_at *= 2  # the old one still holds; tried again later
             return
         os.close(self._descriptor)
         self._descriptor = descriptor
         self._length = os.fstat(descriptor).st_size
         self._set_threshold()
+
+    def _see_that_it_is_in_place(self) -> None:
+        """What is written to a file that nobody finds again must not be confirmed."""
+        if self._folder.stat(self._name).st_ino != os.fstat(self._descriptor).st_ino:
+            raise JournalFailedError("somebody has moved it away")
 
     def _set_threshold(self) -> None:
         self._compact_at = max(_COMPACT_FROM, 2 * self._length)
@@ -277,4 +307,7 @@ class Journal:
 
 def _call_all(calls: list[Callable[[], object]]) -> None:
     for call in calls:
-        call()
+        try:
+            call()
+        except Exception:  # noqa: BLE001 - what one sender's protocol raises costs nobody else
+            _log.failure("a sender that was told of its bytes raised")

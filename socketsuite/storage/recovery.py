@@ -141,6 +141,8 @@ def _check_files(folder: Folder, old: BinaryIO, found: Recovery, boot: str) -> N
     kernel_kept_all = state.ended or (boot != "" and state.boot == boot)
     cut_bytes = 0
     short = False
+    # A segment whose name the journal does not have was closed behind the last commit.
+    named = {file.name for file in state.files.values()}
     for file in list(state.files.values()):
         status = _find(folder, file)
         if status is None:
@@ -152,7 +154,7 @@ def _check_files(folder: Folder, old: BinaryIO, found: Recovery, boot: str) -> N
         if status < trusted:
             found.told.append((events.FileShort(file.name, trusted - status), "error"))
             trusted = status
-        if status > trusted and not file.closed:
+        if status > trusted and (not file.closed or file.name not in named):
             _cut(folder, file, trusted)
             cut_bytes += status - trusted
             cut = events.TailCut(file.name, status - trusted, "it was never committed")

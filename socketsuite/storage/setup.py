@@ -51,6 +51,7 @@ class Setup:
     :param devices: whether a character device will do for a file.
     :param commit: is given what the journal is to say, whether to sync it, and what to call in
         the reactor's thread then.
+    :param declare: has the journal say something, and waits until it is on disk.
     :param no_room: given a number of bytes, returns why they must not be written, or ``None``.
     :param closed: is told of each closed segment.
     :param tell: is told in the reactor's thread what an operator should know.
@@ -69,6 +70,7 @@ class Setup:
     seconds: Callable[[], float]
     clock: Callable[[], float]
     commit: Callable[[list[Entry], bool, Callable[[], object]], object]
+    declare: Callable[[list[Entry]], object]
     no_room: Callable[[int], str | None]
     closed: Callable[[SegmentClosed], object]
     tell: Callable[[object, str], object]

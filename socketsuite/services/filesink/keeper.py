@@ -138,6 +138,7 @@ class Keeper:
             seconds=self._reactor.seconds,
             clock=time.time,
             commit=self._commit,
+            declare=self._declare,
             no_room=upkeep.no_room,
             closed=upkeep.closed,
             tell=self._tell_from_thread,
@@ -176,6 +177,10 @@ class Keeper:
             self._in_reactor(then)
         else:
             self._journal.append(entries, sync, then)
+
+    def _declare(self, entries: list[Entry]) -> None:
+        if self._journal is not None:
+            self._journal.append_and_wait(entries)
 
     def _segment_is_gone(self, name: str) -> None:
         def entries(state: JournalState) -> list[Entry]:
