@@ -110,11 +110,15 @@ class AckSink:
             self._open.discard(connection)
         connection.close()
 
-    def close(self) -> None:
-        """End; what is connected is cut off."""
+    def stop_listening(self) -> None:
+        """Refuse who comes from now on."""
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+
+    def close(self) -> None:
+        """End; what is connected is cut off."""
+        self.stop_listening()
         with self._lock:
             for one in self._open:
                 with contextlib.suppress(OSError):

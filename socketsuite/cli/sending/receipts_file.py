@@ -24,17 +24,22 @@ class ReceiptsFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._key: bytes | None = None
+        self._descriptor = -1
         try:
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-            try:
-                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise self._failed("another process writes it") from None
             self._begin()
         except OSError as error:
+            self._let_go()
             raise self._failed(os_cause(error)) from None
+        except Failed:
+            self._let_go()
+            raise
 
     def _begin(self) -> None:
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise self._failed("another process writes it") from None
         size = os.fstat(self._descriptor).st_size
         first = os.pread(self._descriptor, len(HEADER), 0)
         if not HEADER.startswith(first):
@@ -67,13 +72,17 @@ class ReceiptsFile:
         """Make it durable, and let go of it."""
         if self._descriptor < 0:
             return
-        descriptor, self._descriptor = self._descriptor, -1
         try:
-            os.fsync(descriptor)
+            os.fsync(self._descriptor)
         except OSError as error:
             raise self._failed(os_cause(error)) from None
         finally:
-            os.close(descriptor)
+            self._let_go()
+
+    def _let_go(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+        self._descriptor = -1
 
     def _failed(self, cause: str) -> Failed:
         return Failed(f"cannot write {self._path}: {cause}", "file")
