@@ -100,6 +100,7 @@ class Template:
         a brace that is meant is written twice.
     :ivar base: the folder before the first component that has a placeholder.
     :ivar fields: the placeholders that there are.
+    :ivar depth: how many levels of folders there may be between the base and a file.
     :raises ValueError: with the cure, where no file can be named so.
     """
 
@@ -117,6 +118,9 @@ class Template:
         self.base = Path(folder or ("/" if first else "."))
         self._components = [parts for one, parts in parsed[first:] if one not in ("", ".")]
         self.fields = frozenset[str]().union(*map(_fields, self._components))
+        every = (part for parts in self._components for part in parts)
+        streams = sum(isinstance(part, _Field) and part.name == "stream" for part in every)
+        self.depth = len(self._components) - 1 + streams * (MOST_COMPONENTS - 1)
         self._check()
 
     def __repr__(self) -> str:

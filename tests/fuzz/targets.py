@@ -9,7 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.fuzz import ack_parsers, parsers, socketio, stage, web, web_parsers, web_words, words
+from tests.fuzz import (
+    ack_parsers,
+    parsers,
+    socketio,
+    stage,
+    storage,
+    web,
+    web_parsers,
+    web_words,
+    words,
+)
 from tests.support.websocket_frames import opening
 
 
@@ -68,6 +78,18 @@ TARGETS: dict[str, Target] = {
     "printable": Target(parsers.printed, _some(b"hello\x1b[2J"), words.general, 0.1),
     "line-framer": Target(
         parsers.line_framer, _some(b"a\r\nb\n\nc"), _some(b"\r\n", b"\n", b"x" * 39), 0.1
+    ),
+    "records": Target(
+        storage.records,
+        _some(b"one\n\nlonger than that\nrest", b"\0\0\0\1a\0\0\0\0\0\0\0\x0c" + b"x" * 12),
+        _some(b"\n", b"x" * 9, b"\0\0\0\x09", b"\0\0\0\x0a", b"\0\0\0"),
+        0.1,
+    ),
+    "file-names": Target(
+        storage.file_names,
+        _some(b"a/../b~000001", "%2e/ñ\u3164".encode(), b"x/{date}/{peer}-{seq}", b"a" * 201),
+        _some(b"..", b"/", b"~", b"%", b"{stream}", b"{{", b"}", b" ", b".", b"\xff", b"\0"),
+        0.1,
     ),
     "proxy-header": Target(
         parsers.proxy_header,

@@ -116,6 +116,16 @@ def test_a_template_has_a_folder_and_paths_beneath_it(text, base, path):
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "depth"),
+    [("/a/b", 0), ("/a/{date}", 0), ("/a/{date}/./x/{peer}", 2), ("{date}/{stream}", 16)],
+)
+def test_it_is_known_how_deep_files_may_be(text, depth):
+    template = Template(text)
+    assert template.depth == depth
+    assert template.expand(stream="/" * 99, date="d", peer="p").count("/") == depth
+
+
 def test_the_placeholders_of_a_template_are_known():
     assert Template("/x/{date}/{peer}-{seq}.{{stream}}").fields == {"date", "peer", "seq"}
     assert Template("/x/y").fields == set()
