@@ -11,26 +11,24 @@ import contextlib
 import fcntl
 import os
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from posixpath import dirname, join
 from typing import BinaryIO
 
 from socketsuite.storage import events
 from socketsuite.storage.beneath import Folder
-from socketsuite.storage.extents import StreamDataError, hash_extents, read_extents, whole_tree
-from socketsuite.storage.journal import compacted, lines_of, replace
+from socketsuite.storage.extents import whole_tree
+from socketsuite.storage.journal_file import compacted, lines_of, replace
 from socketsuite.storage.journal_lines import (
     HEADER,
-    Extent,
     JournalError,
     read,
 )
-from socketsuite.storage.journal_state import JournalState, KnownFile, KnownStream, merged
+from socketsuite.storage.journal_state import JournalState, KnownFile
 from socketsuite.storage.segments import list_segments, next_number, segment_name
 from socketsuite.storage.setup import KnownAs
+from socketsuite.storage.stream_recovery import all_extents, recede, restored
 from socketsuite.storage.streams import Stream
-from socketsuite.wire.merkle import LEAF, TreeHash
 
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
@@ -87,8 +85,8 @@ def recover(folder: Folder, name: str, boot: str, now: float) -> Recovery:
             _rebuild(folder, name, old, found, damage, now)
         else:
             _check_files(folder, old, found, boot)
-        for stream in list(state.streams.values()):
-            _restore(folder, stream, found)
+        found.streams, dropped = restored(folder, state)
+        found.told += [(event, "error") for event in dropped]
         for file in state.files.values():
             if not file.closed:
                 found.files[file.name] = KnownAs(file.number, file.inode, file.written, True)
@@ -116,20 +114,6 @@ def _replay(old: BinaryIO) -> tuple[JournalState, str]:
         except JournalError as error:
             damage = damage or str(error)
     return state, damage
-
-
-def _all_extents(old: BinaryIO, streams: Iterable[int]) -> dict[int, list[Extent]]:
-    wanted: dict[int, list[Extent]] = {stream: [] for stream in streams}
-    old.seek(0)
-    old.readline(len(HEADER))
-    for entries in read(lines_of(old)):
-        if isinstance(entries, JournalError):
-            continue
-        for entry in entries:
-            if isinstance(entry, Extent) and entry.stream in wanted:
-                its = wanted[entry.stream]
-                its[-1:] = merged([*its[-1:], entry])
-    return wanted
 
 
 # ── files ───────────────────────────────────────────────────────────────────────────────
@@ -162,7 +146,7 @@ def _check_files(folder: Folder, old: BinaryIO, found: Recovery, boot: str) -> N
         short = short or trusted < file.written
         file.written = file.durable = trusted
     if short:
-        _recede(folder, old, found)
+        recede(folder, state, old)
     if not state.ended:
         found.told.append(
             (events.Recovered(len(state.streams), len(state.files), cut_bytes), "warn")
@@ -203,80 +187,6 @@ def _cut(folder: Folder, file: KnownFile, length: int) -> None:
         os.close(descriptor)
 
 
-def _recede(folder: Folder, old: BinaryIO, found: Recovery) -> None:
-    """Let each stream end where the first of its bytes is missing."""
-    state = found.state
-    offsets: dict[int, int] = {}
-    old.seek(0)
-    old.readline(len(HEADER))
-    for entries in read(lines_of(old)):
-        if isinstance(entries, JournalError):
-            continue
-        for entry in entries:
-            file = state.files.get(entry.file) if isinstance(entry, Extent) else None
-            if not isinstance(entry, Extent) or file is None:
-                continue
-            kept = max(0, min(entry.length, file.written - entry.at))
-            if kept < entry.length:
-                end = entry.offset + kept
-                offsets[entry.stream] = min(end, offsets.get(entry.stream, end))
-    affected = {number: at for number, at in offsets.items() if number in state.streams}
-    extents = _all_extents(old, affected)
-    for number, offset in affected.items():
-        stream = state.streams[number]
-        if offset < stream.offset:
-            _set_back(folder, found, stream, extents[number], offset)
-
-
-def _set_back(
-    folder: Folder, found: Recovery, stream: KnownStream, extents: list[Extent], offset: int
-) -> None:
-    kept = _clipped(extents, offset)
-    stream.offset = offset
-    stream.tail = [one for one in kept if one.offset + one.length > offset // LEAF * LEAF]
-    if stream.leaves * LEAF > offset:
-        try:
-            tree = hash_extents(folder, found.state.files, kept, offset)
-        except StreamDataError as error:
-            stream.trouble = str(error)
-            return
-        stream.leaves, hashes = tree.frontier()
-        stream.hashes = b"".join(hashes).hex()
-
-
-def _clipped(extents: list[Extent], offset: int) -> list[Extent]:
-    return [
-        Extent(one.stream, one.offset, min(one.length, offset - one.offset), one.file, one.at)
-        for one in extents
-        if one.offset < offset
-    ]
-
-
-# ── streams ─────────────────────────────────────────────────────────────────────────────
-
-
-def _restore(folder: Folder, known: KnownStream, found: Recovery) -> None:
-    """Make of what the journal says a stream that can be gone on with."""
-    try:
-        if known.trouble:
-            raise StreamDataError(known.trouble)
-        hashes = bytes.fromhex(known.hashes)
-        frontier = [hashes[at : at + 32] for at in range(0, len(hashes), 32)]
-        tree = TreeHash.restore(known.leaves, frontier)
-        rest = known.offset - tree.size
-        if rest:
-            for data in read_extents(folder, found.state.files, known.tail, tree.size, rest):
-                tree.feed(data)
-    except (StreamDataError, ValueError) as error:
-        del found.state.streams[known.number]
-        found.told.append((events.StreamDropped(known.name, str(error)), "error"))
-        return
-    receipt = (known.offset, tree.root())
-    stream = Stream(known.name, known.number, tree, receipt, float(known.used), known.offset)
-    stream.leaves = known.leaves
-    found.streams.append(stream)
-
-
 def _rebuild(
     folder: Folder, name: str, old: BinaryIO, found: Recovery, damage: str, now: float
 ) -> None:
@@ -296,7 +206,7 @@ def _rebuild(
         file.written = file.durable = status
         if not file.closed:
             _close_as_segment(folder, file)
-    extents = _all_extents(old, state.streams)
+    extents = all_extents(old, state.streams)
     before = len(state.streams)
     for stream in list(state.streams.values()):
         proven = whole_tree(folder, state.files, extents[stream.number], stream)

@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from socketsuite.addresses import host_text
-from socketsuite.services.filesink.keeper import RefusedError
+from socketsuite.services.filesink.registry import RefusedError
 from socketsuite.services.filesink.sending import Sending
 from socketsuite.services.filesink.sink import FileSink
 from socketsuite.services.stream import LingeringClose
@@ -146,7 +146,7 @@ class AckSender(LingeringClose):
 
     def _choose(self, name: str) -> None:
         self._leave()
-        stream = self._keeper.claim(name, self)
+        stream = self._keeper.registry.claim(name, self)
         self._sending = sending = Sending(self.factory.sink, stream, self, self._peer)
 
         def say() -> None:
@@ -272,7 +272,7 @@ class AckSender(LingeringClose):
         self._ending_at = None
         if sending is not None:
             sending.leave()
-            self._keeper.release(sending.stream, self)
+            self._keeper.registry.release(sending.stream, self)
 
     def readConnectionLost(self) -> None:
         """The sender's FIN: it is done, and waits for the last receipt."""

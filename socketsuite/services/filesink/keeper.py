@@ -8,19 +8,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from socketsuite.contract import Level
+from socketsuite.contract import LogEvents
 from socketsuite.figures import Counter, Figure, Gauge
 from socketsuite.services.filesink import paths
+from socketsuite.services.filesink.registry import StreamRegistry
+from socketsuite.services.filesink.troubles import Troubles
 from socketsuite.settings import SettingsError
-from socketsuite.storage import events
 from socketsuite.storage.batches import Receipt
 from socketsuite.storage.beneath import Folder
-from socketsuite.storage.destination import Destination, Rotate
+from socketsuite.storage.destination import Destination
 from socketsuite.storage.disk_threads import DiskThreads
 from socketsuite.storage.journal import Journal
 from socketsuite.storage.journal_lines import (
@@ -28,45 +29,54 @@ from socketsuite.storage.journal_lines import (
     Ended,
     Entry,
     FileGone,
-    StreamAdded,
-    StreamGone,
-    Used,
 )
 from socketsuite.storage.journal_state import JournalState
+from socketsuite.storage.names import Template
 from socketsuite.storage.recovery import Recovery, boot_id, recover
-from socketsuite.storage.setup import Setup
+from socketsuite.storage.segments import Compression
+from socketsuite.storage.setup import Setup, Sync
 from socketsuite.storage.store import Store
-from socketsuite.storage.streams import Stream, Streams
 from socketsuite.storage.upkeep import Upkeep
 from socketsuite.wire.records import RecordFramer
 
-if TYPE_CHECKING:
-    from socketsuite.services.filesink.sink import FileSink
 
-_MOST_LISTED = 100
+class Options(Protocol):
+    """What a keeper obeys: the sink's settings."""
 
+    acknowledges: bool
+    file: str
+    template: Template
+    sync: Sync
+    rotate_size: int
+    rotate_every: float
+    compress: Compression
+    keep: int
+    quota: int
+    max_open_files: int
+    max_streams: int
 
-class RefusedError(Exception):
-    """A stream cannot be sent now; *code* and text are for its sender."""
-
-    def __init__(self, code: str, text: str) -> None:
-        super().__init__(text)
-        self.code = code
+    def new_framer(self) -> RecordFramer:
+        """Return a framer for one sender."""
+        ...
 
 
 class Keeper:
-    """What is behind the frontends of one sink."""
+    """What is behind the frontends of one sink.
 
-    def __init__(self, sink: FileSink) -> None:
+    :param reactor: the clock of timers, and where threads come back to.
+    :param emit: logs what an operator should know.
+    :ivar registry: the streams that are known.
+    """
+
+    def __init__(self, sink: Options, reactor: Any, emit: LogEvents) -> None:
         self._sink = sink
-        self._reactor = sink.reactor
-        self._in_reactor: Callable[..., object] = sink.reactor.callFromThread
+        self._reactor = reactor
+        self._in_reactor: Callable[..., object] = reactor.callFromThread
         self._journal: Journal | None = None
-        self._journal_full = False
-        self._failed_journal: str | None = None
         self._folder: Folder | None = None
-        self._troubles: dict[str, str] = {}
-        self.streams = Streams(sink.max_streams)
+        self.troubles = Troubles(emit)
+        own_files = "stream" in sink.template.fields
+        self.registry = StreamRegistry(sink.max_streams, own_files, self._say)
         self.store: Store
         # Records that were left out, shortened, or never came to their end.
         self.dropped = self.cut = self.torn = 0
@@ -154,8 +164,7 @@ class Keeper:
     def _begin_journal(self, setup: Setup, found: Recovery, boot: str) -> None:
         setup.files.update(found.files)
         setup.last_number = found.state.last_file
-        self.streams.last_number = found.state.last_stream
-        self.streams.by_name = {one.name: one for one in found.streams}
+        self.registry.begin(found.streams, found.state.last_stream)
         assert self._folder is not None
         self._journal = Journal(
             self._folder,
@@ -168,7 +177,7 @@ class Keeper:
         )
         self._journal.append([Began(boot, int(time.time()))], sync=True)
         for event, level in found.told:
-            self._tell(event, level)  # type: ignore[arg-type]
+            self.troubles.tell(event, level)  # type: ignore[arg-type]
 
     # ── from the disk's threads ─────────────────────────────────────────────────────
 
@@ -177,6 +186,10 @@ class Keeper:
             self._in_reactor(then)
         else:
             self._journal.append(entries, sync, then)
+
+    def _say(self, entries: list[Entry]) -> None:
+        if self._journal is not None:
+            self._journal.append(entries, sync=False)
 
     def _declare(self, entries: list[Entry]) -> None:
         if self._journal is not None:
@@ -191,12 +204,9 @@ class Keeper:
             self._journal.append(entries, sync=False)
 
     def _tell_from_thread(self, event: object, level: str) -> None:
-        self._in_reactor(self._tell, event, level)
+        self._in_reactor(self.troubles.tell, event, level)
 
     # ── what is told ────────────────────────────────────────────────────────────────
-
-    def _tell(self, event: object, level: Level) -> None:
-        self._sink.emit(event, level=level)
 
     def _receipts(self, receipts: list[Receipt]) -> None:
         now = time.time()
@@ -208,35 +218,17 @@ class Keeper:
             if stream.sender is not None:
                 stream.sender.receipt(one)
 
-    def _has_changed(self, destination: Destination) -> None:
-        told = self._troubles.get(destination.name)
-        trouble = destination.trouble or destination.waiting_for
-        if trouble == told:
-            return
-        if destination.trouble is not None:
-            self._tell(events.FileFailed(destination.name, destination.trouble), "error")
-        elif destination.waiting_for is not None:
-            self._tell(events.NoRoom(destination.name, destination.waiting_for), "error")
-        else:
-            self._tell(events.RoomAgain(destination.name), "warn")
-        if trouble is None:
-            del self._troubles[destination.name]
-        else:
-            self._troubles[destination.name] = trouble
+    def _has_changed(self, one: Destination) -> None:
+        self.troubles.file_changed(one.name, one.trouble, one.waiting_for)
 
     def _journal_has_failed(self, why: str) -> None:
-        self._failed_journal = why
-        self._tell(events.JournalFailed(self._journal_name, why), "error")
+        self.troubles.journal_has_failed(self._journal_name, why)
         for destination in list(self.store.destinations.values()):
             for sender in list(destination.senders):
                 sender.failed(f"the journal: {why}")
 
     def _journal_is_full(self, full: bool) -> None:
-        self._journal_full = full
-        if full:
-            self._tell(events.NoRoom(self._journal_name, "disk-full"), "error")
-        else:
-            self._tell(events.RoomAgain(self._journal_name), "warn")
+        self.troubles.journal_is_full(self._journal_name, full)
         for destination in list(self.store.destinations.values()):
             for sender in list(destination.senders):
                 sender.waits("disk-full" if full else None)
@@ -260,53 +252,7 @@ class Keeper:
     @property
     def failed(self) -> str | None:
         """Why nothing can be confirmed any more."""
-        return self._failed_journal
-
-    def claim(self, name: str, sender: Any) -> Stream:
-        """Return the stream *name* for *sender*, who alone sends it from now on.
-
-        :raises RefusedError: when that cannot be.
-        """
-        stream = self.streams.by_name.get(name)
-        if stream is None:
-            stream = self._add(name)
-        elif stream.sender is not None and stream.sender is not sender:
-            if not stream.sender.is_silent():
-                raise RefusedError("in-use", "another connection sends this stream")
-            stream.sender.replaced()
-        stream.sender = sender
-        stream.used = time.time()
-        return stream
-
-    def _add(self, name: str) -> Stream:
-        if self.streams.full:
-            raise RefusedError("full", "the sink knows as many streams as it may")
-        assert self._journal is not None
-        stream = self.streams.add(name, time.time())
-        entries: list[Entry] = [StreamAdded(stream.number, name)]
-        entries.append(Used(stream.number, int(stream.used)))
-        self._journal.append(entries, sync=False)
-        stream.fresh = "stream" in self._sink.template.fields
-        return stream
-
-    def begin_file(self, stream: Stream, destination: Destination) -> None:
-        """See that a stream that begins does not begin behind what somebody else left."""
-        if stream.fresh:
-            stream.fresh = False
-            destination.put(Rotate())
-
-    def release(self, stream: Stream, sender: Any) -> None:
-        """*sender* sends *stream* no more."""
-        if stream.sender is sender:
-            stream.sender = None
-            stream.used = time.time()
-
-    def expire(self) -> None:
-        """Forget the streams that nobody has sent for long."""
-        for stream in self.streams.expired(time.time() - self._sink.stream_expiry):
-            if stream.enqueued == stream.receipt[0] and self._journal is not None:
-                del self.streams.by_name[stream.name]
-                self._journal.append([StreamGone(stream.number)], sync=False)
+        return self.troubles.journal_failed
 
     # ── the operator ────────────────────────────────────────────────────────────────
 
@@ -323,19 +269,6 @@ class Keeper:
         if rotate:
             self.rotate()
 
-    def list_streams(self) -> list[dict[str, object]]:
-        """Return what there is to say of streams."""
-        known = sorted(self.streams.by_name.values(), key=lambda one: -one.used)[:_MOST_LISTED]
-        return [
-            {
-                "stream": one.name,
-                "offset": one.receipt[0],
-                "hash": one.receipt[1].hex(),
-                "sending": one.sender is not None,
-            }
-            for one in known
-        ]
-
     def figures(self) -> list[Figure]:
         """Return what an operator may watch."""
         open_files = self.store.destinations.values()
@@ -344,7 +277,7 @@ class Keeper:
         return [
             Gauge("filesink_open_files", "Files that are written to", len(open_files)),
             Gauge("filesink_queue", "Bytes that wait for a disk", waiting),
-            Gauge("filesink_streams", "Streams that are known", len(self.streams.by_name)),
+            Gauge("filesink_streams", "Streams that are known", len(self.registry.streams.by_name)),
             Counter("filesink_bytes_written", "Bytes written to files", self.store.written),
             Counter("filesink_receipts", "Receipts given", self.receipts),
             Counter("filesink_records", "Records not kept whole", records, ["what"]),
@@ -352,14 +285,7 @@ class Keeper:
 
     def health(self) -> dict[str, bool | str | None]:
         """Return what is wrong with files and journal."""
-        checks: dict[str, bool | str | None] = {}
-        for name, why in self._troubles.items():
-            checks["files"] = f"{name}: {why}"
-        checks.setdefault("files", True)
-        if self._journal is not None:
-            full = "disk-full" if self._journal_full else None
-            checks["journal"] = self._failed_journal or full or True
-        return checks
+        return self.troubles.health(self._journal is not None)
 
     # ── the end ─────────────────────────────────────────────────────────────────────
 
@@ -369,7 +295,7 @@ class Keeper:
 
         def close(_: object) -> None:
             self._upkeep.stop()
-            if self._journal is None or self._failed_journal is not None:
+            if self._journal is None or self.failed is not None:
                 finish()
                 return
             self._journal.append([Ended(int(time.time()))], sync=True)

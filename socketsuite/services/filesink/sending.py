@@ -6,17 +6,15 @@ This module must not know how messages are read or answered.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from socketsuite.services.filesink.records import headed, portions, record_header
+from socketsuite.services.filesink.sink import FileSink
 from socketsuite.storage.destination import Destination
 from socketsuite.storage.store import TooManyFilesError
 from socketsuite.storage.streams import Stream
 from socketsuite.wire.acks import ProtocolError
 from socketsuite.wire.records import Piece
-
-if TYPE_CHECKING:
-    from socketsuite.services.filesink.sink import FileSink
 
 
 class Sending:
@@ -145,5 +143,5 @@ class Sending:
             raise ProtocolError("failed", f"the file cannot be written: {found.trouble}")
         self._date = store.date
         stream.destination = found
-        self._keeper.begin_file(stream, found)
+        self._keeper.registry.begin_file(stream, found)
         return found

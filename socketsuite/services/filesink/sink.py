@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +24,8 @@ from socketsuite.services.filesink.keeper import Keeper
 from socketsuite.services.filesink.signing import Signer, load_signer
 from socketsuite.settings import SettingsError, byte_size, setting
 from socketsuite.storage.names import ConnectionNames, Template
+from socketsuite.storage.segment_reading import Compression
+from socketsuite.storage.setup import Sync
 from socketsuite.wire.records import RecordFramer, new_framer
 
 _EXPIRE_EVERY = 60.0
@@ -63,7 +66,7 @@ class FileSink:
     )
     overlong: Literal["drop", "cut"] = setting("drop", "what becomes of a longer record")
     record_header: bool = setting(False, "put a line with time and sender in front of each record")
-    sync: Literal["always", "interval", "none"] = setting(
+    sync: Sync = setting(
         "always",
         "when what was written is synced to disk: before it is confirmed, now and then, or never",
     )
@@ -83,7 +86,7 @@ class FileSink:
         unit="seconds",
     )
     rotate_on_reload: bool = setting(True, "begin another file on SIGHUP", reload=True)
-    compress: Literal["none", "gzip", "zstd"] = setting("none", "compress files that are closed")
+    compress: Compression = setting("none", "compress files that are closed")
     keep: int = setting(0, "closed files kept of each name; 0 is all", minimum=0)
     quota: int = setting(
         0,
@@ -113,7 +116,7 @@ class FileSink:
             raise SettingsError(
                 "--record-header needs records: say --framing lines or --framing length"
             )
-        self.keeper = Keeper(self)
+        self.keeper = Keeper(self, self.reactor, self.emit)
         self._ticks: list[LoopingCall] = []
 
     def new_framer(self) -> RecordFramer:
@@ -142,7 +145,8 @@ class FileSink:
         if self.sync == "interval":
             self._every(self.sync_interval, self.keeper.store.sync)
         if self.acknowledges and self.stream_expiry:
-            self._every(min(_EXPIRE_EVERY, self.stream_expiry), self.keeper.expire)
+            expire = partial(self.keeper.registry.expire, self.stream_expiry)
+            self._every(min(_EXPIRE_EVERY, self.stream_expiry), expire)
 
     def _every(self, seconds: float, work: Callable[[], object]) -> None:
         tick = LoopingCall(work)
@@ -172,5 +176,5 @@ class FileSink:
         """Return what an operator may have done."""
         return {
             "rotate": AdminCommand(self.keeper.rotate, "close every open file, and begin another"),
-            "streams": AdminCommand(self.keeper.list_streams, "show streams, the last used first"),
+            "streams": AdminCommand(self.keeper.registry.listed, "show streams, last used first"),
         }

@@ -1,0 +1,132 @@
+"""The journal's file: its lines, read one by one; and written anew with what still holds.
+
+This module must not know what is appended to the journal while a sink runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from socketsuite.storage.beneath import Folder
+from socketsuite.storage.journal_lines import (
+    HEADER,
+    LONGEST_LINE,
+    Began,
+    Durable,
+    Entry,
+    Extent,
+    FileAdded,
+    FileNamed,
+    JournalError,
+    Leaves,
+    Skipped,
+    StreamAdded,
+    Used,
+    Written,
+    encode,
+    read,
+)
+from socketsuite.storage.journal_state import JournalState
+
+
+def lines_of(file: BinaryIO) -> Iterator[bytes]:
+    """Yield the lines of *file*, none longer than the journal's longest; a longer one in pieces."""
+    while line := file.readline(LONGEST_LINE):
+        yield line
+
+
+def compacted(state: JournalState, old: BinaryIO | None) -> Iterator[bytes]:
+    """Yield the lines of a journal that says what *state* does, with the extents of *old*.
+
+    Extents of streams and files that *state* does not have are left out, and cut to what it has.
+    """
+    yield HEADER
+    if not state.ended:
+        yield encode([Began(state.boot, 0)])
+    yield from (
+        encode([FileAdded(file.number, file.name, file.inode, file.durable)])
+        for file in state.files.values()
+    )
+    yield from (encode([StreamAdded(one.number, one.name)]) for one in state.streams.values())
+    reached = dict.fromkeys(state.streams, 0)
+    waiting: dict[int, Extent] = {}
+    for extent in extents_in(old):
+        stream = state.streams.get(extent.stream)
+        if stream is None or extent.file not in state.files:
+            continue
+        length = min(extent.length, stream.offset - extent.offset)
+        if length <= 0:
+            continue
+        last = waiting.get(extent.stream)
+        if (
+            last is not None
+            and last.file == extent.file
+            and last.at + last.length == extent.at
+            and last.offset + last.length == extent.offset
+        ):
+            length += last.length
+            extent = Extent(last.stream, last.offset, length, last.file, last.at)
+        elif last is not None:
+            yield from _placed(last, reached)
+        waiting[extent.stream] = Extent(
+            extent.stream, extent.offset, length, extent.file, extent.at
+        )
+    for last in waiting.values():
+        yield from _placed(last, reached)
+    for stream in state.streams.values():
+        entries: list[Entry] = [Used(stream.number, stream.used)]
+        if reached[stream.number] != stream.offset:
+            entries.append(Skipped(stream.number, stream.offset))
+        if stream.leaves:
+            entries.append(Leaves(stream.number, stream.leaves, stream.hashes))
+        yield encode(entries)
+    for file in state.files.values():
+        entries = [Durable(file.number, file.durable)]
+        if file.written != file.durable:
+            entries.append(Written(file.number, file.written))
+        if file.closed:
+            entries.append(FileNamed(file.number, file.name))
+        yield encode(entries)
+
+
+def extents_in(old: BinaryIO | None) -> Iterator[Extent]:
+    """Yield the extents that an open journal says, from its beginning; damaged lines say none."""
+    if old is not None:
+        old.seek(len(HEADER))
+        for entries in read(lines_of(old)):
+            if not isinstance(entries, JournalError):
+                yield from (entry for entry in entries if isinstance(entry, Extent))
+
+
+def _placed(extent: Extent, reached: dict[int, int]) -> Iterator[bytes]:
+    entries: list[Entry] = [extent]
+    if reached[extent.stream] != extent.offset:
+        entries.insert(0, Skipped(extent.stream, extent.offset))
+    reached[extent.stream] = extent.offset + extent.length
+    yield encode(entries)
+
+
+def replace(folder: Folder, name: str, lines: Iterator[bytes]) -> int:
+    """Write *lines* to the file *name*, which is what it was or all of that, whatever happens.
+
+    :return: a descriptor of the new file, to append to.
+    :raises OSError: when it cannot be written.
+    """
+    new = f"{name}~tmp"
+    with contextlib.suppress(FileNotFoundError):
+        folder.unlink(new)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
+    with open(folder.open(new, flags, 0o600), "ab") as file:
+        for line in lines:
+            file.write(line)
+        file.flush()
+        os.fsync(file.fileno())
+        # Before it is in place: no other process finds it without the lock.
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        folder.rename(new, name, replace=True)
+        folder.sync_folder_of(name)
+        return os.dup(file.fileno())
