@@ -34,9 +34,10 @@ _COMMANDS = {
     "password": "Make a line of a chat's accounts out of a password.",
     "ports": "Show the suite's listeners and connections.",
     "probe": "Tell which ports are open.",
-    "send": "Pipe a file into a server.",
+    "send": "Pipe a file into a server, or have files acknowledged.",
     "status": "Show a running daemon, close a connection, or drain.",
     "udp": "Send lines as datagrams, show the answers.",
+    "verify": "Tell whether a file holds what was acknowledged.",
 }
 
 

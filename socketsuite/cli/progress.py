@@ -1,17 +1,32 @@
-"""A progress bar on standard error, redrawn by the reactor's clock.
+"""Progress bars on standard error, redrawn by the reactor's clock or as the work goes on.
 
 This module must not know what makes progress.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from twisted.internet.task import LoopingCall
-
 _REDRAW_SECONDS = 0.1
+
+
+def _bar() -> Any:
+    """Return a bar of bytes, rate and time left, and its console."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    # rich would refresh from a thread of its own; the caller does it.
+    return Progress(*columns, console=Console(stderr=True), auto_refresh=False)
 
 
 @contextmanager
@@ -22,19 +37,9 @@ def progress_bar(
 
     :param completed: returns how many bytes of *total* are done; what is not known is ``None``.
     """
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        Progress,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
+    from twisted.internet.task import LoopingCall
 
-    console = Console(stderr=True)
-    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    # rich would refresh from a thread of its own; the reactor's clock does it here.
-    with Progress(*columns, console=console, auto_refresh=False) as bar:
+    with _bar() as bar:
         task = bar.add_task("", total=total())
 
         def redraw() -> None:
@@ -44,7 +49,24 @@ def progress_bar(
         clock.clock = reactor
         clock.start(_REDRAW_SECONDS)
         try:
-            yield lambda text: console.print(text, markup=False, highlight=False)
+            yield lambda text: bar.console.print(text, markup=False, highlight=False)
         finally:
             clock.stop()
             redraw()
+
+
+@contextmanager
+def blocking_progress_bar(total: int) -> Iterator[Callable[[int], None]]:
+    """Show the same of work that has no reactor; yield what is told of more bytes done."""
+    with _bar() as bar:
+        task = bar.add_task("", total=total)
+        last = 0.0
+
+        def done(count: int) -> None:
+            nonlocal last
+            now = time.monotonic()
+            bar.update(task, advance=count, refresh=now - last >= _REDRAW_SECONDS)
+            last = now if now - last >= _REDRAW_SECONDS else last
+
+        yield done
+        bar.refresh()

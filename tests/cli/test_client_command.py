@@ -12,6 +12,7 @@ from tests.cli.conftest import Client
 COMMANDS = [
     *("accumulate", "admin", "chat", "connect", "password", "ports", "probe", "send", "status"),
     "udp",
+    "verify",
 ]
 
 

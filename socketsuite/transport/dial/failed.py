@@ -16,6 +16,7 @@ Code = Literal[
     "closed",
     "daemon-refused",
     "denied",
+    "different",
     "file",
     "input",
     "interrupted",

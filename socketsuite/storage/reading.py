@@ -1,0 +1,65 @@
+"""Reads the bytes of one stream, in their order, out of the files that hold it.
+
+This module must not know what is done with the bytes, nor how files come to be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+from socketsuite.storage.beneath import Folder
+from socketsuite.storage.names import encode_path
+from socketsuite.storage.segment_reading import open_segment
+from socketsuite.storage.segments import list_segments
+
+_READ = 1 << 18
+
+
+class StorageError(Exception):
+    """What is stored cannot be read; the text says what and why."""
+
+
+class StreamReader:
+    """The bytes of a stream, from its first on.
+
+    :param files: that hold it, one after the other.
+    """
+
+    def __init__(self, files: list[Path]) -> None:
+        self._files = files
+
+    def chunks(self) -> Iterator[tuple[bytes, Path, int]]:
+        """Yield bytes, the file that they lie in, and at which offset of its uncompressed content.
+
+        :raises StorageError: where a file cannot be read any further.
+        """
+        for path in self._files:
+            at = 0
+            try:
+                with open_segment(path) as file:
+                    while data := file.read1(_READ):
+                        yield data, path, at
+                        at += len(data)
+            except OSError as error:
+                raise StorageError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def open_stream(file: Path, stream: str) -> StreamReader:
+    """Return a reader of a stream.
+
+    :param file: what the sink writes to: its closed segments are read before it; or the folder
+        in which each stream has a file of its name.
+    :raises StorageError: when there is no such stream.
+    """
+    path = file / encode_path(stream) if file.is_dir() else file
+    try:
+        with closing(Folder(path.parent)) as folder:
+            names = [one.name for one in list_segments(folder, path.name)]
+    except OSError as error:
+        raise StorageError(f"{path} cannot be read: {error.strerror}") from None
+    files = [path.parent / name for name in names] + ([path] if path.exists() else [])
+    if not files:
+        raise StorageError(f"{path} does not exist, and has no closed segments")
+    return StreamReader(files)
