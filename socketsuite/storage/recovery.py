@@ -62,6 +62,14 @@ def boot_id() -> str:
         return ""
 
 
+def has_journal(folder: Folder, name: str) -> bool:
+    """Whether there is a journal, which everything that is written has to be said to."""
+    with contextlib.suppress(FileNotFoundError):
+        folder.stat(name)
+        return True
+    return False
+
+
 def recover(folder: Folder, name: str, boot: str, now: float) -> Recovery:
     """Find out what there is, and write the journal anew.
 
@@ -138,6 +146,8 @@ def _check_files(folder: Folder, old: BinaryIO, found: Recovery, boot: str) -> N
         if status < trusted:
             found.told.append((events.FileShort(file.name, trusted - status), "error"))
             trusted = status
+        if status > trusted and state.ended and not file.closed:
+            trusted = status  # somebody else has written while the sink was not there
         if status > trusted and (not file.closed or file.name not in named):
             _cut(folder, file, trusted)
             cut_bytes += status - trusted

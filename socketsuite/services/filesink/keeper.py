@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 from socketsuite.contract import LogEvents
 from socketsuite.figures import Counter, Figure, Gauge
 from socketsuite.services.filesink import paths
+from socketsuite.services.filesink.options import Options
 from socketsuite.services.filesink.registry import StreamRegistry
 from socketsuite.services.filesink.troubles import Troubles
 from socketsuite.settings import SettingsError
@@ -31,33 +32,11 @@ from socketsuite.storage.journal_lines import (
     FileGone,
 )
 from socketsuite.storage.journal_state import JournalState
-from socketsuite.storage.names import Template
-from socketsuite.storage.recovery import Recovery, boot_id, recover
-from socketsuite.storage.segments import Compression
-from socketsuite.storage.setup import Setup, Sync
+from socketsuite.storage.recovery import Recovery, boot_id, has_journal, recover
+from socketsuite.storage.setup import Setup
 from socketsuite.storage.store import Store
 from socketsuite.storage.upkeep import Upkeep
 from socketsuite.wire.records import RecordFramer
-
-
-class Options(Protocol):
-    """What a keeper obeys: the sink's settings."""
-
-    acknowledges: bool
-    file: str
-    template: Template
-    sync: Sync
-    rotate_size: int
-    rotate_every: float
-    compress: Compression
-    keep: int
-    quota: int
-    max_open_files: int
-    max_streams: int
-
-    def new_framer(self) -> RecordFramer:
-        """Return a framer for one sender."""
-        ...
 
 
 class Keeper:
@@ -110,7 +89,7 @@ class Keeper:
                 upkeep.start(name)
                 boot = boot_id()
                 found = None
-                if sink.acknowledges:
+                if sink.acknowledges or has_journal(folder, self._journal_name):
                     found = recover(folder, self._journal_name, boot, time.time())
             except OSError as error:
                 why = error.strerror or str(error)
