@@ -79,6 +79,11 @@ def _chosen(index: ReceiptIndex, file: Path, stream: str | None) -> list[str]:
         return [stream]
     streams = list(index.streams())
     if len(streams) > 1 and not file.is_dir():
+        # Where the server's journal is beside FILE, it says which of them are in it.
+        from socketsuite.storage.stream_map import find_map
+
+        if held := [one for one in streams if find_map(file, one) is not None]:
+            return held
         raise click.UsageError(f"RECEIPTS has {len(streams)} streams; --stream ID chooses one.")
     if not streams and not index.problems.count:
         raise Failed("there are no receipts", "not-found")

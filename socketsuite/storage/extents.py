@@ -36,7 +36,7 @@ def read_extents(
     :raises StreamDataError: when they are not there.
     """
     at, end = start, start + length
-    opened: _Opened | None = None
+    opened: OpenedFile | None = None
     try:
         for one in extents:
             if one.offset + one.length <= at or at >= end:
@@ -47,7 +47,7 @@ def read_extents(
             if opened is None or not opened.reaches(one.file, begin):
                 if opened is not None:
                     opened.file.close()
-                opened = _Opened(one.file, _open(folder, files, one.file))
+                opened = OpenedFile(one.file, open_file(folder, files, one.file))
             yield from opened.read(begin, until - at)
             at = until
     finally:
@@ -57,7 +57,7 @@ def read_extents(
         raise StreamDataError(f"its bytes from {at} on are in no file any more")
 
 
-class _Opened:
+class OpenedFile:
     """A file that is read; only forwards, where it is compressed."""
 
     def __init__(self, number: int, file: BinaryIO) -> None:
@@ -69,30 +69,39 @@ class _Opened:
         """Whether it is that file, and byte *at* can be read."""
         return number == self.number and (at >= self._at or self.file.seekable())
 
-    def read(self, at: int, length: int) -> Iterator[bytes]:
-        """Yield *length* bytes from *at* on."""
+    def read(self, at: int, length: int, *, short: bool = False) -> Iterator[bytes]:
+        """Yield *length* bytes from *at* on; with *short* only those that there are.
+
+        :raises StreamDataError: when they cannot be read, or are not there.
+        """
         try:
             if self.file.seekable():
                 self.file.seek(at)
             else:
-                for _ in self._blocks(at - self._at):
+                for _ in self._blocks(at - self._at, short):
                     pass
             self._at = at
-            yield from self._blocks(length)
+            yield from self._blocks(length, short)
         except (OSError, EOFError) as error:
             raise StreamDataError(f"a file that holds a part of it: {error}") from None
 
-    def _blocks(self, length: int) -> Iterator[bytes]:
+    def _blocks(self, length: int, short: bool) -> Iterator[bytes]:
         while length:
             data = self.file.read(min(length, _BLOCK))
             if not data:
+                if short:
+                    return
                 raise StreamDataError("a file that holds a part of it is too short")
             self._at += len(data)
             length -= len(data)
             yield data
 
 
-def _open(folder: Folder, files: Mapping[int, KnownFile], number: int) -> BinaryIO:
+def open_file(folder: Folder, files: Mapping[int, KnownFile], number: int) -> BinaryIO:
+    """Open the file that the journal calls *number*.
+
+    :raises StreamDataError: when it is not there.
+    """
     known = files.get(number)
     if known is None:
         raise StreamDataError("a file that holds a part of it is gone")

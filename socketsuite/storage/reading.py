@@ -10,9 +10,11 @@ from contextlib import closing
 from pathlib import Path
 
 from socketsuite.storage.beneath import Folder
+from socketsuite.storage.extents import StreamDataError
 from socketsuite.storage.names import encode_path
 from socketsuite.storage.segment_reading import open_segment
 from socketsuite.storage.segments import list_segments
+from socketsuite.storage.stream_map import StreamMap, find_map
 
 _READ = 1 << 18
 
@@ -24,17 +26,23 @@ class StorageError(Exception):
 class StreamReader:
     """The bytes of a stream, from its first on.
 
-    :param files: that hold it, one after the other.
+    :param files: that hold it, one after the other; or *known* says where it lies.
     """
 
-    def __init__(self, files: list[Path]) -> None:
+    def __init__(self, files: list[Path], known: StreamMap | None = None) -> None:
         self._files = files
+        self._known = known
 
     def chunks(self) -> Iterator[tuple[bytes, Path, int]]:
         """Yield bytes, the file that they lie in, and at which offset of its uncompressed content.
 
         :raises StorageError: where a file cannot be read any further.
         """
+        if self._known is not None:
+            try:
+                yield from self._known.chunks()
+            except (StreamDataError, OSError) as error:
+                raise StorageError(str(error)) from None
         for path in self._files:
             at = 0
             try:
@@ -49,10 +57,15 @@ class StreamReader:
 def open_stream(file: Path, stream: str) -> StreamReader:
     """Return a reader of a stream.
 
+    Where a journal beside it knows the stream, that says where its bytes are.
+
     :param file: what the sink writes to: its closed segments are read before it; or the folder
         in which each stream has a file of its name.
     :raises StorageError: when there is no such stream.
     """
+    known = find_map(file, stream)
+    if known is not None:
+        return StreamReader([], known)
     path = file / encode_path(stream) if file.is_dir() else file
     try:
         with closing(Folder(path.parent)) as folder:
