@@ -17,7 +17,7 @@ from socketsuite.transport.dial.failed import Failed, os_cause
 if TYPE_CHECKING:
     from socketsuite.cli.verifying.index import ReceiptIndex
 
-_RECEIPTS = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
+_PATH = click.Path(path_type=Path)
 
 
 @click.command(
@@ -30,14 +30,14 @@ _RECEIPTS = click.Path(exists=True, dir_okay=False, readable=True, path_type=Pat
         "FILE holds everything that was acknowledged",
     )
 )
-@click.argument("file", type=click.Path(path_type=Path))
-@click.argument("receipts", type=_RECEIPTS)
+@click.argument("file", type=_PATH)
+@click.argument("receipts", type=_PATH)
 @click.option("--stream", metavar="ID", help="The stream, if RECEIPTS has several.")
 @click.option(
     "--key", metavar="FILE|BASE64", help="The server's public key: receipts must be signed by it."
 )
 @click.option(
-    "--source", type=_RECEIPTS, metavar="ORIGINAL", help="What was sent: names the exact byte."
+    "--source", type=_PATH, metavar="ORIGINAL", help="What was sent: names the exact byte."
 )
 @json_option
 @pass_output
@@ -58,6 +58,8 @@ def verify(
     from socketsuite.cli.verifying.index import ReceiptIndex
     from socketsuite.cli.verifying.report import Verification
 
+    for path in (receipts, *([] if source is None else [source])):
+        _look_at(path)
     pinned = None if key is None else _key(key)
     output.totals |= {"streams": 0, "receipts": 0, "signed": 0, "pinned": key is not None}
     index = ReceiptIndex(receipts, pinned)
@@ -69,6 +71,15 @@ def verify(
         Verification(output, file, index, source).run(streams)
     finally:
         index.close()
+
+
+def _look_at(path: Path) -> None:
+    """See whether there is a file that may be read."""
+    try:
+        with path.open("rb"):
+            pass
+    except OSError as error:
+        raise click.UsageError(f"cannot read {path}: {os_cause(error)}.") from None
 
 
 def _chosen(index: ReceiptIndex, file: Path, stream: str | None) -> list[str]:

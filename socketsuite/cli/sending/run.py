@@ -29,7 +29,7 @@ _GOODBYE_SECONDS = 1.0
 _PASSING: set[Code] = {
     "closed", "lost", "not-found", "refused", "timeout", "tls", "unknown-host", "unreachable",
 }  # fmt: skip
-_FINAL = {
+FINAL = {
     *("bad-stream", "expired", "full", "mismatch", "no-stream", "record", "replaced", "syntax"),
     *("too-long", "too-much"),
 }
@@ -167,7 +167,7 @@ class Run:
     def may_pass(self, error: Failed) -> bool:
         """Whether another connection may do after this failure."""
         if isinstance(error, Refused):
-            return error.reason not in _FINAL
+            return error.reason not in FINAL
         return self._was_there and isinstance(error, (Broken, NoServer)) and error.code in _PASSING
 
     @property
