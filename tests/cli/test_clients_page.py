@@ -19,9 +19,12 @@ from tests.cli.conftest import Client
 from tests.cli.contract import KEYS, read
 from tests.cli.screen import Terminal
 from tests.cli.servers import TIMEOUT, free_port
+from tests.support.ack_sink import AckSink
 
 TEXT = (Path(__file__).parents[2] / "docs" / "clients.md").read_text()
 COMMANDS = re.findall(r"^\$ (.*)$", TEXT, re.M)
+# What they do is tried in test_client_send_ack.py and test_client_verify.py.
+NEEDS_A_SINK = re.compile("socketsuite (send|verify)")
 
 
 def cells(heading: str, column: int) -> list[str]:
@@ -49,7 +52,7 @@ def echo(tmp_path: Path) -> Iterator[Daemon]:
     daemon.kill()
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [c for c in COMMANDS if not NEEDS_A_SINK.search(c)])
 def test_a_shown_command_does_what_it_says(command: str, echo: Daemon, tmp_path: Path) -> None:
     environment = {
         **os.environ,
@@ -80,6 +83,7 @@ def test_a_shown_command_does_what_it_says(command: str, echo: Daemon, tmp_path:
 def test_the_keys_of_each_event_are_those_of_the_table(
     client: Client, echo: Daemon, tmp_path: Path
 ) -> None:
+    here, sink = Path(__file__), AckSink()
     admin = tmp_path / "socketsuite-echo" / "admin.sock"
     runs = [
         ("probe", "--json", "localhost", echo.port()),
@@ -88,17 +92,22 @@ def test_the_keys_of_each_event_are_those_of_the_table(
         ("chat", "--json", "--nick", "alice", "127.0.0.1", echo.port()),
         ("status", "--json", "--admin", admin),
         ("status", "--json", "--drain", "--admin", admin),
+        ("send", "--ack", "--json", "--receipts", tmp_path / "r", f"localhost:{sink.port}", here),
+        ("verify", "--json", here, tmp_path / "r"),
     ]
     shown = {}
     for words in runs:
         rows, _ = read(client(*words).stdout)
         shown.update({row["event"]: list(row)[len(KEYS) :] for row in rows})
+    sink.close()
     table = TEXT.partition("| event | of | more keys |")[2].partition("\n\n")[0]
     for event, keys in shown.items():
         (line,) = re.findall(rf"^\| `{event}` \|.*$", table, re.M)
         for key in keys:
             assert f"`{key}`" in line
-    assert set(shown) == {"port", "answer", "socket", "line", "status", "draining"}
+    assert set(shown) == {
+        *("port", "answer", "socket", "line", "status", "draining", "stream", "verified"),
+    }
 
 
 @pytest.mark.parametrize(
@@ -118,6 +127,9 @@ def test_the_keys_of_each_event_are_those_of_the_table(
         (("status",), "no-daemon", 1),
         (("udp", "--connect", "--data", "x", "127.0.0.1", "{closed}"), "refused", 1),
         (("udp", "--wait", "0", "--count", "1", "--data", "x", "::1", "9"), "too-few-answers", 1),
+        (("send", "--ack", "127.0.0.1", "{closed}", "/dev/null"), "refused", 1),
+        (("verify", "/dev/null", "/nowhere"), "usage", 2),
+        (("verify", "/dev/null", "/dev/null"), "not-found", 1),
         (("frob",), "usage", 2),
     ],
 )
