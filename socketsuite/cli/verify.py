@@ -52,8 +52,9 @@ def verify(
     """Check FILE against RECEIPTS, as 'socketsuite send --ack --receipts' wrote them.
 
     FILE is what the server wrote to; its closed segments beside it are read with it, compressed
-    or not.  If it is a folder, the files of all streams are beneath it.  Nothing is changed, and
-    no server is needed.
+    or not.  The server's journal, if it is beside them, tells which bytes are of which stream.  If
+    FILE is a folder, the files of all streams are beneath it.  Nothing is changed, and no server
+    is needed.
     """
     from socketsuite.cli.verifying.index import ReceiptIndex
     from socketsuite.cli.verifying.report import Verification
