@@ -13,7 +13,7 @@ from pathlib import Path
 from socketsuite.storage.beneath import Folder
 from socketsuite.storage.extents import OpenedFile, StreamDataError, open_file
 from socketsuite.storage.journal_file import lines_of
-from socketsuite.storage.journal_lines import Extent, JournalError, read
+from socketsuite.storage.journal_lines import Extent, JournalError, StreamAdded, StreamGone, read
 from socketsuite.storage.journal_state import JournalState, merged
 
 _DEEPEST = 20
@@ -39,12 +39,12 @@ class StreamMap:
         """
         at = 0
         opened: OpenedFile | None = None
-        with contextlib.ExitStack() as stack:
-            folder = stack.enter_context(Folder(self.base))
+        with Folder(self.base) as folder, contextlib.ExitStack() as stack:
             for one in self.extents:
                 if one.offset != at:
                     raise StreamDataError(f"bytes {at} to {one.offset} are in no file any more")
                 if opened is None or not opened.reaches(one.file, one.at):
+                    stack.close()
                     opened = OpenedFile(one.file, open_file(folder, self.state.files, one.file))
                     stack.callback(opened.file.close)
                 path = self.base / self.state.files[one.file].name
@@ -95,10 +95,14 @@ def _read(path: Path, stream: str) -> tuple[JournalState, list[Extent]] | None:
                 continue
             with contextlib.suppress(JournalError):
                 state.apply(entries)
-            number = next((one.number for one in state.streams.values() if one.name == stream), -1)
             for entry in entries:
-                if isinstance(entry, Extent) and entry.stream == number:
-                    extents[-1:] = merged([*extents[-1:], entry])
+                match entry:
+                    case StreamAdded(added, name) if name == stream:
+                        number, extents = added, []  # what it was before has expired
+                    case StreamGone(gone) if gone == number:
+                        number = -1
+                    case Extent() if entry.stream == number:
+                        extents[-1:] = merged([*extents[-1:], entry])
     return (state, extents) if number >= 0 else None
 
 

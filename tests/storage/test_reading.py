@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import gzip
+import os
 from pathlib import Path
 
 import pytest
 import zstandard
 
+from socketsuite.storage.journal_lines import HEADER as JOURNAL_HEADER
+from socketsuite.storage.journal_lines import (
+    Entry,
+    Extent,
+    FileAdded,
+    FileNamed,
+    StreamAdded,
+    StreamGone,
+    encode,
+)
 from socketsuite.storage.reading import StorageError, open_stream
 
 
@@ -47,3 +58,41 @@ def test_what_is_not_there_or_cannot_be_read_is_told(tmp_path: Path) -> None:
     reader = open_stream(tmp_path / "log", "s")
     with pytest.raises(StorageError, match=r"log~000001\.gz cannot be read"):
         list(reader.chunks())
+
+
+def journal(folder: Path, *lines: list[Entry]) -> None:
+    text = JOURNAL_HEADER + b"".join(encode(one) for one in lines)
+    (folder / "log~journal").write_bytes(text)
+
+
+def test_the_journal_tells_which_bytes_are_of_which_stream(tmp_path: Path) -> None:
+    (tmp_path / "log").write_bytes(b"oldAAbbbAc")
+    journal(
+        tmp_path,
+        [FileAdded(1, "log", 5, 0), StreamAdded(1, "a"), Extent(1, 0, 3, 1, 0)],
+        [StreamGone(1)],
+        [StreamAdded(2, "a"), StreamAdded(3, "b"), Extent(2, 0, 2, 1, 3), Extent(3, 0, 3, 1, 5)],
+        [Extent(2, 2, 1, 1, 8), Extent(3, 3, 1, 1, 9)],
+    )
+
+    def read(stream: str) -> list[tuple[bytes, int]]:
+        chunks = open_stream(tmp_path / "log", stream).chunks()
+        return [(data, at) for data, _, at in chunks]
+
+    assert read("a") == [(b"AA", 3), (b"A", 8)]
+    assert read("b") == [(b"bbb", 5), (b"c", 9)]
+
+
+def test_a_stream_in_many_files_needs_a_descriptor_or_two(tmp_path: Path) -> None:
+    entries: list[Entry] = [StreamAdded(1, "s")]
+    for number in range(1, 201):
+        (tmp_path / f"log~{number:06}").write_bytes(b"x")
+        name = f"log~{number:06}"
+        entries += [FileAdded(number, name, 5, 0), FileNamed(number, name)]
+        entries.append(Extent(1, number - 1, 1, number, 0))
+    journal(tmp_path, entries)
+    held = []
+    for _ in open_stream(tmp_path / "log", "s").chunks():
+        held.append(len(os.listdir("/proc/self/fd")))
+    assert len(held) == 200
+    assert max(held) - min(held) <= 2
