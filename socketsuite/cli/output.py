@@ -62,13 +62,16 @@ class Output:
         :param duration: seconds.
         :param more: what only this event has.
         """
+        told = None if error is None else {"code": error.code, "message": harmless(str(error))}
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         known = {
             "event": event,
             "time": now,
             "duration": None if duration is None else round(duration, 6),
             "peer": peer,
-            "error": None if error is None else {"code": error.code, "message": _plain(error)},
+            "error": None
+            if error is None
+            else {"code": error.code, "message": harmless(str(error))},
         }
         line = json.dumps({**known, **more, **known}).encode() + b"\n"
         self._write(line, 2 if self.command == "connect" else 1)
@@ -81,7 +84,7 @@ class Output:
     def complain(self, text: str) -> None:
         """Write one harmless line to standard error, if there is one."""
         with suppress(OSError):
-            _write_all(2, printable(text.encode("utf-8", "surrogateescape")) + b"\n")
+            _write_all(2, harmless(text).encode() + b"\n")
 
     def finish(self, status: int, error: Failed | None) -> int:
         """Say how it ended, *error* to a person, the result to a machine; return the status."""
@@ -171,8 +174,9 @@ class OutputBroken(Failed):
         super().__init__(text, "output", silent=isinstance(error, BrokenPipeError))
 
 
-def _plain(error: Failed) -> str:
-    return printable(str(error).encode("utf-8", "surrogateescape")).decode()
+def harmless(text: str) -> str:
+    """Return *text* with everything visible that a terminal would obey."""
+    return printable(text.encode("utf-8", "surrogateescape")).decode()
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from socketsuite.cli.output import harmless
+
 _REDRAW_SECONDS = 0.1
 
 
@@ -49,7 +51,7 @@ def progress_bar(
         clock.clock = reactor
         clock.start(_REDRAW_SECONDS)
         try:
-            yield lambda text: bar.console.print(text, markup=False, highlight=False)
+            yield lambda text: bar.console.print(harmless(text), markup=False, highlight=False)
         finally:
             clock.stop()
             redraw()

@@ -229,3 +229,19 @@ def test_a_terminal_shows_progress(sink: Sinks, start: Start, big: Path) -> None
     os.close(ours)
     assert b"3.0/3.0 MB" in shown
     assert b"trying again" in shown
+
+
+def test_a_name_that_is_no_stream_s_is_told_harmlessly_and_the_others_are_sent(
+    client: Client, sink: Sinks, tmp_path: Path
+) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for name in (b"\xff", b"a\x1b[2J", b"good"):
+        with open(os.fsencode(folder) + b"/" + name, "wb") as file:
+            file.write(name)
+    server = sink()
+    done = client("send", "--ack", f"localhost:{server.port}", folder)
+    assert done.returncode == 1
+    assert server.streams == {"folder/good": b"good"}
+    assert b"\x1b" not in done.stderr
+    assert done.stderr.endswith(b"2 of 3 not sent\n")

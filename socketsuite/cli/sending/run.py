@@ -33,6 +33,7 @@ FINAL = {
     *("bad-stream", "expired", "full", "mismatch", "no-stream", "record", "replaced", "syntax"),
     *("too-long", "too-much"),
 }
+_OF_ONE_STREAM = {"gap", "in-use"}
 
 
 @dataclass(frozen=True)
@@ -147,10 +148,16 @@ class Run:
         return connection
 
     def ended(self, item: Item, transfer: Transfer | None, error: Failed | None) -> None:
-        """Note how an item has ended."""
+        """Note how an item has ended, and tell it."""
         self.done += 1
         if error is not None:
             self.failures.append(error)
+            if not self._output.as_json:
+                self._say(f"{item.source.name}: {error}")
+        self.tell_end(item, transfer, error)
+
+    def tell_end(self, item: Item, transfer: Transfer | None, error: Failed | None) -> None:
+        """Tell a machine how an item has ended."""
         if self._output.as_json:
             self._output.row(
                 "stream",
@@ -161,8 +168,6 @@ class Run:
                 acked=0 if transfer is None else transfer.acked,
                 hash=None if transfer is None else transfer.hash.hex() or None,
             )
-        elif error is not None:
-            self._say(f"{item.source.name}: {error}")
 
     def may_pass(self, error: Failed) -> bool:
         """Whether another connection may do after this failure."""
@@ -217,6 +222,9 @@ class _Lane:
             except _Final as final:
                 self._drop()
                 self._run.ended(item, transfer, final.error)
+            except Failed as error:
+                self._run.tell_end(item, transfer, error)
+                raise
             else:
                 self._run.ended(item, transfer, None)
             finally:
@@ -244,7 +252,10 @@ class _Lane:
         seconds = self._run.retry_for
         left = self._progress_at + seconds - self._run.clock.seconds()
         if left <= 0:
-            raise Failed(f"{error}; given up after {seconds:g} s", error.code)
+            given_up = Failed(f"{error}; given up after {seconds:g} s", error.code)
+            if isinstance(error, Refused) and error.reason in _OF_ONE_STREAM:
+                raise _Final(given_up)
+            raise given_up
         if not self._told:
             self._told = True
             self._run.tell_break(error)

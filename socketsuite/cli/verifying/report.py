@@ -10,7 +10,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from socketsuite.cli.output import Output
+from socketsuite.cli.output import Output, harmless
 from socketsuite.cli.progress import blocking_progress_bar
 from socketsuite.cli.terminal import is_capable
 from socketsuite.cli.verifying.checking import Check, Verdict
@@ -85,7 +85,7 @@ class Verification:
             self._row(verdict, found)
         else:
             for line in _sentences(verdict, found):
-                self._output.line(f"{stream}: {line}")
+                self._output.line(harmless(f"{stream}: {line}"))
         return verdict.ok
 
     def _located(self, verdict: Verdict) -> Difference | None:
