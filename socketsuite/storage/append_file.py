@@ -138,9 +138,11 @@ class AppendFile:
         self._unsynced_folder = False
 
     def close(self) -> None:
-        """Close it."""
-        with contextlib.suppress(OSError):
-            os.close(self._descriptor)
+        """Close it; a second time does nothing, whoever has its descriptor's number by then."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
 
 
 def _whole(pieces: Sequence[Piece], written: int) -> tuple[int, int]:

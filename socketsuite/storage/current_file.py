@@ -231,15 +231,23 @@ class CurrentFile:
         """Go on with a file of which nothing is known; or, where it must be nobody's, begin one."""
         setup = self._setup
         if setup.own_files:
-            segment = self._rename(file)
-            file.close()
-            setup.tell(events.FileReplaced(self._name, f"unknown, now {segment}"), "warn")
-            return self._new_file()
+            return self._set_aside(file, "unknown")
         with os.fdopen(os.dup(file.fileno()), "rb") as reader:
             whole = setup.framer.last_boundary(reader, 0, file.length)
+        if file.length - whole > setup.longest:
+            # Framed otherwise, or not at all: that is not ours to cut.
+            return self._set_aside(file, "not of records")
         if whole < file.length:
             _cut(file, whole, self._name, "its last record is not whole", setup)
         return file
+
+    def _set_aside(self, file: AppendFile, what: str) -> AppendFile:
+        """Make a segment of a file, and begin another."""
+        segment = self._rename(file)
+        file.close()
+        told = events.FileReplaced(self._name, f"{what}, now {segment}")
+        self._setup.tell(told, "warn")
+        return self._new_file()
 
     def close(self) -> None:
         """Close the file, to be opened again with the next write."""

@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 from socketsuite.storage.beneath import Folder
 from socketsuite.storage.disk_threads import DiskThreads
 from socketsuite.storage.journal_lines import Entry
+from socketsuite.wire.headed_records import HeadedRecords
 from socketsuite.wire.records import RecordFramer
 
 Sync = Literal["always", "interval", "none"]
@@ -45,6 +46,7 @@ class Setup:
     :param rotate_size: bytes that a file may come to; 0 is no limit.
     :param rotate_every: seconds, of which each has a file of its own; 0 is for ever.
     :param framer: knows records, for the end of a file that nothing else is known of.
+    :param longest: bytes that one may have; a longer end of a file is no torn record.
     :param journaled: whether a journal says what is in the files.
     :param own_files: whether each stream has files of its own, so that one that is there already,
         and that the journal does not know, is nobody's.
@@ -63,7 +65,7 @@ class Setup:
     sync: Sync
     rotate_size: int
     rotate_every: float
-    framer: RecordFramer
+    framer: RecordFramer | HeadedRecords
     journaled: bool
     own_files: bool
     devices: bool
@@ -74,6 +76,7 @@ class Setup:
     no_room: Callable[[int], str | None]
     closed: Callable[[SegmentClosed], object]
     tell: Callable[[object, str], object]
+    longest: int = 0
     retry_seconds: float = 0.25
     files: dict[str, KnownAs] = field(default_factory=dict)
     last_number: int = 0

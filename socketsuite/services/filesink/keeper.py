@@ -17,6 +17,7 @@ from socketsuite.contract import LogEvents
 from socketsuite.figures import Counter, Figure, Gauge
 from socketsuite.services.filesink import paths
 from socketsuite.services.filesink.options import Options
+from socketsuite.services.filesink.records import LONGEST_HEADER
 from socketsuite.services.filesink.registry import StreamRegistry
 from socketsuite.services.filesink.troubles import Troubles
 from socketsuite.settings import SettingsError
@@ -120,7 +121,8 @@ class Keeper:
             sync=sink.sync,
             rotate_size=0 if device else sink.rotate_size,
             rotate_every=0 if device else sink.rotate_every,
-            framer=sink.new_framer(),
+            framer=sink.new_framer_of_files(),
+            longest=sink.max_record + LONGEST_HEADER,
             journaled=found is not None,
             own_files=found is not None and "stream" in sink.template.fields,
             devices=device,

@@ -10,6 +10,7 @@ from typing import Protocol
 from socketsuite.storage.names import Template
 from socketsuite.storage.segment_reading import Compression
 from socketsuite.storage.setup import Sync
+from socketsuite.wire.headed_records import HeadedRecords
 from socketsuite.wire.records import RecordFramer
 
 
@@ -27,7 +28,12 @@ class Options(Protocol):
     quota: int
     max_open_files: int
     max_streams: int
+    max_record: int
 
     def new_framer(self) -> RecordFramer:
         """Return a framer for one sender."""
+        ...
+
+    def new_framer_of_files(self) -> RecordFramer | HeadedRecords:
+        """Return what knows records as they are in files."""
         ...

@@ -10,6 +10,9 @@ from collections.abc import Iterator
 
 from socketsuite.wire.records import Piece, RawFramer, RecordFramer
 
+LONGEST_HEADER = 256
+"""Bytes that a length, and the line in front of it, have at most."""
+
 
 def record_header(peer: str, now: float) -> bytes:
     """Return the line in front of a record: when it came, in UTC, and from whom."""

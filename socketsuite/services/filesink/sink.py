@@ -26,6 +26,7 @@ from socketsuite.settings import SettingsError, byte_size, setting
 from socketsuite.storage.names import ConnectionNames, Template
 from socketsuite.storage.segment_reading import Compression
 from socketsuite.storage.setup import Sync
+from socketsuite.wire.headed_records import HeadedRecords
 from socketsuite.wire.records import RecordFramer, new_framer
 
 _EXPIRE_EVERY = 60.0
@@ -122,6 +123,11 @@ class FileSink:
     def new_framer(self) -> RecordFramer:
         """Return a framer for one sender."""
         return new_framer(self.framing, self.max_record, self.overlong)
+
+    def new_framer_of_files(self) -> RecordFramer | HeadedRecords:
+        """Return what knows records as they are in files."""
+        framer = self.new_framer()
+        return HeadedRecords(framer) if self.record_header else framer
 
     # ── the daemon's side ───────────────────────────────────────────────────────────
 
