@@ -42,13 +42,19 @@ class CurrentFile:
         self._entries: list[Entry] = []
         self._closed: list[SegmentClosed] = []
         self._segments = 0
-        self._committed = 0
+        self._committed = self._durable = 0
+        self._sync_failed = False
         self.number = 0
 
     @property
     def length(self) -> int:
         """Bytes in the file."""
         return self._file.length if self._file is not None else 0
+
+    @property
+    def dirty(self) -> bool:
+        """Whether something was written and not synced."""
+        return self._dirty
 
     def say(self, entries: list[Entry]) -> None:
         """Have the journal say *entries* with the next commit."""
@@ -88,7 +94,8 @@ class CurrentFile:
             self._open()
         if self._is_over(size):
             self.rotate(forced=True)
-            self._open()
+            if self._file is None:
+                self._open()
 
     def _is_over(self, size: int) -> bool:
         file, setup = self._file, self._setup
@@ -106,9 +113,11 @@ class CurrentFile:
     def sync(self) -> None:
         """Have the disk keep what was written."""
         if self._file is not None and self._dirty:
+            self._sync_failed = True
             self._file.sync()
-            self._dirty = False
+            self._sync_failed = self._dirty = False
             self._synced = True
+            self._durable = self._file.length
 
     # ── which file ──────────────────────────────────────────────────────────────────
 
@@ -147,16 +156,15 @@ class CurrentFile:
             self._segments = next_number(list_segments(folder, self._name))
         while True:
             segment = segment_name(self._name, self._segments)
-            self._segments += 1
-            try:
+            with contextlib.suppress(FileExistsError):
                 file.rename(segment)
-            except FileExistsError:
-                continue
-            return segment
+                self._segments += 1
+                return segment
+            self._segments += 1
 
     def _see_whether_replaced(self, file: AppendFile) -> None:
         if not file.is_in_place():
-            if self._setup.sync != "none":
+            if self._setup.sync != "none" or self._setup.journaled:
                 self.sync()
             found = self._find(file.inode)
             how = f"moved to {found}" if found else "removed"
@@ -211,7 +219,8 @@ class CurrentFile:
             file.close()
             raise
         self._file = file
-        self._committed = file.length
+        self._sync_failed = False
+        self._committed = self._durable = file.length
 
     def _new_file(self) -> AppendFile:
         setup = self._setup
@@ -256,14 +265,29 @@ class CurrentFile:
             self._forget()
             self._setup.files[self._name] = KnownAs(number, file.inode, file.length, False)
 
-    def give_up(self) -> None:
-        """After a failure: cut off what is not committed, if that can be, and close the file."""
-        file = self._file
+    def give_up(self) -> list[Entry] | None:
+        """After a failure: close the file; what is not kept is cut off when it is opened again.
+
+        :return: ``None`` when all that was committed is kept; else only what was synced before is,
+            and this is what the journal is to say of the file.
+        """
         self._entries = []
-        if file is not None:
-            number, length = self.number, self._committed
-            self._forget()
-            self._setup.files[self._name] = KnownAs(number, file.inode, length, True)
+        if (file := self._file) is None:
+            return None
+        unsure = self._setup.journaled and self._durable < self._committed
+        lost = unsure and not self._can_sync(file)
+        known = KnownAs(self.number, file.inode, self._durable if lost else self._committed, True)
+        self._forget()
+        self._setup.files[self._name] = known
+        return [Durable(known.number, known.length)] if lost else None
+
+    def _can_sync(self, file: AppendFile) -> bool:
+        with contextlib.suppress(OSError):
+            # One that has failed is not tried again: the next one may say that all is well.
+            if not self._sync_failed:
+                file.sync()
+                return True
+        return False
 
     def _period_of(self, time: float) -> int:
         every = self._setup.rotate_every

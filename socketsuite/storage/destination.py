@@ -10,57 +10,27 @@ from __future__ import annotations
 
 import errno
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from socketsuite.storage.append_file import FULL
 from socketsuite.storage.batches import Receipt, Write, account
 from socketsuite.storage.current_file import CurrentFile
+from socketsuite.storage.journal_lines import Leaves, Skipped
+from socketsuite.storage.queue_items import (
+    Barrier,
+    Close,
+    Item,
+    Rotate,
+    is_queued,
+    size_of,
+    tell_failed,
+)
 from socketsuite.storage.setup import Setup
 from socketsuite.storage.streams import Stream
-
-
-class Sender(Protocol):
-    """Whoever has bytes for a destination; all is called in the reactor's thread."""
-
-    def pause(self) -> None:
-        """Send no more for now."""
-
-    def resume(self) -> None:
-        """Go on."""
-
-    def waits(self, reason: str | None) -> None:
-        """Nothing can be written for *reason*, as ``disk-full``; ``None``: it can again."""
-
-    def failed(self, why: str) -> None:
-        """The file has failed; what was not confirmed is not in it."""
-
-
-@dataclass(eq=False, slots=True)
-class Barrier:
-    """*then* is called when all that was queued before is written, and with *sync* on disk."""
-
-    then: Callable[[], object] | None = None
-    sync: bool = False
-
-
-@dataclass(eq=False, slots=True)
-class Rotate:
-    """The file is to be closed as a segment; unless *forced*, only if its time has come."""
-
-    forced: bool = True
-
-
-@dataclass(eq=False, slots=True)
-class Close:
-    """The file is to be closed, until something is written to it; *then* is called."""
-
-    then: Callable[[], object]
-
-
-Item = Write | Barrier | Rotate | Close
+from socketsuite.wire.merkle import TreeHash
 
 
 class StoppedError(Exception):
@@ -101,6 +71,8 @@ class Destination:
         # The thread's own.
         self._file = CurrentFile(self.name, self.setup)
         self._unsynced: dict[Stream, Receipt] = {}
+        # What the trees of streams were when the file was last synced.
+        self._synced: dict[Stream, TreeHash] = {}
         self._told_reason: str | None = None
         self._broken = False
 
@@ -109,6 +81,7 @@ class Destination:
     def put(self, item: Item) -> None:
         """Queue *item*; after a failure nothing becomes of it."""
         if self.trouble is not None:
+            tell_failed([item], self.trouble)
             return
         if type(item) is Write:
             self.used = self.setup.seconds()
@@ -116,6 +89,8 @@ class Destination:
                 self.moved_at = self.used
             self.queued += item.size
         with self._lock:
+            if is_queued(item, self._queue):
+                return
             self._queue.append(item)
             if self._scheduled:
                 return
@@ -142,23 +117,28 @@ class Destination:
         if generation == self._generation:
             self.queued -= size
             self.moved_at = self.setup.seconds()
+        else:
+            # It has failed since: what was not synced then may be lost.
+            receipts = [one for one in receipts if one.durable]
         self.on_receipts(receipts)
         for call in calls:
             call()
         self.on_change(self)
 
-    def _has_failed(self, why: str, streams: list[Stream]) -> None:
+    def _has_failed(self, why: str, streams: list[Stream], batch: list[Item]) -> None:
         self._generation += 1
         with self._lock:
             dropped, self._queue = self._queue, []
         self.queued = 0
         self.trouble = why
         self.waiting_for = None
+        self.closing = False
         streams += [one.stream for one in dropped if type(one) is Write and one.stream]
         for stream in set(streams):
             stream.drop_unwritten()
         for sender in list(self.senders):
             sender.failed(why)
+        tell_failed([*batch, *dropped], why)
         self.on_change(self)
 
     def _has_to_wait(self, reason: str | None) -> None:
@@ -184,7 +164,7 @@ class Destination:
                         self._commit(group)
                         self._end_file(item)
                         continue
-                    if type(item) is Write and self._file.is_full_with(_size(group) + item.size):
+                    if type(item) is Write and self._file.is_full_with(size_of(group) + item.size):
                         self._commit(group)
                     group.append(item)
                 self._commit(group)
@@ -197,23 +177,43 @@ class Destination:
             return
         writes = [item for item in group if type(item) is Write]
         if writes:
-            self._make_ready(_size(writes))
+            self._make_ready(size_of(writes))
+            self._remember_trees(writes)
             start = self._append(writes)
             self._file.say(account(writes, self._file.number, start, self._unsynced))
         sync = any(type(item) is Barrier and item.sync for item in group)
         sync = sync or bool(writes and self.setup.sync == "always")
         if sync:
             self._file.sync()
-        receipts: list[Receipt] = []
-        if sync or self.setup.sync == "none":
-            receipts = [one._replace(durable=sync) for one in self._unsynced.values()]
-            self._unsynced = {}
-        calls = [item.then for item in group if type(item) is Barrier and item.then]
-        self._hand_over(_size(writes), sync, receipts, calls)
+        barriers = [item for item in group if type(item) is Barrier]
+        calls = [item.then for item in barriers if item.then]
+        self._hand_over(size_of(writes), sync, self._take_receipts(sync), calls)
         for write in writes:
             if write.stream is not None:
                 write.stream.rollback = None
+        for barrier in barriers:
+            barrier.failed = None
         group.clear()
+
+    def _remember_trees(self, writes: list[Write]) -> None:
+        if not self._file.dirty:
+            self._synced = {}
+        for write in writes:
+            stream = write.stream
+            if stream is not None and stream not in self._synced:
+                self._synced[stream] = stream.tree.copy()
+
+    def _take_receipts(self, synced: bool) -> list[Receipt]:
+        if synced:
+            for stream in self._synced.keys() - self._unsynced.keys():
+                size, root = stream.tree.size, stream.tree.root()
+                self._unsynced[stream] = Receipt(stream, size, root, durable=True)
+            self._synced = {}
+        elif self.setup.sync != "none":
+            return []
+        receipts = [one._replace(durable=synced) for one in self._unsynced.values()]
+        self._unsynced = {}
+        return receipts
 
     def _hand_over(
         self, size: int, sync: bool, receipts: list[Receipt], calls: list[Callable[[], object]]
@@ -232,7 +232,7 @@ class Destination:
             self._file.rotate(how.forced)
             self._hand_over(0, False, [], [])
             return
-        sync = self.setup.sync != "none"
+        sync = self.setup.sync != "none" or self.setup.journaled
         if sync:
             self._file.sync()
         self._hand_over(0, sync, [], [how.then])
@@ -256,7 +256,7 @@ class Destination:
         writes.sort(key=lambda one: one.stream.number if one.stream else 0)
         pieces = [piece for write in writes for piece in write.pieces]
         start = self._file.length
-        while (reason := self.setup.no_room(_size(writes))) is not None:
+        while (reason := self.setup.no_room(size_of(writes))) is not None:
             self._wait(reason)
         while True:
             pieces = pieces[self._file.write(pieces) :]
@@ -284,10 +284,16 @@ class Destination:
         for item in group:
             if type(item) is Write and item.stream is not None:
                 item.stream.roll_back()
-        self._file.give_up()
         streams = [item.stream for item in batch if type(item) is Write and item.stream]
-        self.in_reactor(self._has_failed, why or repr(error), streams)
-
-
-def _size(items: Sequence[Item]) -> int:
-    return sum(item.size for item in items if type(item) is Write)
+        entries = self._file.give_up()
+        if entries is not None:
+            # Nothing that was written since the last sync is sure to be there.
+            streams += self._synced
+            for stream, tree in self._synced.items():
+                stream.go_back(tree)
+                count, hashes = tree.frontier()
+                entries.append(Skipped(stream.number, tree.size))
+                entries.append(Leaves(stream.number, count, b"".join(hashes).hex()))
+            self.setup.commit(entries, True, lambda: None)
+        self._synced = {}
+        self.in_reactor(self._has_failed, why or repr(error), streams, batch)

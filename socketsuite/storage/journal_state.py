@@ -6,7 +6,7 @@ This module must not know where entries come from, nor touch a file.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 
 from socketsuite.storage.journal_lines import (
     Began,
@@ -68,6 +68,7 @@ class JournalState:
     """The sum of all entries so far.
 
     :param tails: whether to keep where each stream's last bytes lie.
+    :ivar receded: streams of which something was not kept that had been said to be written.
     """
 
     def __init__(self, tails: bool = False) -> None:
@@ -77,6 +78,7 @@ class JournalState:
         self.boot = ""
         self.ended = True
         self.last_file = self.last_stream = 0
+        self.receded: set[int] = set()
 
     def apply(self, entries: Iterable[Entry]) -> None:
         """Add *entries*.
@@ -108,7 +110,10 @@ class JournalState:
             case StreamGone(stream):
                 del self.streams[stream]
             case Skipped(stream, offset):
-                self.streams[stream].offset = offset
+                known = self.streams[stream]
+                if offset < known.offset:
+                    self.receded.add(stream)
+                known.offset = offset
             case FileAdded(file, name, inode, length):
                 self.files[file] = KnownFile(file, name, inode, length, length)
                 self.last_file = max(self.last_file, file)
@@ -130,6 +135,19 @@ class JournalState:
             first = known.offset // LEAF * LEAF
             kept = [one for one in known.tail if one.offset + one.length > first]
             known.tail = list(merged([*kept, extent])) if known.offset > first else []
+
+
+def add_extent(extents: list[Extent], one: Extent) -> None:
+    """Add an extent to those of the same stream; of earlier ones what it takes the place of goes.
+
+    That is so after a failure: what was not synced is written anew.
+    """
+    while extents and extents[-1].offset >= one.offset:
+        extents.pop()
+    if extents:
+        stream, offset, length, file, at = astuple(extents[-1])
+        extents[-1] = Extent(stream, offset, min(length, one.offset - offset), file, at)
+    extents[-1:] = merged([*extents[-1:], one])
 
 
 def merged(extents: Iterable[Extent]) -> Iterator[Extent]:

@@ -155,7 +155,7 @@ def _check_files(folder: Folder, old: BinaryIO, found: Recovery, boot: str) -> N
             found.told.append((cut, "warn"))
         short = short or trusted < file.written
         file.written = file.durable = trusted
-    if short:
+    if short or state.receded:
         recede(folder, state, old)
     if not state.ended:
         found.told.append(

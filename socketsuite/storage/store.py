@@ -15,7 +15,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 
 from socketsuite.storage.batches import Receipt, Write
-from socketsuite.storage.destination import Barrier, Close, Destination, Rotate, Sender
+from socketsuite.storage.destination import Destination
+from socketsuite.storage.queue_items import Barrier, Close, Rotate
+from socketsuite.storage.sender import Sender
 from socketsuite.storage.setup import Setup
 from socketsuite.storage.streams import Stream
 from socketsuite.wire.records import Piece
@@ -114,10 +116,17 @@ class Store:
                 sender.pause()
 
     def flush(
-        self, destination: Destination, then: Callable[[], object], sync: bool = False
+        self,
+        destination: Destination,
+        then: Callable[[], object],
+        sync: bool = False,
+        failed: Callable[[str], object] | None = None,
     ) -> None:
-        """Call *then* when all that was queued is written, and with *sync* on disk."""
-        destination.put(Barrier(then, sync))
+        """Call *then* when all that was queued is written, and with *sync* on disk.
+
+        :param failed: called instead, with the reason, when that does not come to be.
+        """
+        destination.put(Barrier(then, sync, failed))
 
     def _allowed(self) -> int:
         return MOST_OF_A_FILE if self._total < MOST_OF_ALL else LEAST_OF_A_FILE

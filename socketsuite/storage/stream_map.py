@@ -14,7 +14,7 @@ from socketsuite.storage.beneath import Folder
 from socketsuite.storage.extents import OpenedFile, StreamDataError, open_file
 from socketsuite.storage.journal_file import lines_of
 from socketsuite.storage.journal_lines import Extent, JournalError, StreamAdded, StreamGone, read
-from socketsuite.storage.journal_state import JournalState, merged
+from socketsuite.storage.journal_state import JournalState, add_extent
 
 _DEEPEST = 20
 
@@ -102,7 +102,7 @@ def _read(path: Path, stream: str) -> tuple[JournalState, list[Extent]] | None:
                     case StreamGone(gone) if gone == number:
                         number = -1
                     case Extent() if entry.stream == number:
-                        extents[-1:] = merged([*extents[-1:], entry])
+                        add_extent(extents, entry)
     return (state, extents) if number >= 0 else None
 
 

@@ -13,7 +13,7 @@ from socketsuite.storage.beneath import Folder
 from socketsuite.storage.extents import StreamDataError, hash_extents, read_extents
 from socketsuite.storage.journal_file import extents_in
 from socketsuite.storage.journal_lines import Extent
-from socketsuite.storage.journal_state import JournalState, KnownStream, merged
+from socketsuite.storage.journal_state import JournalState, KnownStream, add_extent
 from socketsuite.storage.streams import Stream
 from socketsuite.wire.merkle import HASH_SIZE, LEAF, TreeHash
 
@@ -23,8 +23,7 @@ def all_extents(old: BinaryIO, streams: Iterable[int]) -> dict[int, list[Extent]
     wanted: dict[int, list[Extent]] = {stream: [] for stream in streams}
     for one in extents_in(old):
         if one.stream in wanted:
-            its = wanted[one.stream]
-            its[-1:] = merged([*its[-1:], one])
+            add_extent(wanted[one.stream], one)
     return wanted
 
 
@@ -33,17 +32,21 @@ def recede(folder: Folder, state: JournalState, old: BinaryIO) -> None:
     offsets: dict[int, int] = {}
     for one in extents_in(old):
         file = state.files.get(one.file)
+        if offsets.get(one.stream, -1) >= one.offset:
+            del offsets[one.stream]  # what is missing was written anew
         if file is None or one.stream not in state.streams:
             continue
         kept = max(0, min(one.length, file.written - one.at))
         if kept < one.length:
             end = one.offset + kept
             offsets[one.stream] = min(end, offsets.get(one.stream, end))
+    for number in state.receded & state.streams.keys():
+        offsets.setdefault(number, state.streams[number].offset)
     extents = all_extents(old, offsets)
     for number, offset in offsets.items():
         stream = state.streams[number]
-        if offset < stream.offset:
-            _set_back(folder, state, stream, extents[number], offset)
+        if offset < stream.offset or number in state.receded:
+            _set_back(folder, state, stream, extents[number], min(offset, stream.offset))
 
 
 def _set_back(

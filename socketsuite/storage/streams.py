@@ -19,6 +19,7 @@ class Stream:
     :ivar number: what the journal calls it.
     :ivar enqueued: bytes of it that were handed to its file's queue.
     :ivar receipt: how many bytes of it are kept as ``--sync`` says, and their tree hash.
+    :ivar durable: how many bytes of it were synced.
     :ivar leaves: whole leaves of the tree that the journal knows of.
     :ivar tree: of what was written to its file; *rollback* is what it was before the batch at hand.
     :ivar sender: the connection that sends it now.
@@ -33,6 +34,7 @@ class Stream:
     receipt: tuple[int, bytes]
     used: float
     enqueued: int = 0
+    durable: int = 0
     leaves: int = 0
     sender: Any = None
     rollback: TreeHash | None = None
@@ -42,11 +44,17 @@ class Stream:
     def roll_back(self) -> None:
         """What was written in the batch at hand is not kept."""
         if self.rollback is not None:
-            self.tree, self.rollback, self.leaves = self.rollback, None, -1
+            self.go_back(self.rollback)
+
+    def go_back(self, tree: TreeHash) -> None:
+        """What was written since the tree hash was *tree* is not kept."""
+        self.tree, self.rollback, self.leaves = tree, None, -1
 
     def drop_unwritten(self) -> None:
         """What was in the queue, or written to a file that failed, is not in it."""
         self.enqueued = self.tree.size
+        if self.receipt[0] > self.enqueued:
+            self.receipt = self.enqueued, self.tree.root()
 
 
 @dataclass(eq=False)

@@ -11,9 +11,10 @@ from twisted.internet.task import Clock
 
 from socketsuite.storage.batches import Receipt, Write
 from socketsuite.storage.beneath import Folder
-from socketsuite.storage.destination import Barrier, Destination
-from socketsuite.storage.journal_lines import Entry, StreamAdded
+from socketsuite.storage.destination import Destination
+from socketsuite.storage.journal_lines import HEADER, Began, Entry, StreamAdded, encode
 from socketsuite.storage.journal_state import JournalState
+from socketsuite.storage.queue_items import Barrier
 from socketsuite.storage.setup import Setup
 from socketsuite.storage.store import Store
 from socketsuite.storage.streams import Stream, Streams
@@ -110,6 +111,13 @@ class Disk:
             stream = self.streams.add(name, 0.0)
             self.state.apply([StreamAdded(stream.number, name)])
         return self.streams.by_name[name]
+
+    def write_journal(self, boot: str = "this boot") -> None:
+        """Leave what a process would that is killed now."""
+        said: list[list[Entry]] = [[Began(boot, 0)]]
+        said += [[StreamAdded(one.number, one.name)] for one in self.streams.by_name.values()]
+        lines = [encode(entries) for entries in said + self.journal if entries]
+        (self.folder.path / "~journal").write_bytes(HEADER + b"".join(lines))
 
     def open(self, name: str = "a") -> Destination:
         """Return a destination."""

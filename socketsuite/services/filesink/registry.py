@@ -9,8 +9,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from socketsuite.storage.destination import Destination, Rotate
+from socketsuite.storage.destination import Destination
 from socketsuite.storage.journal_lines import Entry, StreamAdded, StreamGone, Used
+from socketsuite.storage.queue_items import Rotate
 from socketsuite.storage.streams import Stream, Streams
 
 _MOST_LISTED = 100
