@@ -50,7 +50,8 @@ class AppendFile:
             self.created = True
         status = os.fstat(self._descriptor)
         self._folder, self._name = folder, name
-        self._unsynced_folder = self.created
+        # Whoever made it may have died before its name was on disk.
+        self._unsynced_folder = True
         self.regular = stat.S_ISREG(status.st_mode)
         self.inode = status.st_ino
         self._device = status.st_dev

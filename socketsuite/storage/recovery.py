@@ -25,7 +25,7 @@ from socketsuite.storage.journal_lines import (
     read,
 )
 from socketsuite.storage.journal_state import JournalState, KnownFile
-from socketsuite.storage.segments import list_segments, next_number, segment_name
+from socketsuite.storage.segments import is_segment_of, list_segments, next_number, segment_name
 from socketsuite.storage.setup import KnownAs
 from socketsuite.storage.stream_recovery import all_extents, recede, restored
 from socketsuite.storage.streams import Stream
@@ -136,6 +136,7 @@ def _check_files(folder: Folder, old: BinaryIO, found: Recovery, boot: str) -> N
     # A segment whose name the journal does not have was closed behind the last commit.
     named = {file.name for file in state.files.values()}
     for file in list(state.files.values()):
+        name = file.name
         status = _find(folder, file)
         if status is None:
             if not file.closed:
@@ -148,12 +149,15 @@ def _check_files(folder: Folder, old: BinaryIO, found: Recovery, boot: str) -> N
             trusted = status
         if status > trusted and state.ended and not file.closed:
             trusted = status  # somebody else has written while the sink was not there
-        if status > trusted and (not file.closed or file.name not in named):
+        ours = file.name == name or is_segment_of(file.name, name)
+        if status > trusted and ours and (not file.closed or file.name not in named):
             _cut(folder, file, trusted)
             cut_bytes += status - trusted
             cut = events.TailCut(file.name, status - trusted, "it was never committed")
             found.told.append((cut, "warn"))
         short = short or trusted < file.written
+        if file.durable < trusted:
+            _sync(folder, file)
         file.written = file.durable = trusted
     if short or state.receded:
         recede(folder, state, old)
@@ -186,6 +190,16 @@ def _find(folder: Folder, file: KnownFile) -> int | None:
                     file.name, file.closed = join(parent, name), True
                     return status.st_size
     return None
+
+
+def _sync(folder: Folder, file: KnownFile) -> None:
+    """Have the disk keep what the process before had written, and not synced."""
+    descriptor = folder.open(file.name, os.O_RDWR)
+    try:
+        os.fdatasync(descriptor)
+    finally:
+        os.close(descriptor)
+    folder.sync_folder_of(file.name)
 
 
 def _cut(folder: Folder, file: KnownFile, length: int) -> None:

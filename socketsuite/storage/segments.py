@@ -36,6 +36,7 @@ __all__ = [
     "clean",
     "compress",
     "find_segments",
+    "is_segment_of",
     "list_segments",
     "lower_priority",
     "next_number",
@@ -75,6 +76,12 @@ class Segment:
 def segment_name(file: str, number: int, compression: Compression = "none") -> str:
     """Return the name of a segment."""
     return f"{file}~{number:06d}{SUFFIXES[compression]}"
+
+
+def is_segment_of(name: str, file: str) -> bool:
+    """Whether *name* is that of a segment of *file*."""
+    own = _OWN.fullmatch(name)
+    return own is not None and own["name"] == file
 
 
 def list_segments(folder: Folder, file: str) -> list[Segment]:

@@ -100,4 +100,5 @@ def _restored(folder: Folder, state: JournalState, known: KnownStream) -> Stream
     receipt = known.offset, tree.root()
     stream = Stream(known.name, known.number, tree, receipt, float(known.used), known.offset)
     stream.leaves = known.leaves
+    stream.durable = known.offset
     return stream

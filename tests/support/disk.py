@@ -66,6 +66,7 @@ class Disk:
         self.told: list[object] = []
         self.closed: list[str] = []
         self.changes: list[str | None] = []
+        self.hears_receipts: Callable[[Receipt], object] = lambda one: None
         settings: dict[str, Any] = {
             "sync": "always",
             "rotate_size": 0,
@@ -91,6 +92,9 @@ class Disk:
     def _receipts(self, receipts: list[Receipt]) -> None:
         for one in receipts:
             one.stream.receipt = one.offset, one.root
+            if one.durable:
+                one.stream.durable = one.offset
+            self.hears_receipts(one)
         self.receipts += receipts
 
     def _commit(self, entries: list[Entry], sync: bool, then: Callable[[], object]) -> None:

@@ -22,6 +22,7 @@ from socketsuite.services.filesink.sink import FileSink
 from socketsuite.services.stream import LingeringClose
 from socketsuite.settings import byte_size, setting
 from socketsuite.storage.batches import Receipt
+from socketsuite.storage.destination import Destination
 from socketsuite.wire.acks import (
     Ack,
     Data,
@@ -146,6 +147,8 @@ class AckSender(LingeringClose):
 
     def _choose(self, name: str) -> None:
         self._leave()
+        if self._keeper.failed is not None:
+            raise RefusedError("failed", f"the journal: {self._keeper.failed}")
         stream = self._keeper.registry.claim(name, self)
         self._sending = sending = Sending(self.factory.sink, stream, self, self._peer)
 
@@ -155,12 +158,12 @@ class AckSender(LingeringClose):
                 self.transport.write(Held(name, offset, root).encode())
                 self._let_go("stream")
 
-        if stream.enqueued == stream.receipt[0]:
+        if sending.settled:
             say()
         else:
-            # What another connection left is on its way to the disk.
+            # What another connection left is on its way to the disk, and to another file perhaps.
             self._hold("stream")
-            self._keeper.store.flush(stream.destination, say)
+            self._keeper.store.flush(stream.destination, say, sync=True, failed=self.failed)
 
     def _end(self, offset: int) -> None:
         sending = self._sending
@@ -225,6 +228,12 @@ class AckSender(LingeringClose):
         if not self.closing:
             self.transport.write(Go().encode() if reason is None else Wait(reason).encode())
 
+    def settle(self, destination: Destination) -> None:
+        """Read no more until all that was sent is on disk: then another file is begun."""
+        if "settle" not in self._holds:
+            self._hold("settle")
+            self._keeper.store.flush(destination, lambda: self._let_go("settle"), sync=True)
+
     def failed(self, why: str) -> None:
         """Tell the sender that nothing more will be acknowledged."""
         self._refuse("failed", f"the file cannot be written: {why}")
@@ -234,7 +243,8 @@ class AckSender(LingeringClose):
         sending = self._sending
         if sending is None or sending.stream is not receipt.stream or self.closing:
             return
-        if receipt.offset != self._ending_at:
+        # One before the answer to STREAM would be for nothing that was sent here.
+        if receipt.offset != self._ending_at and "stream" not in self._holds:
             self.transport.write(self._stamped(Ack, sending))
 
     def is_silent(self) -> bool:

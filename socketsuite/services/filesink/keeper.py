@@ -194,6 +194,8 @@ class Keeper:
         for one in receipts:
             stream = one.stream
             stream.receipt = one.offset, one.root
+            if one.durable:
+                stream.durable = one.offset
             stream.used = now
             self.receipts += 1
             if stream.sender is not None:

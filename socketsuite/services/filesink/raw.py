@@ -54,6 +54,8 @@ class RawSender(Protocol):
         self._keeper = sink.keeper
         self._framer = sink.new_framer()
         self._destination: Destination | None = None
+        # What was written to before, and has not kept all of it yet.
+        self._left: list[Destination] = []
         self._date = ""
         self._ended = False
 
@@ -97,6 +99,7 @@ class RawSender(Protocol):
             if self._destination.name == name:
                 return self._destination
             store.detach(self._destination, self)
+            self._left = [one for one in (*self._left, self._destination) if one.queued]
             self._destination = None
         try:
             found = store.attach(name, self)
@@ -120,10 +123,16 @@ class RawSender(Protocol):
         self._finish()
         if self._keeper.failed is not None:
             self._end()
-        elif self._destination is None:
-            self.transport.loseConnection()
         else:
-            self._keeper.store.flush(self._destination, self.transport.loseConnection)
+            self._confirm([*self._left, self._destination] if self._destination else self._left)
+
+    def _confirm(self, files: list[Destination]) -> None:
+        """Close when all that was written to *files* is kept."""
+        if not files:
+            self.transport.loseConnection()
+            return
+        rest = files[1:]
+        self._keeper.store.flush(files[0], lambda: self._confirm(rest), failed=self.failed)
 
     def writeConnectionLost(self) -> None:
         """Our own FIN is out; nothing to do."""

@@ -39,6 +39,11 @@ class Sending:
         self.destination: Destination | None = None
         self.ended = False
 
+    @property
+    def settled(self) -> bool:
+        """Whether all of the stream that was handed to a file is synced."""
+        return self.stream.enqueued == self.stream.durable
+
     def begin(self, offset: int) -> None:
         """A DATA begins at *offset*.
 
@@ -125,11 +130,12 @@ class Sending:
         if self.destination is not None and self._date == store.date:
             return self.destination
         name = self._keeper.file_name(self._peer, self._connection, stream.name)
-        busy = stream.enqueued != stream.receipt[0]
-        if self.destination is not None and (self.destination.name == name or busy):
-            # One thread at a time feeds the stream's hash: another file is begun when all is kept.
-            if not busy:
-                self._date = store.date
+        if self.destination is not None and self.destination.name == name:
+            self._date = store.date
+            return self.destination
+        if self.destination is not None and not self.settled:
+            # One thread at a time feeds the stream's hash, and END syncs one file alone.
+            self._sender.settle(self.destination)
             return self.destination
         if self.destination is not None:
             store.detach(self.destination, self._sender)

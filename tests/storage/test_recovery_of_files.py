@@ -1,0 +1,79 @@
+"""What a sink does with its files when the process before was killed."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from socketsuite.storage.recovery import recover
+from tests.support.disk import Disk
+
+
+@pytest.fixture
+def disk(tmp_path):
+    disk = Disk(tmp_path, sync="interval")
+    yield disk
+    disk.folder.close()
+
+
+def recovered(disk):
+    found = recover(disk.folder, "~journal", "this boot", 0.0)
+    os.close(found.descriptor)
+    return found
+
+
+def test_what_was_written_and_not_synced_is_synced_before_it_is_trusted(disk, monkeypatch):
+    disk.write(b"one", disk.stream())
+    disk.run()
+    disk.write_journal()
+    calls: list[str] = []
+    for name in ("fdatasync", "fsync"):
+        monkeypatch.setattr(os, name, noted(calls, getattr(os, name)))
+    found = recovered(disk)
+    assert (found.streams[0].durable, found.streams[0].enqueued) == (3, 3)
+    # The file and its folder, before the journal says so.
+    assert calls[:2] == ["a", disk.folder.path.name]
+    assert calls.index("a") < calls.index("~journal~tmp")
+
+
+def noted(calls, call):
+    def wrapped(descriptor):
+        calls.append(os.path.basename(os.readlink(f"/proc/self/fd/{descriptor}")))
+        return call(descriptor)
+
+    return wrapped
+
+
+def test_another_file_with_the_number_of_one_that_is_gone_is_not_cut(disk):
+    disk.write(b"one", disk.stream())
+    disk.sync()
+    disk.run()
+    disk.write_journal()
+    # As if it had been deleted, and its inode used again.
+    os.rename(disk.folder.path / "a", disk.folder.path / "letters")
+    (disk.folder.path / "letters").write_bytes(b"dear sir or madam")
+    recovered(disk)
+    assert disk.read("letters") == b"dear sir or madam"
+
+
+def test_what_was_not_committed_is_cut_off_a_segment_of_which_the_journal_does_not_know(disk):
+    disk.write(b"one", disk.stream())
+    disk.sync()
+    disk.run()
+    disk.write_journal()
+    with (disk.folder.path / "a").open("ab") as file:
+        file.write(b"behind the last commit")
+    os.rename(disk.folder.path / "a", disk.folder.path / "a~000001")
+    recovered(disk)
+    assert disk.read("a~000001") == b"one"
+
+
+def test_the_folder_of_a_file_that_was_there_is_synced_too(disk, monkeypatch):
+    (disk.folder.path / "a").touch()  # by a process that was killed before it synced the folder
+    calls: list[str] = []
+    monkeypatch.setattr(os, "fsync", noted(calls, os.fsync))
+    disk.write(b"one")
+    disk.sync()
+    disk.run()
+    assert calls == [disk.folder.path.name]
