@@ -69,9 +69,7 @@ class Output:
             "time": now,
             "duration": None if duration is None else round(duration, 6),
             "peer": peer,
-            "error": None
-            if error is None
-            else {"code": error.code, "message": harmless(str(error))},
+            "error": told,
         }
         line = json.dumps({**known, **more, **known}).encode() + b"\n"
         self._write(line, 2 if self.command == "connect" else 1)

@@ -121,6 +121,14 @@ class AppendFile:
             self._folder.sync_folder_of(self._name)
             self._unsynced_folder = False
 
+    def cut_back_to(self, length: int) -> None:
+        """Cut off what this object wrote behind *length*, unless somebody else wrote, too.
+
+        :raises OSError: when it cannot be cut.
+        """
+        if self.regular and os.fstat(self._descriptor).st_size >= length:
+            self.cut(length)
+
     def cut(self, length: int) -> None:
         """Cut the file to *length* bytes.
 

@@ -277,6 +277,8 @@ class CurrentFile:
         unsure = self._setup.journaled and self._durable < self._committed
         lost = unsure and not self._can_sync(file)
         known = KnownAs(self.number, file.inode, self._durable if lost else self._committed, True)
+        with contextlib.suppress(OSError):
+            file.cut_back_to(known.length)
         self._forget()
         self._setup.files[self._name] = known
         return [Durable(known.number, known.length)] if lost else None

@@ -59,6 +59,7 @@ class Upkeep:
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._used = 0
+        self._then: Callable[[], object] = lambda: None
         self._plain: str | None = None
 
     def start(self, only: str) -> None:
@@ -89,8 +90,12 @@ class Upkeep:
         """Have a closed segment looked after."""
         self._work.put(segment)
 
-    def stop(self) -> None:
-        """End; a compression that is under way is left for the next process."""
+    def stop(self, then: Callable[[], object]) -> None:
+        """End, and call *then*, in its thread.
+
+        A compression that is under way is left for the next process.
+        """
+        self._then = then
         self._stopping.set()
         self._work.put(None)
 
@@ -118,21 +123,25 @@ class Upkeep:
 
     def _run(self) -> None:
         lower_priority()
-        for segment in self._segments():
-            if self._stopping.is_set():
-                return
+        with contextlib.suppress(OSError):
+            for segment in self._segments():
+                self._compress(segment)
+        while (closed := self._work.get()) is not None:
+            # What cannot be listed or removed now is looked at again with the next one.
+            with contextlib.suppress(OSError):
+                self._look_after(closed.name)
+        self._then()
+
+    def _look_after(self, name: str) -> None:
+        for segment in list_segments(self._folder, name):
             self._compress(segment)
-        while (closed := self._work.get()) is not None and not self._stopping.is_set():
-            for segment in list_segments(self._folder, closed.name):
-                if self._how != "none" and segment.compression == "none":
-                    self._compress(segment)
-            if self._keep:
-                with self._lock:
-                    for segment in surplus(list_segments(self._folder, closed.name), self._keep):
-                        self._remove(segment, "keep")
+        if self._keep:
+            with self._lock:
+                for segment in surplus(list_segments(self._folder, name), self._keep):
+                    self._remove(segment, "keep")
 
     def _compress(self, segment: Segment) -> None:
-        if self._how == "none" or segment.compression != "none":
+        if self._how == "none" or segment.compression != "none" or self._stopping.is_set():
             return
         try:
             made = compress(self._folder, segment, self._how, stop=self._stopping)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -58,6 +57,7 @@ class Keeper:
         own_files = "stream" in sink.template.fields
         self.registry = StreamRegistry(sink.max_streams, own_files, self._say)
         self.store: Store
+        self._started_well = False
         # Records that were left out, shortened, or never came to their end.
         self.dropped = self.cut = self.torn = 0
         self.receipts = 0
@@ -140,6 +140,7 @@ class Keeper:
             setup, self._reactor, sink.max_open_files, self._receipts, self._has_changed
         )
         self.store.start()
+        self._started_well = True
         started.callback(None)
 
     def _begin_journal(self, setup: Setup, found: Recovery, boot: str) -> None:
@@ -276,22 +277,25 @@ class Keeper:
         """Write what waits, and close everything."""
         ended: Deferred[None] = Deferred(lambda _: None)
 
-        def close(_: object) -> None:
-            self._upkeep.stop()
-            if self._journal is None or self.failed is not None:
+        def end_upkeep(_: object) -> None:
+            self._upkeep.stop(lambda: self._in_reactor(end_journal))
+
+        def end_journal() -> None:
+            if self._journal is None:
                 finish()
                 return
-            self._journal.append([Ended(int(time.time()))], sync=True)
+            if self.failed is None:
+                self._journal.append([Ended(int(time.time()))], sync=True)
             self._journal.stop(finish)
 
         def finish() -> None:
-            if self._folder is not None:
-                self._folder.close()
+            assert self._folder is not None
+            self._folder.close()
             if not ended.called:
                 ended.callback(None)
 
-        with suppress(AttributeError):
-            self.store.stop().addBoth(close)
-            return ended
-        finish()
+        if self._started_well:
+            self.store.stop().addBoth(end_upkeep)
+        else:
+            ended.callback(None)
         return ended
