@@ -129,6 +129,18 @@ def test_a_client_whose_bytes_cannot_be_written_is_reset_and_the_daemon_lives(
     assert "Traceback" not in filesink.log
 
 
+def test_a_sink_that_is_killed_confirms_nothing(filesink: Daemon, file: Path) -> None:
+    with filesink.connect() as client:
+        client.sendall(b"nobody has said that this is kept")
+        deadline = time.monotonic() + SECONDS
+        # What was received is read then: a kernel that closes the socket would send FIN.
+        while not file.read_bytes():
+            assert time.monotonic() < deadline
+        filesink.process.kill()
+        with pytest.raises(ConnectionResetError):
+            client.recv(1)
+
+
 def test_without_a_file_there_is_one_line_and_status_2(launch: Start) -> None:
     filesink = launch("socketsuite-filesink", "--port", "0")
     assert filesink.wait() == 2

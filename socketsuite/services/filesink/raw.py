@@ -8,7 +8,10 @@ know how files are written.
 
 from __future__ import annotations
 
+import socket
+import struct
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import cast
 
@@ -63,6 +66,7 @@ class RawSender(Protocol):
         """Learn who it is."""
         self._peer = host_text(getattr(self.transport.getPeer(), "host", "unix"))
         self._connection = ""
+        self._reset_on_close(True)
         if self._keeper.failed is not None:
             self._end()
 
@@ -129,10 +133,21 @@ class RawSender(Protocol):
     def _confirm(self, files: list[Destination]) -> None:
         """Close when all that was written to *files* is kept."""
         if not files:
+            self._reset_on_close(False)
             self.transport.loseConnection()
             return
         rest = files[1:]
         self._keeper.store.flush(files[0], lambda: self._confirm(rest), failed=self.failed)
+
+    def _reset_on_close(self, reset: bool) -> None:
+        """Have the kernel send RST when the socket is closed, or FIN.
+
+        A process that is killed has its sockets closed by the kernel, whose FIN would confirm what
+        nobody has kept.  A Unix socket has no RST: there a client cannot tell.
+        """
+        with suppress(AttributeError, OSError):
+            handle = self.transport.getHandle()  # type: ignore[attr-defined]
+            handle.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", reset, 0))
 
     def writeConnectionLost(self) -> None:
         """Our own FIN is out; nothing to do."""
