@@ -1,8 +1,8 @@
 """Kill -9 at random moments of uploads, and see what the sink has of them when it is back.
 
-Run from the project's folder: ``python -m tests.campaigns.filesink.kills``; ten minutes.  After each
-kill every acknowledged byte is there once, in order; no record is torn or doubled; and the journal
-agrees with the files.  Exit status 1 if anything of that does not hold.
+Run from the project's folder: ``python -m tests.campaigns.filesink.kills``; ten minutes.  After
+each kill every acknowledged byte is there once, in order; no record is torn or doubled; and the
+journal agrees with the files.  Exit status 1 if anything of that does not hold.
 """
 
 from __future__ import annotations
@@ -176,9 +176,8 @@ def main() -> int:
             return 1
         done += kills
         print(f"{done} kills", file=sys.stderr, flush=True)
-    print(
-        f"seed {options.seed}: {done} kills, {acknowledged / 1e6:.0f} MB acknowledged, none of it lost"
-    )
+    megabytes = acknowledged / 1e6
+    print(f"seed {options.seed}: {done} kills, {megabytes:.0f} MB acknowledged, none of it lost")
     return 0
 
 

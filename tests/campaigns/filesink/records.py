@@ -1,7 +1,7 @@
 """What the campaigns' senders send: numbered lines with a checksum each, the same every time.
 
-A line is ``SOURCE NUMBER CRC FILLER``; whoever reads one knows whether it is whole, who sent it, and
-which it is.  This module must not know how anything is sent.
+A line is ``SOURCE NUMBER CRC FILLER``; whoever reads one knows whether it is whole, who sent it,
+and which it is.  This module must not know how anything is sent.
 """
 
 from __future__ import annotations
