@@ -1,4 +1,4 @@
-"""The file sink, killed while senders upload: a short form of ``tests.campaigns.filesink.kills``."""
+"""The file sink, killed while senders upload: short forms of ``campaigns.filesink.kills``."""
 
 from __future__ import annotations
 
