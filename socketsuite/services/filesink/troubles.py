@@ -34,7 +34,9 @@ class Troubles:
         if trouble == self._files.get(name):
             return
         if failed is not None:
-            self.tell(events.FileFailed(name, failed), "error")
+            # Without the journal no file can be written, which was told.
+            if self.journal_failed is None:
+                self.tell(events.FileFailed(name, failed), "error")
         elif waits_for is not None:
             self.tell(events.NoRoom(name, waits_for), "error")
         else:
@@ -43,6 +45,11 @@ class Troubles:
             del self._files[name]
         else:
             self._files[name] = trouble
+
+    @property
+    def of_files(self) -> bool:
+        """Whether a file has failed or is waited for."""
+        return bool(self._files)
 
     def journal_is_full(self, name: str, full: bool) -> None:
         """Take note of whether the journal waits for room."""
