@@ -284,7 +284,8 @@ class Keeper:
             if self._journal is None:
                 finish()
                 return
-            if self.failed is None:
+            if self.failed is None and not self.troubles.of_files:
+                # What is behind the last commit of a file that failed is cut off by the next start.
                 self._journal.append([Ended(int(time.time()))], sync=True)
             self._journal.stop(finish)
 
