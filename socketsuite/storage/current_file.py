@@ -194,7 +194,7 @@ class CurrentFile:
         self._file.close()
         self._file = None
         self._dirty = self._synced = False
-        self._setup.files.pop(self._name, None)
+        self._setup.forget(self._name)
 
     def _open(self) -> None:
         setup = self._setup
@@ -263,7 +263,7 @@ class CurrentFile:
         if self._file is not None:
             file, number = self._file, self.number
             self._forget()
-            self._setup.files[self._name] = KnownAs(number, file.inode, file.length, False)
+            self._setup.remember(self._name, KnownAs(number, file.inode, file.length, False))
 
     def give_up(self) -> list[Entry] | None:
         """After a failure: close the file; what is not kept is cut off when it is opened again.
@@ -280,7 +280,7 @@ class CurrentFile:
         with contextlib.suppress(OSError):
             file.cut_back_to(known.length)
         self._forget()
-        self._setup.files[self._name] = known
+        self._setup.remember(self._name, known)
         return [Durable(known.number, known.length)] if lost else None
 
     def _can_sync(self, file: AppendFile) -> bool:

@@ -235,7 +235,7 @@ class Destination:
         sync = self.setup.sync != "none" or self.setup.journaled
         if sync:
             self._file.sync()
-        self._hand_over(0, sync, [], [how.then])
+        self._hand_over(0, sync, self._take_receipts(sync), [how.then])
         self._file.close()
 
     def _make_ready(self, size: int) -> None:

@@ -108,8 +108,10 @@ class Journal:
 
     def stop(self, then: Callable[[], object]) -> None:
         """Write what waits, close the file, and call *then* in the reactor's thread."""
-        self._ending.set()
-        self.append([], sync=True, then=then)
+        # At once, or the thread could end with what was appended before.
+        with self._changed:
+            self._ending.set()
+            self.append([], sync=True, then=then)
 
     # ── in the thread ───────────────────────────────────────────────────────────────
 

@@ -120,7 +120,7 @@ class JournalState:
             case FileNamed(file, name):
                 self.files[file].name, self.files[file].closed = name, True
             case FileGone(file):
-                del self.files[file]
+                self.files.pop(file, None)
             case Began(boot, _):
                 self.boot, self.ended = boot, False
             case Ended():

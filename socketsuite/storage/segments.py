@@ -141,6 +141,7 @@ def compress(
     It is a file of its own until it is whole and on disk.
 
     :param stop: when it is set, the segment stays as it is, and ``None`` is returned.
+    :raises FileNotFoundError: when it was removed, before or meanwhile.
     :raises OSError: when the disk is full, or for any other reason; the segment stays as it is.
     """
     name = segment_name(segment.file, segment.number, how)
@@ -168,8 +169,12 @@ def compress(
     finally:
         os.close(source)
     folder.sync_folder_of(name)
-    with contextlib.suppress(FileNotFoundError):
+    try:
         folder.unlink(segment.name)
+    except FileNotFoundError:
+        # Somebody has removed it meanwhile: then it is not to come back.
+        folder.unlink(name)
+        raise
     return replace(segment, name=name, size=size, compression=how)
 
 

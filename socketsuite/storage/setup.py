@@ -16,6 +16,8 @@ from socketsuite.storage.journal_lines import Entry
 from socketsuite.wire.headed_records import HeadedRecords
 from socketsuite.wire.records import RecordFramer
 
+_MOST_REMEMBERED = 10_000
+
 Sync = Literal["always", "interval", "none"]
 
 
@@ -83,6 +85,18 @@ class Setup:
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
+
+    def remember(self, name: str, known: KnownAs) -> None:
+        """Remember a file that was closed; without a journal only some: it may be opened as new."""
+        with self._lock:
+            self.files[name] = known
+            if not self.journaled and len(self.files) > _MOST_REMEMBERED:
+                del self.files[next(iter(self.files))]
+
+    def forget(self, name: str) -> None:
+        """Forget a file that is open, or gone."""
+        with self._lock:
+            self.files.pop(name, None)
 
     def next_number(self) -> int:
         """Return a number for a file that has none."""

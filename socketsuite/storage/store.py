@@ -79,7 +79,9 @@ class Store:
         """
         found = self.destinations.get(name)
         if found is None:
-            if len(self.destinations) >= self._most and not self._close_longest_idle():
+            # Those that are being closed count, too: where the disk hangs they are never closed.
+            full = len(self.destinations) >= 2 * self._most
+            if full or (len(self.destinations) >= self._most and not self._close_longest_idle()):
                 raise TooManyFilesError(f"{self._most} files are being written to")
             found = self.open(name)
         found.senders.add(sender)

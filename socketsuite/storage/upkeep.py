@@ -10,7 +10,9 @@ import contextlib
 import queue
 import stat
 import threading
+import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from socketsuite.storage import events
 from socketsuite.storage.beneath import Folder
@@ -29,6 +31,8 @@ from socketsuite.storage.segments import (
 from socketsuite.storage.setup import SegmentClosed
 
 _DEEPEST = 20
+_COUNT_SECONDS = 1.0
+"""Files are counted anew no oftener, while there is no room."""
 
 
 class Upkeep:
@@ -60,6 +64,7 @@ class Upkeep:
         self._lock = threading.Lock()
         self._used = 0
         self._then: Callable[[], object] = lambda: None
+        self._counted = -_COUNT_SECONDS
         self._plain: str | None = None
 
     def start(self, only: str) -> None:
@@ -70,7 +75,7 @@ class Upkeep:
         self._plain = only or None
         clean(self._folder, 0 if only else _DEEPEST)
         if self._quota:
-            self._used = sum(one.size for one in self._segments()) + self._open_files()
+            self._count()
         threading.Thread(target=self._run, name="segments", daemon=True).start()
 
     def _open_files(self) -> int:
@@ -114,30 +119,49 @@ class Upkeep:
             return None
 
     def _make_room(self, size: int) -> None:
-        segments = self._segments()
-        in_use = max(0, self._used - sum(one.size for one in segments)) + size
+        now = time.monotonic()
+        if now < self._counted + _COUNT_SECONDS:
+            return
+        # Others may have deleted files since: what goes must really be too much.
+        segments = self._count()
+        in_use = self._used - sum(one.size for one in segments) + size
         for segment in over_quota(segments, self._quota, in_use):
             self._remove(segment, "quota")
+        self._counted = now
+
+    def _count(self) -> list[Segment]:
+        segments = self._segments()
+        self._used = sum(one.size for one in segments) + self._open_files()
+        return segments
 
     # ── in its own thread ───────────────────────────────────────────────────────────
 
     def _run(self) -> None:
         lower_priority()
-        with contextlib.suppress(OSError):
-            for segment in self._segments():
-                self._compress(segment)
+        self._guarded("", self._compress_all)
         while (closed := self._work.get()) is not None:
-            # What cannot be listed or removed now is looked at again with the next one.
-            with contextlib.suppress(OSError):
-                self._look_after(closed.name)
+            self._guarded(closed.segment, partial(self._look_after, closed.name))
         self._then()
 
-    def _look_after(self, name: str) -> None:
-        for segment in list_segments(self._folder, name):
-            self._compress(segment)
+    def _guarded(self, name: str, work: Callable[[], object]) -> None:
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001 - the segments after it are looked after, too
+            why = getattr(error, "strerror", None) or repr(error)
+            self._tell(events.SegmentNotCompressed(name, why), "error")
+
+    def _compress_all(self) -> None:
+        for segment in self._segments():
+            if self._stopping.is_set():
+                return
+            self._guarded(segment.name, partial(self._compress, segment))
+
+    def _look_after(self, file: str) -> None:
+        for segment in list_segments(self._folder, file):
+            self._guarded(segment.name, partial(self._compress, segment))
         if self._keep:
             with self._lock:
-                for segment in surplus(list_segments(self._folder, name), self._keep):
+                for segment in surplus(list_segments(self._folder, file), self._keep):
                     self._remove(segment, "keep")
 
     def _compress(self, segment: Segment) -> None:
@@ -147,10 +171,6 @@ class Upkeep:
             made = compress(self._folder, segment, self._how, stop=self._stopping)
         except FileNotFoundError:
             return  # it was removed meanwhile
-        except OSError as error:
-            why = error.strerror or str(error)
-            self._tell(events.SegmentNotCompressed(segment.name, why), "error")
-            return
         if made is not None:
             with self._lock:
                 self._used += made.size - segment.size

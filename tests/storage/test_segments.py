@@ -258,6 +258,21 @@ def test_a_compression_stops_between_two_blocks(folder, how, blocks, monkeypatch
     assert asked == blocks + 1
 
 
+def test_a_segment_that_is_removed_meanwhile_does_not_come_back(folder, monkeypatch):
+    make(folder, "a~000001", data=RECORDS)
+    (segment,) = list_segments(folder, "a")
+    opened = segment_reading.reader_of
+
+    def removing(descriptor: int, name: str):
+        (folder.path / "a~000001").unlink()
+        return opened(descriptor, name)
+
+    monkeypatch.setattr(segments, "reader_of", removing)
+    with pytest.raises(FileNotFoundError):
+        compress(folder, segment, "zstd")
+    assert folder.listdir() == []
+
+
 def test_what_was_left_by_an_interrupted_compression_is_in_nobodys_way(folder):
     make(folder, "a~000001", data=RECORDS)
     make(folder, "a~000001.zst~tmp", data=b"half")

@@ -83,7 +83,8 @@ class StreamRegistry:
     def expire(self, seconds: float) -> None:
         """Forget the streams that nobody has sent for so long."""
         for stream in self.streams.expired(time.time() - seconds):
-            if stream.enqueued == stream.receipt[0]:
+            # Of others the journal may yet have to say something.
+            if stream.enqueued == stream.durable:
                 del self.streams.by_name[stream.name]
                 self._say([StreamGone(stream.number)])
 
