@@ -51,7 +51,7 @@ def kept_of(tmp_path):
 
     yield make
     for one in made:
-        one.upkeep.stop()
+        one.upkeep.stop(lambda: None)
         one.folder.close()
 
 
