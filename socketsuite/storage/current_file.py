@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Sequence
-from posixpath import dirname, join
 
 from socketsuite.storage import events
 from socketsuite.storage.append_file import FULL, AppendFile
@@ -20,11 +19,10 @@ from socketsuite.storage.journal_lines import (
     FileNamed,
     Written,
 )
+from socketsuite.storage.moved import find_moved
 from socketsuite.storage.segments import list_segments, next_number, segment_name
 from socketsuite.storage.setup import KnownAs, SegmentClosed, Setup
 from socketsuite.wire.records import Piece, RawFramer
-
-_MOST_LOOKED_AT = 10_000
 
 
 class CurrentFile:
@@ -166,10 +164,10 @@ class CurrentFile:
         if not file.is_in_place():
             if self._setup.sync != "none" or self._setup.journaled:
                 self.sync()
-            found = self._find(file.inode)
-            how = f"moved to {found}" if found else "removed"
+            found = find_moved(self._setup.folder, self._name, file.inode)
+            how = f"moved to {found[0]}" if found else "removed"
             if found:
-                self._entries += (self._length_of(file), FileNamed(self.number, found))
+                self._entries += (self._length_of(file), FileNamed(self.number, found[0]))
             else:
                 self._entries.append(FileGone(self.number))
             self._forget()
@@ -178,16 +176,6 @@ class CurrentFile:
             self._entries.append(FileGone(self.number))
             self._adopt(file)
             self._setup.tell(events.FileReplaced(self._name, "truncated"), "info")
-
-    def _find(self, inode: int) -> str | None:
-        """Return the name, in the same folder, of a file that was moved."""
-        folder = dirname(self._name)
-        with contextlib.suppress(OSError):
-            for name in self._setup.folder.listdir(folder)[:_MOST_LOOKED_AT]:
-                with contextlib.suppress(OSError):
-                    if self._setup.folder.stat(join(folder, name)).st_ino == inode:
-                        return join(folder, name)
-        return None
 
     def _forget(self) -> None:
         assert self._file is not None

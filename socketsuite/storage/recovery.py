@@ -12,7 +12,6 @@ import fcntl
 import os
 import time
 from dataclasses import dataclass, field
-from posixpath import dirname, join
 from typing import BinaryIO
 
 from socketsuite.storage import events
@@ -25,6 +24,7 @@ from socketsuite.storage.journal_lines import (
     read,
 )
 from socketsuite.storage.journal_state import JournalState, KnownFile
+from socketsuite.storage.moved import find_moved
 from socketsuite.storage.segments import is_segment_of, list_segments, next_number, segment_name
 from socketsuite.storage.setup import KnownAs
 from socketsuite.storage.stream_recovery import all_extents, recede, restored
@@ -181,15 +181,11 @@ def _find(folder: Folder, file: KnownFile) -> int | None:
                 folder.stat(name)
                 return file.written
     # It was renamed, and the journal did not come to say so; or somebody else has moved it.
-    parent = dirname(file.name)
-    with contextlib.suppress(OSError):
-        for name in folder.listdir(parent):
-            with contextlib.suppress(OSError):
-                status = folder.stat(join(parent, name))
-                if status.st_ino == file.inode:
-                    file.name, file.closed = join(parent, name), True
-                    return status.st_size
-    return None
+    moved = find_moved(folder, file.name, file.inode)
+    if moved is None:
+        return None
+    file.name, file.closed = moved[0], True
+    return moved[1]
 
 
 def _sync(folder: Folder, file: KnownFile) -> None:

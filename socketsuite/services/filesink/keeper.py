@@ -93,9 +93,8 @@ class Keeper:
                 if sink.acknowledges or has_journal(folder, self._journal_name):
                     found = recover(folder, self._journal_name, boot, time.time())
             except OSError as error:
-                why = error.strerror or str(error)
-                failed = SettingsError(f"cannot open the journal of {sink.file}: {why}")
-                self._in_reactor(started.errback, Failure(failed))
+                why = f"cannot open the journal of {sink.file}: {error.strerror or error}"
+                self._in_reactor(started.errback, Failure(SettingsError(why)))
             except BaseException:  # noqa: BLE001 - whoever started this is told, whatever it is
                 self._in_reactor(started.errback, Failure())
             else:
@@ -136,9 +135,8 @@ class Keeper:
         )
         if found is not None:
             self._begin_journal(setup, found, boot)
-        self.store = Store(
-            setup, self._reactor, sink.max_open_files, self._receipts, self._has_changed
-        )
+        most = sink.max_open_files
+        self.store = Store(setup, self._reactor, most, self._receipts, self._has_changed)
         self.store.start()
         self._started_well = True
         started.callback(None)
