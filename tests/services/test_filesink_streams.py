@@ -177,6 +177,39 @@ def test_who_waits_for_what_another_left_is_told_when_that_fails(sink_of, monkey
     assert sink.disk.read() == b"one"
 
 
+def test_who_is_not_read_from_for_long_is_told_so_again_and_again(sink_of):
+    sink = sink_of()
+    caller = Caller(sink)
+    caller.send(b"STREAM s\n")
+    assert caller.said() == ["STREAM s 0"]
+    caller.data(0, b"one")
+    caller.send(b"END 3\n")
+    for _ in range(40):
+        sink.disk.reactor.advance(1.0)
+    assert set(caller.said()) == {"WAIT slow-disk"}
+    for _ in range(15):
+        sink.disk.reactor.advance(1.0)
+    assert 2 <= caller.said().count("WAIT slow-disk") <= 3
+    assert caller.hears() == ["DONE 3", "GO"]
+    for _ in range(40):
+        sink.disk.reactor.advance(1.0)
+    assert caller.said() == []
+    caller.send(b"PING\n")
+    assert caller.said() == ["PONG"]
+
+
+def test_who_is_gone_is_reminded_of_nothing(sink_of):
+    sink = sink_of()
+    caller = Caller(sink)
+    caller.send(b"STREAM s\nEND 0\n")
+    caller.protocol.connectionLost()
+    caller.said()
+    for _ in range(40):
+        sink.disk.reactor.advance(1.0)
+    assert caller.said() == []
+    assert sink.disk.reactor.getDelayedCalls() == []
+
+
 def test_when_the_journal_has_failed_no_stream_is_taken(sink_of):
     sink = sink_of()
     caller = Caller(sink)

@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from socketsuite.addresses import host_text
+from socketsuite.services.filesink.holds import Holds, Reminders
 from socketsuite.services.filesink.registry import RefusedError
 from socketsuite.services.filesink.sending import Sending
 from socketsuite.services.filesink.sink import FileSink
@@ -66,6 +67,7 @@ class AckFactory(ServerFactory):
 
     def __post_init__(self) -> None:
         self.sink.acknowledges = True
+        self.reminders = Reminders(self.reactor)
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
         """Return a protocol for one sender."""
@@ -85,15 +87,16 @@ class AckSender(LingeringClose):
         self._parser = RequestParser(factory.max_data)
         self._sending: Sending | None = None
         self._heard = 0.0
-        # Why nothing more is read or obeyed for now.
-        self._holds: set[str] = set()
-        self._obeying = self._fin = self._draining = False
+        self._obeying = self._fin = False
         self._ending_at: int | None = None
 
     def connectionMade(self) -> None:
         """Say what the sink is like."""
         self._peer = host_text(getattr(self.transport.getPeer(), "host", "unix"))
         self._heard = self.factory.reactor.seconds()
+        self._holds = Holds(
+            self.transport, self.factory.reminders, self._say_that_it_waits, self._go_on
+        )
         sink = self.factory.sink
         key = sink.signer.public if sink.signer is not None else None
         self.transport.write(
@@ -156,13 +159,13 @@ class AckSender(LingeringClose):
             if self._sending is sending:
                 offset, root = stream.receipt
                 self.transport.write(Held(name, offset, root).encode())
-                self._let_go("stream")
+                self._holds.remove("stream")
 
         if sending.settled:
             say()
         else:
             # What another connection left is on its way to the disk, and to another file perhaps.
-            self._hold("stream")
+            self._holds.add("stream")
             self._keeper.store.flush(stream.destination, say, sync=True, failed=self.failed)
 
     def _end(self, offset: int) -> None:
@@ -171,13 +174,13 @@ class AckSender(LingeringClose):
             raise ProtocolError("no-stream", "STREAM ID has to come first")
         destination = sending.finish(offset)
         self._ending_at = offset
-        self._hold("end")
+        self._holds.add("end")
 
         def done() -> None:
             self._ending_at = None
             if self._sending is sending and not self.closing:
                 self.transport.write(self._stamped(Done, sending))
-                self._let_go("end")
+                self._holds.remove("end")
 
         self._keeper.store.flush(destination, done, sync=True)
 
@@ -199,40 +202,31 @@ class AckSender(LingeringClose):
             signature = signer.sign(signed_text(sending.stream.name, offset, root, now))
         return kind(offset, root or EMPTY, now, signature).encode()
 
-    # ── reading and not ─────────────────────────────────────────────────────────────
-
-    def _hold(self, why: str) -> None:
-        if not self._holds:
-            self.transport.pauseProducing()
-        self._holds.add(why)
-
-    def _let_go(self, why: str) -> None:
-        if why in self._holds:
-            self._holds.discard(why)
-            if not self._holds and not self.closing:
-                self.transport.resumeProducing()
-                self._go_on()
-
     # ── what the store and the keeper say ───────────────────────────────────────────
 
     def pause(self) -> None:
         """Too much waits for the disk."""
-        self._hold("queue")
+        self._holds.add("queue")
 
     def resume(self) -> None:
         """The disk has caught up."""
-        self._let_go("queue")
+        self._holds.remove("queue")
 
     def waits(self, reason: str | None) -> None:
         """Tell the sender that nothing can be written, or that it can again."""
         if not self.closing:
             self.transport.write(Go().encode() if reason is None else Wait(reason).encode())
 
+    def _say_that_it_waits(self, waits: bool) -> None:
+        destination = self._sending.destination if self._sending is not None else None
+        reason = destination.waiting_for if destination is not None else None
+        self.waits((reason or "slow-disk") if waits else None)
+
     def settle(self, destination: Destination) -> None:
         """Read no more until all that was sent is on disk: then another file is begun."""
         if "settle" not in self._holds:
-            self._hold("settle")
-            self._keeper.store.flush(destination, lambda: self._let_go("settle"), sync=True)
+            self._holds.add("settle")
+            self._keeper.store.flush(destination, lambda: self._holds.remove("settle"), sync=True)
 
     def failed(self, why: str) -> None:
         """Tell the sender that nothing more will be acknowledged."""
@@ -260,12 +254,11 @@ class AckSender(LingeringClose):
 
     def drain(self) -> None:
         """Confirm what was received, and close: the sender goes on when the sink is back."""
-        self._draining = True
         sending = self._sending
         if sending is None or sending.destination is None:
             self._refuse("busy", "the sink is shutting down")
             return
-        self._hold("drain")
+        self._holds.add("drain")
         self._keeper.store.flush(
             sending.destination, lambda: self._refuse("busy", "the sink is shutting down")
         )
@@ -273,8 +266,7 @@ class AckSender(LingeringClose):
     def _refuse(self, code: str, text: str) -> None:
         if not self.closing:
             self._leave()
-            self._holds.clear()
-            self.transport.resumeProducing()
+            self._holds.end()
             self.close_with(Error(code, text).encode())
 
     def _leave(self) -> None:
@@ -295,5 +287,6 @@ class AckSender(LingeringClose):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Let the stream go; it can be gone on with."""
         super().connectionLost(reason)
+        self._holds.end(connected=False)
         self.closing = True
         self._leave()
