@@ -77,16 +77,12 @@ def recover(folder: Folder, name: str, boot: str, now: float) -> Recovery:
     :raises OSError: when it cannot be read or written.
     """
     try:
-        old = os.fdopen(folder.open(name, os.O_RDONLY), "rb")
+        old = _locked(folder, name)
     except FileNotFoundError:
         made = Recovery(JournalState())
         made.descriptor = replace(folder, name, compacted(made.state, None))
         return made
     with old:
-        try:
-            fcntl.flock(old.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise JournalInUseError(f"{name} is in use by another process") from None
         state, damage = _replay(old)
         found = Recovery(state)
         if damage:
@@ -100,6 +96,27 @@ def recover(folder: Folder, name: str, boot: str, now: float) -> Recovery:
                 found.files[file.name] = KnownAs(file.number, file.inode, file.written, True)
         found.descriptor = replace(folder, name, compacted(state, old))
     return found
+
+
+def _locked(folder: Folder, name: str) -> BinaryIO:
+    """Open the journal, which nobody else can from now on until it is closed.
+
+    :raises JournalInUseError: when somebody else has it.
+    """
+    while True:
+        old = os.fdopen(folder.open(name, os.O_RDONLY), "rb")
+        try:
+            fcntl.flock(old.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Another process may have written it anew, and ended, since it was opened.
+            if folder.stat(name).st_ino == os.fstat(old.fileno()).st_ino:
+                return old
+        except BlockingIOError:
+            old.close()
+            raise JournalInUseError(f"{name} is in use by another process") from None
+        except BaseException:
+            old.close()
+            raise
+        old.close()
 
 
 # ── reading the journal ─────────────────────────────────────────────────────────────────

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 
 import pytest
 
-from socketsuite.storage.recovery import recover
+from socketsuite.storage.recovery import JournalInUseError, recover
 from tests.support.disk import Disk
 
 
@@ -35,6 +36,32 @@ def test_what_was_written_and_not_synced_is_synced_before_it_is_trusted(disk, mo
     # The file and its folder, before the journal says so.
     assert calls[:2] == ["a", disk.folder.path.name]
     assert calls.index("a") < calls.index("~journal~tmp")
+
+
+def test_two_processes_never_have_the_same_journal(disk):
+    disk.write_journal()
+    first = recover(disk.folder, "~journal", "this boot", 0.0)
+    with pytest.raises(JournalInUseError, match="in use by another process"):
+        recover(disk.folder, "~journal", "this boot", 0.0)
+    os.close(first.descriptor)
+    recovered(disk)
+
+
+def test_a_journal_that_another_process_begins_to_use_is_not_taken(disk, monkeypatch):
+    disk.write_journal()
+    locks = fcntl.flock
+    others: list[int] = []
+
+    def other_is_first(descriptor, how):
+        if not others:
+            others.append(-1)
+            others[0] = recover(disk.folder, "~journal", "this boot", 0.0).descriptor
+        locks(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", other_is_first)
+    with pytest.raises(JournalInUseError):
+        recover(disk.folder, "~journal", "this boot", 0.0)
+    os.close(others[0])
 
 
 def noted(calls, call):
