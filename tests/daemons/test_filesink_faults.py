@@ -21,6 +21,7 @@ FULL = Fault("writev", "s0.bin", 2, 4, ENOSPC)
         (Fault("fdatasync", "s0.bin", 2, 2, EIO),),
         (Fault("fdatasync", "~journal", 3, 3, EIO),),
         (HALF, FULL, Fault("ftruncate", "s0.bin", 1, FOR_EVER, EIO)),
+        (Fault("rename", "s0.bin", 1, 3, ENOSPC),),
         pytest.param((HALF, FULL), marks=pytest.mark.thorough),
         pytest.param((Fault("writev", "raw.bin", 2, 2, EIO),), marks=pytest.mark.thorough),
         pytest.param((Fault("write", "~journal", 3, 5, ENOSPC),), marks=pytest.mark.thorough),

@@ -128,12 +128,14 @@ def _sound(line: bytes) -> bool:
 
 
 def unknown_files(folder: Path, holdings: Holdings) -> list[str]:
-    """Return the files in *folder* that the journal does not know."""
+    """Return the files in *folder* that the journal does not know; empty ones may have failed."""
     known = {one.name for one in holdings.state.files.values()}
     found = []
     for path, _, names in os.walk(folder):
         for name in names:
             relative = os.path.relpath(os.path.join(path, name), folder)
+            if not os.path.getsize(os.path.join(path, name)):
+                continue
             plain = relative.removesuffix(".zst").removesuffix(".gz")
             if plain not in known and not relative.endswith(("~journal", "~tmp")):
                 found.append(relative)

@@ -140,7 +140,9 @@ def uncovered(trace: Trace, folder: Path, journal: str) -> list[str]:
     with (folder / journal).open("rb") as file:
         assert file.readline() == HEADER
         for entries in read(file):
-            assert not isinstance(entries, JournalError), entries
+            if isinstance(entries, JournalError):
+                assert not file.read(1), entries
+                break  # a line that a fault tore is the last one
             state.apply(entries)
             for entry in entries:
                 if isinstance(entry, Extent):

@@ -38,7 +38,7 @@ class Uploads:
         self._name, self._framing, self._flags = form
         self._folder = folder
         self.dice = random.Random(seed)
-        self._streams = {
+        self.streams = {
             f"s{number}": Stream(Source(f"s{number}", seed)) for number in range(senders)
         }
         # In a file of many streams a kill tears what has no records.
@@ -54,7 +54,7 @@ class Uploads:
     @property
     def acknowledged(self) -> int:
         """Bytes, of all streams together."""
-        return sum(one.acknowledged for one in self._streams.values())
+        return sum(one.acknowledged for one in self.streams.values())
 
     @property
     def journal(self) -> Path:
@@ -71,7 +71,7 @@ class Uploads:
         """Have each stream gone on with, by up to *most* bytes; return those who do."""
         ack = daemon.port(frontend="ack")
         senders: list[AckSender | RawSender] = []
-        for stream in self._streams.values():
+        for stream in self.streams.values():
             dice = random.Random(self.dice.random())
             most = stream.acknowledged + self.dice.randrange(1, most)
             senders.append(AckSender(ack, stream, dice, most))
@@ -103,7 +103,7 @@ class Uploads:
             daemon.kill()
         holdings = read_journal(self.journal)
         since = {} if all_of_it else self._verified
-        self._verified = check_streams(self._folder, holdings, self._streams, since)
+        self._verified = check_streams(self._folder, holdings, self.streams, since)
         if all_of_it:
             whole = self._framing == "lines"
             check_files(self._folder, holdings, self._confirmed, whole_records=whole)
@@ -115,7 +115,7 @@ class Uploads:
     def _see_that_senders_agree(self, daemon: Daemon) -> None:
         """What is said to hold is at least what was acknowledged, with its hash."""
         senders = []
-        for stream in self._streams.values():
+        for stream in self.streams.values():
             sender = AckSender(daemon.port(frontend="ack"), stream, self.dice, 0)
             sender.start()
             senders.append(sender)
