@@ -209,8 +209,8 @@ def _single_byte(data: bytearray, start: int, end: int, found: int, right: int) 
     place = end - from_end
     if not start <= place < end:
         return None
-    value = data[place] + (delta if delta < 256 else delta - _MODULUS)
-    if not 0 <= value < 256:
+    value = (data[place] + delta) % _MODULUS
+    if value > 255:
         return None
     data[place] = value
     return place

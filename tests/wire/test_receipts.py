@@ -106,6 +106,16 @@ def test_one_byte_that_differs_is_named(length, place, change):
     assert locate(wrong, line) == (place, place + 1)
 
 
+@pytest.mark.parametrize(("right", "wrong"), [(0, 1), (0, 255), (255, 0), (254, 255)])
+def test_a_byte_at_either_end_of_its_range_is_named(right, wrong):
+    data = bytes([right]) * 10
+    line = parse_line(Leaf.of("a", 0, data[:1]).encode()[:-1])
+    assert isinstance(line, Leaf)
+    assert locate(bytes([wrong]), line) == (0, 1)
+    changed = data[:4] + bytes([wrong]) + data[5:]
+    assert locate(changed, Leaf.of("a", 0, data)) == (4, 5)
+
+
 def test_of_one_byte_in_each_of_several_blocks_the_first_is_named():
     wrong = bytearray(WHOLE)
     for place in (5 * BLOCK + 7, 9 * BLOCK, LEAF - 1):
