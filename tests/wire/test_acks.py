@@ -177,8 +177,12 @@ def test_a_line_of_exactly_the_limit_passes_and_one_without_an_end_is_not_kept()
     parser.feed(b"x" * (LONGEST_LINE - 1))
     assert parser.next_event() is None
     parser.feed(b"x")
-    with pytest.raises(ProtocolError, match="too-long"):
+    with pytest.raises(ProtocolError, match="too-long") as caught:
         parser.next_event()
+    assert (caught.value.code, caught.value.text) == (
+        "too-long",
+        "a line is longer than 2048 bytes",
+    )
 
 
 @pytest.mark.parametrize(

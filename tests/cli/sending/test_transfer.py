@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from twisted.python.failure import Failure
 
 from socketsuite.cli.sending.connection import PING_AFTER, SILENCE, AckConnection, Broken, Refused
 from socketsuite.cli.sending.receipts_file import ReceiptsFile
-from socketsuite.cli.sending.sources import MOST_HELD, FileSource
+from socketsuite.cli.sending.sources import FileSource
 from socketsuite.cli.sending.transfer import Tally, Transfer
 from socketsuite.transport.dial.failed import Failed
 from socketsuite.wire.acks import (
@@ -91,8 +92,8 @@ class Stage:
         self.said: list[str] = []
         self.tally = Tally()
         self.transfer = Transfer(
-            self.clock, source, "s", self.tally, say=self.said.append, progressed=lambda: None,
-            **{"append": False, "receipts": None, **options},
+            self.clock, source, "s", self.tally, say=self.said.append,
+            **{"append": False, "receipts": None, "progressed": lambda: None, **options},
         )  # fmt: skip
 
     def connect(self, key: bytes | None = None) -> None:
@@ -333,12 +334,18 @@ def test_silence_is_asked_about_and_then_the_connection_is_given_up(tmp_path: Pa
 
 
 def test_a_server_that_waits_is_waited_for_and_a_person_is_told(tmp_path: Path) -> None:
-    stage = Stage(file_of(tmp_path, b"abc"))
+    signs: list[None] = []
+    stage = Stage(file_of(tmp_path, b"abc"), progressed=lambda: signs.append(None))
     stage.connect()
-    stage.answer(Held("s", 0, root(b"")), Wait("disk-full"))
+    stage.answer(Held("s", 0, root(b"")))
+    before = len(signs)
+    stage.answer(Wait("disk-full"))
+    assert len(signs) == before + 1
     stage.clock.pump([1] * int(10 * SILENCE))
     assert not stage.attempt.called
-    stage.answer(Go(), Done(3, root(b"abc"), TIME))
+    stage.answer(Go())
+    assert len(signs) == before + 2
+    stage.answer(Done(3, root(b"abc"), TIME))
     assert stage.is_done
     assert stage.said == ["the server waits (disk-full); nothing is lost", "the server goes on"]
 
@@ -366,19 +373,60 @@ def test_what_speaks_something_else_is_told(first: Any) -> None:
     assert failures[0].value.code == "protocol"
 
 
-def test_no_more_is_written_than_the_transport_takes_and_no_more_read_than_is_asked_for() -> None:
-    source = Fed()
-    stage = Stage(source)
+def test_no_more_is_written_than_the_transport_takes(tmp_path: Path) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    data = bytes(3 << 18)
+    stage = Stage(file_of(tmp_path, data))
     stage.connect()
+    writable: Any = stage.wire.producer
+    assert stage.connection.ready.called
+    writable.pauseProducing()
     stage.answer(Held("s", 0, root(b"")))
-    stage.heard()
-    stage.wire.producer.pauseProducing()  # type: ignore[union-attr]
-    source.feed(b"a")  # what was waited for when it was paused
-    source.feed(b"b" * MOST_HELD)
-    before = sum(len(one) for one in stage.heard() if isinstance(one, bytes))
-    assert before <= 1 << 18
-    stage.connection.dataReceived(Pong().encode() * 100)
-    assert stage.wire.producerState == "producing"
+    assert stage.heard() == [Stream("s")]
+    stage.clock.advance(PING_AFTER - 1)
+    written = stage.wire.writeSequence
+
+    def write(pieces: Any) -> None:
+        writable.pauseProducing()
+        written(pieces)
+
+    stage.wire.writeSequence = write  # type: ignore[method-assign]
+    for turn in range(3):
+        writable.resumeProducing()
+        assert stage.heard() == [Data(turn << 18, 1 << 18), bytes(1 << 18)]
+    stage.clock.pump([1] * 5)
+    assert stage.heard() == []  # what was taken is a sign of life, too
+    writable.resumeProducing()
+    assert stage.heard() == [End(3 << 18)]
+    stage.answer(Done(3 << 18, root(data), TIME))
+    assert stage.is_done
+    stage.connection.close()
+    assert (stage.wire.producer, stage.wire.disconnecting) == (None, True)
+    stage.transfer.close()
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_no_more_is_read_than_is_asked_for() -> None:
+    stage = Stage(Fed())
+    stage.connect()
+    wire = stage.wire
+    pauses: list[None] = []
+    pause = wire.pauseProducing
+
+    def count() -> None:
+        pauses.append(None)
+        pause()
+
+    wire.pauseProducing = count  # type: ignore[method-assign]
+    stage.answer(Held("s", 0, root(b"")))
     stage.attempt.cancel()
-    stage.connection.dataReceived(Pong().encode() * 60_000)
-    assert stage.wire.producerState == "paused"
+    for _ in range(100):
+        stage.connection.dataReceived(Pong().encode() * 1000)
+    assert (wire.producerState, len(pauses)) == ("paused", 1)
+    stage.clock.pump([1] * 100)
+    stage.connection.dataReceived(Wait("quota").encode())
+    replied = Deferred.fromCoroutine(stage.connection.reply())
+    assert wire.producerState == "paused"
+    assert replied.called
+    Deferred.fromCoroutine(stage.connection.reply())
+    assert wire.producerState == "producing"
