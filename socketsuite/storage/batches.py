@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from socketsuite.storage.buffers import Lease
 from socketsuite.storage.journal_lines import Entry, Extent, Leaves
 from socketsuite.storage.streams import Stream
 from socketsuite.wire.records import Piece
@@ -19,12 +20,14 @@ class Write:
     """Pieces to be written, one behind the other.
 
     :ivar own: which of them are the stream's own bytes; ``None`` is all.
+    :ivar lease: of the buffer that they are views of.
     """
 
     pieces: Sequence[Piece]
     size: int
     stream: Stream | None = None
     own: Sequence[bool] | None = None
+    lease: Lease | None = None
 
 
 class Receipt(NamedTuple):

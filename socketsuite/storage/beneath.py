@@ -182,6 +182,9 @@ class Folder:
     def _parent(self, relative: str) -> Iterator[tuple[int, str]]:
         """Give the folder that holds a file, and the file's name in it."""
         parent, name = _components(relative)
+        if not parent:
+            yield self._descriptor, name
+            return
         descriptor = self._open_folder(parent, os.O_PATH)
         try:
             yield descriptor, name

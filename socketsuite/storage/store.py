@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 
 from socketsuite.storage.batches import Receipt, Write
+from socketsuite.storage.buffers import Lease
 from socketsuite.storage.destination import Destination
 from socketsuite.storage.queue_items import Barrier, Close, Rotate
 from socketsuite.storage.sender import Sender
@@ -107,9 +108,10 @@ class Store:
         size: int,
         stream: Stream | None = None,
         own: Sequence[bool] | None = None,
+        lease: Lease | None = None,
     ) -> None:
         """Queue *pieces*, of *size* bytes together, and pause the senders if that is too much."""
-        destination.put(Write(pieces, size, stream, own))
+        destination.put(Write(pieces, size, stream, own, lease))
         self._total += size
         self.written += size
         if not destination.paused and destination.queued > self._allowed():

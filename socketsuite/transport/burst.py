@@ -6,9 +6,9 @@ loop takes every ready connection, reads once and calls ``dataReceived``; what p
 write meanwhile waits, and leaves with one ``send`` per connection at the end of the burst.
 A write outside a burst is sent at once.  Only what the kernel does not take arms EPOLLOUT.
 
-A protocol with a true attribute ``borrows_buffer`` is given, instead of ``bytes``, a
-``memoryview`` of one large buffer that all connections share: good until ``dataReceived``
-returns, and free of allocation and copy.  It suits those who pass bytes on at once.
+A protocol with a method ``get_buffer()`` is read into what that returns, a ``memoryview`` of a
+byte or more: ``dataReceived`` is called at once, with the part of it that was filled.  It suits
+those who pass on much, and have a buffer that is neither allocated nor copied for each read.
 
 Apart from that the protocol stays an ordinary Twisted protocol, and the transport an ordinary
 ``ITCPTransport`` (or ``IUNIXTransport``): producers, half-close, ``startTLS`` and the rest
@@ -95,7 +95,7 @@ class Burst:
         self.dirty: list[Any] = []
         self.members: dict[int, Any] = {}
         self.reading: dict[int, Any] = {}
-        self.shared: memoryview | None = None
+        self.large_reads = False
         self._epoll: select.epoll | None = None
 
     # ── what the reactor sees ───────────────────────────────────────────────────────
@@ -127,7 +127,7 @@ class Burst:
     def _run(self, epoll: select.epoll) -> None:
         """Burst after burst, while they are busy and the turn is not over."""
         due = monotonic() + _SECONDS_PER_TURN
-        most = _CONNECTIONS_PER_BURST if self.shared is None else _LARGE_READS_PER_BURST
+        most = _LARGE_READS_PER_BURST if self.large_reads else _CONNECTIONS_PER_BURST
         while True:
             ready = epoll.poll(0, most)
             self._read(ready)

@@ -20,7 +20,6 @@ from twisted.python import log
 from twisted.python.failure import Failure
 
 from socketsuite.transport.pieces import join_tail
-from socketsuite.transport.shared_buffer import shared_buffer
 
 # The module can be imported where there is no epoll.
 IN: int = getattr(select, "EPOLLIN", 1)
@@ -126,9 +125,10 @@ class _Connection:
 
     def begin(self) -> None:
         """Connect the protocol; from here on it may be called."""
-        if getattr(self.protocol, "borrows_buffer", False):
-            self.set_reader(self._borrow)
+        if hasattr(self.protocol, "get_buffer"):
+            self.set_reader(self._receive_into)
             self.read_size = LARGEST_READ
+            self.burst.large_reads = True
         self.protocol.makeConnection(self)
 
     # ── reading ─────────────────────────────────────────────────────────────────────
@@ -147,11 +147,11 @@ class _Connection:
         except OSError:
             return data  # whatever it is, the next read will tell
 
-    def _borrow(self, _size: int) -> Any:
-        burst = self.burst
-        if burst.shared is None:
-            burst.shared = shared_buffer()
-        return burst.shared[: self.socket.recv_into(burst.shared)]
+    def _receive_into(self, _size: int) -> Any:
+        buffer = self.protocol.get_buffer()
+        if not buffer:
+            raise ValueError("get_buffer() returned no room")  # 0 bytes would be a FIN
+        return buffer[: self.socket.recv_into(buffer)]
 
     def receive_failed(self, error: Exception) -> None:
         """The connection cannot be read: end it.

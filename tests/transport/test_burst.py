@@ -376,20 +376,38 @@ def _closed(caller: socket.socket) -> bool:
         return True
 
 
-def test_who_borrows_the_buffer_gets_all_that_is_there_and_fewer_of_them_make_a_burst(
+def test_a_buffer_without_room_costs_its_own_connection(plain_port: PlainPort) -> None:
+    made: list[Any] = []
+
+    class Broken(Recorder):
+        def get_buffer(self) -> memoryview:
+            return memoryview(b"")
+
+    plain_port.listen(lambda: Broken(made))
+    caller = plain_port.call()
+    plain_port.until(lambda: made)
+    caller.sendall(b"x")
+    plain_port.until(lambda: made[0].lost)
+    assert not made[0].received
+
+
+def test_who_has_a_large_buffer_gets_all_that_is_there_and_fewer_of_them_make_a_burst(
     plain_port: PlainPort,
 ) -> None:
     made: list[Any] = []
     kinds: set[type] = set()
 
-    class Borrower(Recorder):
-        borrows_buffer = True
+    buffer = memoryview(bytearray(1 << 19))
+
+    class Buffered(Recorder):
+        def get_buffer(self) -> memoryview:
+            return buffer
 
         def dataReceived(self, data: Any) -> None:
             kinds.add(type(data))
             super().dataReceived(bytes(data))
 
-    plain_port.listen(lambda: Borrower(made))
+    plain_port.listen(lambda: Buffered(made))
     callers = [plain_port.call() for _ in range(40)]
     plain_port.until(lambda: len(made) == 40)
     burst, lengths = burst_of(plain_port.reactor), []

@@ -257,15 +257,16 @@ def test_a_header_without_a_client_leaves_the_real_peer(world: Behind, header: b
     assert one.transport.getHost() == host
 
 
-def test_a_protocol_that_borrows_the_buffer_still_does(world: Behind) -> None:
-    class Borrower(Served):
-        borrows_buffer = True
+def test_a_protocol_with_a_buffer_of_its_own_is_read_into_that(world: Behind) -> None:
+    class Buffered(Served):
+        def get_buffer(self) -> memoryview:
+            return memoryview(bytearray(100))
 
         def dataReceived(self, data: Any) -> None:
             assert isinstance(data, memoryview if world.burst else bytes)
             super().dataReceived(bytes(data))
 
-    world.build = Borrower
+    world.build = Buffered
     world.open()
     caller = world.call()
     caller.send(LINE + b"hello")

@@ -22,6 +22,7 @@ from socketsuite.services.filesink.troubles import Troubles
 from socketsuite.settings import SettingsError
 from socketsuite.storage.batches import Receipt
 from socketsuite.storage.beneath import Folder
+from socketsuite.storage.buffers import Buffers
 from socketsuite.storage.destination import Destination
 from socketsuite.storage.disk_threads import DiskThreads
 from socketsuite.storage.journal import Journal
@@ -61,6 +62,7 @@ class Keeper:
         # Records that were left out, shortened, or never came to their end.
         self.dropped = self.cut = self.torn = 0
         self.receipts = 0
+        self.buffers = Buffers()
 
     # ── beginning ───────────────────────────────────────────────────────────────────
 

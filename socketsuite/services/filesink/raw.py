@@ -26,6 +26,7 @@ from socketsuite.addresses import host_text
 from socketsuite.services.filesink.records import headed, portions, record_header
 from socketsuite.services.filesink.sink import FileSink
 from socketsuite.services.stream import IStreamTransport
+from socketsuite.storage.buffers import Lease
 from socketsuite.storage.destination import Destination
 from socketsuite.storage.store import TooManyFilesError
 from socketsuite.wire.records import Piece
@@ -47,9 +48,6 @@ class RawSender(Protocol):
     """One client."""
 
     transport: IStreamTransport
-    borrows_buffer = True
-    """Half a megabyte is read at once; the disk's thread is given a copy."""
-
     _log = Logger()
 
     def __init__(self, sink: FileSink) -> None:
@@ -70,13 +68,19 @@ class RawSender(Protocol):
         if self._keeper.failed is not None:
             self._end()
 
+    def get_buffer(self) -> memoryview:
+        """Return what the next bytes are read into, where the transport can."""
+        return self._keeper.buffers.room()
+
     def dataReceived(self, data: bytes | memoryview) -> None:
         """Have what is whole written."""
         if not self._ended:
-            copied = data if isinstance(data, bytes) else bytes(data)
-            self._write(self._framer.feed(copied))
+            lease = None
+            if isinstance(data, memoryview):
+                data, lease = self._keeper.buffers.take(data)
+            self._write(self._framer.feed(data), lease)
 
-    def _write(self, pieces: list[Piece]) -> None:
+    def _write(self, pieces: list[Piece], lease: Lease | None = None) -> None:
         if not pieces:
             return
         destination = self._attached()
@@ -88,7 +92,7 @@ class RawSender(Protocol):
             if sink.record_header:
                 header = record_header(self._peer, time.time())
                 written, _ = headed(some, self._framer, header)
-            store.write(destination, written, sum(map(len, written)))
+            store.write(destination, written, sum(map(len, written)), lease=lease)
 
     def _attached(self) -> Destination | None:
         """Return the destination of what comes now; ``None`` when there can be none."""
