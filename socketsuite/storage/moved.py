@@ -1,4 +1,4 @@
-"""Finds a file again that was given another name in its folder.
+"""Finds the files that the journal knows again, one that was given another name in its folder too.
 
 This module must not know who renamed it.
 """
@@ -9,6 +9,7 @@ import contextlib
 from posixpath import dirname, join
 
 from socketsuite.storage.beneath import Folder
+from socketsuite.storage.journal_state import KnownFile
 
 _MOST_LOOKED_AT = 10_000
 
@@ -24,3 +25,23 @@ def find_moved(folder: Folder, name: str, inode: int) -> tuple[str, int] | None:
                 if status.st_ino == inode:
                     return path, status.st_size
     return None
+
+
+def find_known(folder: Folder, file: KnownFile) -> int | None:
+    """Return how long *file* is, and set its name if it has another one now."""
+    compressed = [f"{file.name}.gz", f"{file.name}.zst"]
+    with contextlib.suppress(FileNotFoundError):
+        status = folder.stat(file.name)
+        if status.st_ino == file.inode or file.closed:
+            return status.st_size
+    if file.closed:
+        for name in compressed:
+            with contextlib.suppress(FileNotFoundError):
+                folder.stat(name)
+                return file.written
+    # It was renamed, and the journal did not come to say so; or somebody else has moved it.
+    moved = find_moved(folder, file.name, file.inode)
+    if moved is None:
+        return None
+    file.name, file.closed = moved[0], True
+    return moved[1]

@@ -10,13 +10,12 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import time
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from socketsuite.storage import events
 from socketsuite.storage.beneath import Folder
-from socketsuite.storage.extents import whole_tree
+from socketsuite.storage.damaged_journal import kernel_kept_all, rebuild
 from socketsuite.storage.journal_file import compacted, lines_of, replace
 from socketsuite.storage.journal_lines import (
     HEADER,
@@ -24,10 +23,10 @@ from socketsuite.storage.journal_lines import (
     read,
 )
 from socketsuite.storage.journal_state import JournalState, KnownFile
-from socketsuite.storage.moved import find_moved
-from socketsuite.storage.segments import is_segment_of, list_segments, next_number, segment_name
+from socketsuite.storage.moved import find_known
+from socketsuite.storage.segments import is_segment_of
 from socketsuite.storage.setup import KnownAs
-from socketsuite.storage.stream_recovery import all_extents, recede, restored
+from socketsuite.storage.stream_recovery import recede, restored
 from socketsuite.storage.streams import Stream
 
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
@@ -86,7 +85,7 @@ def recover(folder: Folder, name: str, boot: str, now: float) -> Recovery:
         state, damage = _replay(old)
         found = Recovery(state)
         if damage:
-            _rebuild(folder, name, old, found, damage, now)
+            found.told += rebuild(folder, name, old, state, damage, boot, now)
         else:
             _check_files(folder, old, found, boot)
         found.streams, dropped = restored(folder, state)
@@ -125,6 +124,7 @@ def _locked(folder: Folder, name: str) -> BinaryIO:
 def _replay(old: BinaryIO) -> tuple[JournalState, str]:
     """Return what the journal comes to, and what is wrong with it, if that is more than its end."""
     state = JournalState(tails=True)
+    old.seek(0)
     if old.readline(len(HEADER)) != HEADER:
         return state, "it does not begin as a journal does"
     trouble = damage = ""
@@ -147,20 +147,20 @@ def _replay(old: BinaryIO) -> tuple[JournalState, str]:
 def _check_files(folder: Folder, old: BinaryIO, found: Recovery, boot: str) -> None:
     """Cut off what was not committed; find what is missing; let streams recede to what is there."""
     state = found.state
-    kernel_kept_all = state.ended or (boot != "" and state.boot == boot)
+    kept_all = kernel_kept_all(state, boot)
     cut_bytes = 0
     short = False
     # A segment whose name the journal does not have was closed behind the last commit.
     named = {file.name for file in state.files.values()}
     for file in list(state.files.values()):
         name = file.name
-        status = _find(folder, file)
+        status = find_known(folder, file)
         if status is None:
             if not file.closed:
                 found.told.append((events.FileReplaced(file.name, "removed"), "warn"))
             del state.files[file.number]
             continue
-        trusted = file.written if kernel_kept_all else file.durable
+        trusted = file.written if kept_all else file.durable
         if status < trusted:
             found.told.append((events.FileShort(file.name, trusted - status), "error"))
             trusted = status
@@ -185,26 +185,6 @@ def _check_files(folder: Folder, old: BinaryIO, found: Recovery, boot: str) -> N
     state.ended = True
 
 
-def _find(folder: Folder, file: KnownFile) -> int | None:
-    """Return how long *file* is, and set its name if it has another one now."""
-    compressed = [f"{file.name}.gz", f"{file.name}.zst"]
-    with contextlib.suppress(FileNotFoundError):
-        status = folder.stat(file.name)
-        if status.st_ino == file.inode or file.closed:
-            return status.st_size
-    if file.closed:
-        for name in compressed:
-            with contextlib.suppress(FileNotFoundError):
-                folder.stat(name)
-                return file.written
-    # It was renamed, and the journal did not come to say so; or somebody else has moved it.
-    moved = find_moved(folder, file.name, file.inode)
-    if moved is None:
-        return None
-    file.name, file.closed = moved[0], True
-    return moved[1]
-
-
 def _sync(folder: Folder, file: KnownFile) -> None:
     """Have the disk keep what the process before had written, and not synced."""
     descriptor = folder.open(file.name, os.O_RDWR)
@@ -222,49 +202,3 @@ def _cut(folder: Folder, file: KnownFile, length: int) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _rebuild(
-    folder: Folder, name: str, old: BinaryIO, found: Recovery, damage: str, now: float
-) -> None:
-    """Set a damaged journal aside, and keep of each stream what the data prove."""
-    state = found.state
-    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
-    aside = f"{name}~damaged-{stamp}"
-    with contextlib.suppress(FileNotFoundError):
-        folder.unlink(aside)
-    folder.rename(name, aside)
-    folder.sync_folder_of(aside)
-    for file in list(state.files.values()):
-        status = _find(folder, file)
-        if status is None:
-            del state.files[file.number]
-            continue
-        file.written = file.durable = status
-        if not file.closed:
-            _close_as_segment(folder, file)
-    extents = all_extents(old, state.streams)
-    before = len(state.streams)
-    for stream in list(state.streams.values()):
-        proven = whole_tree(folder, state.files, extents[stream.number], stream)
-        if proven is None:
-            del state.streams[stream.number]
-            why = "the journal was damaged, and the data do not prove how far it had come"
-            found.told.append((events.StreamDropped(stream.name, why), "warn"))
-            continue
-        stream.offset = proven
-        stream.tail = []
-        stream.trouble = ""
-    aside_event = events.JournalSetAside(
-        name, aside, damage, len(state.streams), before - len(state.streams)
-    )
-    found.told.append((aside_event, "error"))
-    state.ended = True
-
-
-def _close_as_segment(folder: Folder, file: KnownFile) -> None:
-    number = next_number(list_segments(folder, file.name))
-    segment = segment_name(file.name, number)
-    folder.rename(file.name, segment)
-    folder.sync_folder_of(segment)
-    file.name, file.closed = segment, True
