@@ -258,11 +258,11 @@ class Destination:
         start = self._file.length
         while (reason := self.setup.no_room(size_of(writes))) is not None:
             self._wait(reason)
-        while True:
-            pieces = pieces[self._file.write(pieces) :]
-            if not pieces:
-                break
-            self._wait("disk-full")
+        try:
+            while pieces := pieces[self._file.write(pieces) :]:
+                self._wait("disk-full")
+        finally:
+            self.setup.written(size_of(writes))
         self._tell(None)
         return start
 

@@ -58,6 +58,7 @@ class Setup:
     :param declare: has the journal say something, and waits until it is on disk.
     :param no_room: given a number of bytes, returns why they must not be written, or ``None``.
     :param closed: is told of each closed segment.
+    :param written: is told when bytes that there was room for are in the file, or will not be.
     :param tell: is told in the reactor's thread what an operator should know.
     :ivar files: files that were written before, by name.
     """
@@ -79,6 +80,7 @@ class Setup:
     closed: Callable[[SegmentClosed], object]
     tell: Callable[[object, str], object]
     longest: int = 0
+    written: Callable[[int], object] = lambda size: None
     retry_seconds: float = 0.25
     files: dict[str, KnownAs] = field(default_factory=dict)
     last_number: int = 0

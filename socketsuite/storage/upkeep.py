@@ -62,7 +62,7 @@ class Upkeep:
         self._work: queue.SimpleQueue[SegmentClosed | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._lock = threading.Lock()
-        self._used = 0
+        self._used = self._granted = 0
         self._then: Callable[[], object] = lambda: None
         self._counted = -_COUNT_SECONDS
         self._plain: str | None = None
@@ -116,7 +116,14 @@ class Upkeep:
             if self._used + size > self._quota:
                 return "quota"
             self._used += size
+            self._granted += size
             return None
+
+    def written(self, size: int) -> None:
+        """*size* bytes that there was room for are in their file now, or will not be."""
+        if self._quota:
+            with self._lock:
+                self._granted -= size
 
     def _make_room(self, size: int) -> None:
         now = time.monotonic()
@@ -131,7 +138,8 @@ class Upkeep:
 
     def _count(self) -> list[Segment]:
         segments = self._segments()
-        self._used = sum(one.size for one in segments) + self._open_files()
+        # What there was room for just now may be in no file yet.
+        self._used = sum(one.size for one in segments) + self._open_files() + self._granted
         return segments
 
     # ── in its own thread ───────────────────────────────────────────────────────────

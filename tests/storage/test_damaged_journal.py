@@ -12,6 +12,7 @@ from socketsuite.storage.journal_lines import (
     HEADER,
     Began,
     Durable,
+    Entry,
     Extent,
     FileAdded,
     Leaves,
@@ -35,7 +36,7 @@ def tree(data):
 def recovered(path, lines):
     (path / "s.bin").write_bytes(DATA)
     inode = (path / "s.bin").stat().st_ino
-    begun = [Began("boot", 1), FileAdded(1, "s.bin", inode, 0), StreamAdded(1, "s")]
+    begun: list[Entry] = [Began("boot", 1), FileAdded(1, "s.bin", inode, 0), StreamAdded(1, "s")]
     (path / "~journal").write_bytes(HEADER + encode(begun) + b"".join(lines))
     with Folder(path) as folder:
         found = recover(folder, "~journal", "another boot", 0.0)
@@ -45,8 +46,9 @@ def recovered(path, lines):
 
 def committed(start, end):
     leaves, hashes = tree(DATA[:end]).frontier()
-    more = [Leaves(1, leaves, b"".join(hashes).hex())] if leaves else []
-    return encode([Extent(1, start, end - start, 1, start), *more, Durable(1, end)])
+    more: list[Entry] = [Leaves(1, leaves, b"".join(hashes).hex())] if leaves else []
+    entries: list[Entry] = [Extent(1, start, end - start, 1, start), *more, Durable(1, end)]
+    return encode(entries)
 
 
 def hole(line):

@@ -118,3 +118,13 @@ def test_one_segment_that_cannot_be_looked_after_does_not_end_it(kept_of, monkey
     kept.upkeep.closed(SegmentClosed("a", "a~000002"))
     kept.wait_for(events.SegmentRemoved)
     assert kept.names() == ["a~000002.gz"]
+
+
+def test_what_is_about_to_be_written_takes_room_already(kept_of, monkeypatch):
+    monkeypatch.setattr(upkeep, "_COUNT_SECONDS", 0.0)
+    kept = kept_of(quota=100)
+    kept.upkeep.start("")
+    assert kept.upkeep.no_room(60) is None
+    assert kept.upkeep.no_room(60) == "quota"
+    kept.upkeep.written(60)  # and it failed: no file has it
+    assert kept.upkeep.no_room(60) is None

@@ -132,6 +132,7 @@ class Keeper:
             commit=self._commit,
             declare=self._declare,
             no_room=upkeep.no_room,
+            written=upkeep.written,
             closed=upkeep.closed,
             tell=self._tell_from_thread,
         )
