@@ -67,17 +67,22 @@ class Uploads:
         file = str(self._folder / self._name)
         return Daemon(self._folder.parent, "socketsuite-filesink", "--file", file, *flags, env=env)
 
-    def send(self, daemon: Daemon, most: int = _MOST) -> list[AckSender | RawSender]:
-        """Have each stream gone on with, by up to *most* bytes; return those who do."""
+    def send(
+        self, daemon: Daemon, most: int = _MOST, *, least: int = 1, raw_most: int = 1 << 30
+    ) -> list[AckSender | RawSender]:
+        """Have each stream gone on with, by *least* to *most* bytes; return those who do.
+
+        :param raw_most: records that are sent to the raw port.
+        """
         ack = daemon.port(frontend="ack")
         senders: list[AckSender | RawSender] = []
         for stream in self.streams.values():
             dice = random.Random(self.dice.random())
-            most = stream.acknowledged + self.dice.randrange(1, most)
-            senders.append(AckSender(ack, stream, dice, most))
+            end = stream.acknowledged + self.dice.randrange(least, most + 1)
+            senders.append(AckSender(ack, stream, dice, end))
         for name in self._raw:
-            raw = daemon.port(frontend="raw")
-            senders.append(RawSender(raw, name, random.Random(self.dice.random()), self._next))
+            raw, dice = daemon.port(frontend="raw"), random.Random(self.dice.random())
+            senders.append(RawSender(raw, name, dice, self._next, raw_most))
         for sender in senders:
             sender.start()
         return senders
