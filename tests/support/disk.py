@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -12,9 +13,19 @@ from twisted.internet.task import Clock
 from socketsuite.storage.batches import Receipt, Write
 from socketsuite.storage.beneath import Folder
 from socketsuite.storage.destination import Destination
-from socketsuite.storage.journal_lines import HEADER, Began, Entry, StreamAdded, encode
+from socketsuite.storage.journal_file import lines_of
+from socketsuite.storage.journal_lines import (
+    HEADER,
+    Began,
+    Entry,
+    JournalError,
+    StreamAdded,
+    encode,
+    read,
+)
 from socketsuite.storage.journal_state import JournalState
 from socketsuite.storage.queue_items import Barrier
+from socketsuite.storage.recovery import Recovery
 from socketsuite.storage.setup import Setup
 from socketsuite.storage.store import Store
 from socketsuite.storage.streams import Stream, Streams
@@ -60,7 +71,8 @@ class Disk:
         self.folder = Folder(path)
         self.reactor = FakeReactor()
         self.threads = Turns()
-        self.journal: list[list[Entry]] = []
+        self.journal: list[list[Entry]] = [[Began("this boot", 0)]]
+        self.synced_lines = 1
         self.state = JournalState(tails=True)
         self.receipts: list[Receipt] = []
         self.told: list[object] = []
@@ -98,13 +110,14 @@ class Disk:
         self.receipts += receipts
 
     def _commit(self, entries: list[Entry], sync: bool, then: Callable[[], object]) -> None:
-        self.journal.append(entries)
-        self.state.apply(entries)
+        self._declare(entries, sync)
         self.reactor.turns.call(then)
 
-    def _declare(self, entries: list[Entry]) -> None:
+    def _declare(self, entries: list[Entry], sync: bool = True) -> None:
         self.journal.append(entries)
         self.state.apply(entries)
+        if sync:
+            self.synced_lines = len(self.journal)
 
     def _has_changed(self, destination: Destination) -> None:
         self.changes.append(destination.trouble)
@@ -113,15 +126,27 @@ class Disk:
         """Return a stream, which the journal knows."""
         if name not in self.streams.by_name:
             stream = self.streams.add(name, 0.0)
-            self.state.apply([StreamAdded(stream.number, name)])
+            self._declare([StreamAdded(stream.number, name)], sync=False)
         return self.streams.by_name[name]
 
-    def write_journal(self, boot: str = "this boot") -> None:
-        """Leave what a process would that is killed now."""
-        said: list[list[Entry]] = [[Began(boot, 0)]]
-        said += [[StreamAdded(one.number, one.name)] for one in self.streams.by_name.values()]
-        lines = [encode(entries) for entries in said + self.journal if entries]
-        (self.folder.path / "~journal").write_bytes(HEADER + b"".join(lines))
+    def write_journal(self, lines: int | None = None) -> None:
+        """Leave what a process would that is killed now, or only so many lines of it."""
+        said = [encode(entries) for entries in self.journal[:lines] if entries]
+        (self.folder.path / "~journal").write_bytes(HEADER + b"".join(said))
+
+    def go_on(self, found: Recovery) -> None:
+        """Begin with what was found, as the next process does."""
+        os.close(found.descriptor)
+        with (self.folder.path / "~journal").open("rb") as file:
+            said = [one for one in read(lines_of(file)) if not isinstance(one, JournalError)]
+        self.journal = [*said, [Began("this boot", 0)]]
+        self.synced_lines = len(self.journal)
+        self.state = found.state
+        self.state.apply(self.journal[-1])
+        self.setup.files.update(found.files)
+        self.setup.last_number = found.state.last_file
+        self.streams.by_name = {one.name: one for one in found.streams}
+        self.streams.last_number = found.state.last_stream
 
     def open(self, name: str = "a") -> Destination:
         """Return a destination."""
