@@ -117,9 +117,17 @@ class AppendFile:
         except OSError as error:
             if self.regular or error.errno not in _NO_SYNC:
                 raise
-        if self._unsynced_folder:
+        if self._unsynced_folder and self.regular:
+            self._sync_folder()
+
+    def _sync_folder(self) -> None:
+        try:
             self._folder.sync_folder_of(self._name)
-            self._unsynced_folder = False
+        except PermissionError:
+            # Who may write to a file that is there need not be able to read its folder.
+            if self.created:
+                raise
+        self._unsynced_folder = False
 
     def cut_back_to(self, length: int) -> None:
         """Cut off what this object wrote behind *length*, unless somebody else wrote, too.

@@ -192,7 +192,8 @@ def _sync(folder: Folder, file: KnownFile) -> None:
         os.fdatasync(descriptor)
     finally:
         os.close(descriptor)
-    folder.sync_folder_of(file.name)
+    with contextlib.suppress(PermissionError):
+        folder.sync_folder_of(file.name)
 
 
 def _cut(folder: Folder, file: KnownFile, length: int) -> None:

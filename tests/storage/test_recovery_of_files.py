@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+from pathlib import Path
 
 import pytest
 
+from socketsuite.storage.append_file import AppendFile
+from socketsuite.storage.beneath import Folder
 from socketsuite.storage.recovery import JournalInUseError, recover
 from tests.support.disk import Disk
 
@@ -94,6 +98,33 @@ def test_what_was_not_committed_is_cut_off_a_segment_of_which_the_journal_does_n
     os.rename(disk.folder.path / "a", disk.folder.path / "a~000001")
     recovered(disk)
     assert disk.read("a~000001") == b"one"
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_folder_that_cannot_be_read_keeps_no_file_from_being_written_that_is_there(
+    disk, monkeypatch, there
+):
+    def refused(self: Folder, relative: str) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Folder, "sync_folder_of", refused)
+    if there:
+        (disk.folder.path / "a").touch()
+    disk.write(b"one")
+    disk.sync()
+    disk.run()
+    assert disk.open().trouble == (None if there else "Permission denied")
+
+
+def test_the_folder_of_a_device_is_not_synced(monkeypatch):
+    monkeypatch.setattr(Folder, "sync_folder_of", lambda self, relative: 1 / 0)
+    with Folder(Path("/dev")) as folder:
+        file = AppendFile(folder, "null", devices=True)
+        try:
+            assert file.write([b"one"]) == 1
+            file.sync()
+        finally:
+            file.close()
 
 
 def test_the_folder_of_a_file_that_was_there_is_synced_too(disk, monkeypatch):
