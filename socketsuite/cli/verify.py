@@ -16,6 +16,7 @@ from socketsuite.transport.dial.failed import Failed, os_cause
 
 if TYPE_CHECKING:
     from socketsuite.cli.verifying.index import ReceiptIndex
+    from socketsuite.storage.reading import StoredStreams
 
 _PATH = click.Path(path_type=Path)
 
@@ -58,6 +59,7 @@ def verify(
     """
     from socketsuite.cli.verifying.index import ReceiptIndex
     from socketsuite.cli.verifying.report import Verification
+    from socketsuite.storage.reading import StoredStreams
 
     for path in (receipts, *([] if source is None else [source])):
         _look_at(path)
@@ -66,10 +68,11 @@ def verify(
     index = ReceiptIndex(receipts, pinned)
     try:
         output.totals |= {"receipts": index.receipts, "signed": index.signed}
-        streams = _chosen(index, file, stream)
+        stored = StoredStreams(file, stream)
+        streams = _chosen(index, stored, file, stream)
         if source is not None and len(streams) > 1:
             raise click.UsageError("--source wants one stream; --stream ID chooses it.")
-        Verification(output, file, index, source).run(streams)
+        Verification(output, stored, index, source).run(streams)
     finally:
         index.close()
 
@@ -83,7 +86,9 @@ def _look_at(path: Path) -> None:
         raise click.UsageError(f"cannot read {path}: {os_cause(error)}.") from None
 
 
-def _chosen(index: ReceiptIndex, file: Path, stream: str | None) -> list[str]:
+def _chosen(
+    index: ReceiptIndex, stored: StoredStreams, file: Path, stream: str | None
+) -> list[str]:
     """Return the streams to check."""
     if stream is not None:
         if not index.has(stream):
@@ -92,9 +97,7 @@ def _chosen(index: ReceiptIndex, file: Path, stream: str | None) -> list[str]:
     streams = list(index.streams())
     if len(streams) > 1 and not file.is_dir():
         # Where the server's journal is beside FILE, it says which of them are in it.
-        from socketsuite.storage.stream_map import find_map
-
-        if held := [one for one in streams if find_map(file, one) is not None]:
+        if held := [one for one in streams if stored.knows(one)]:
             return held
         raise click.UsageError(f"RECEIPTS has {len(streams)} streams; --stream ID chooses one.")
     if not streams and not index.problems.count:

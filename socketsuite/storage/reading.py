@@ -14,7 +14,7 @@ from socketsuite.storage.extents import StreamDataError
 from socketsuite.storage.names import encode_path
 from socketsuite.storage.segment_reading import open_segment
 from socketsuite.storage.segments import list_segments
-from socketsuite.storage.stream_map import StreamMap, find_map
+from socketsuite.storage.stream_map import StreamMap, StreamMaps
 
 _READ = 1 << 18
 
@@ -54,25 +54,44 @@ class StreamReader:
                 raise StorageError(f"{path} cannot be read: {error.strerror}") from None
 
 
-def open_stream(file: Path, stream: str) -> StreamReader:
-    """Return a reader of a stream.
+class StoredStreams:
+    """The streams in a file, or in a folder.
 
-    Where a journal beside it knows the stream, that says where its bytes are.
+    Where a journal beside it knows a stream, that says where its bytes are.
 
     :param file: what the sink writes to: its closed segments are read before it; or the folder
         in which each stream has a file of its name.
-    :raises StorageError: when there is no such stream.
+    :param only: the one stream that will be asked about, if it is one.
     """
-    known = find_map(file, stream)
-    if known is not None:
-        return StreamReader([], known)
-    path = file / encode_path(stream) if file.is_dir() else file
-    try:
-        with closing(Folder(path.parent)) as folder:
-            names = [one.name for one in list_segments(folder, path.name)]
-    except OSError as error:
-        raise StorageError(f"{path} cannot be read: {error.strerror}") from None
-    files = [path.parent / name for name in names] + ([path] if path.exists() else [])
-    if not files:
-        raise StorageError(f"{path} does not exist, and has no closed segments")
-    return StreamReader(files)
+
+    def __init__(self, file: Path, only: str | None = None) -> None:
+        self._file = file
+        self._maps = StreamMaps(file, only)
+
+    def knows(self, stream: str) -> bool:
+        """Whether a journal says that *stream* is there."""
+        return self._maps.find(stream) is not None
+
+    def open(self, stream: str) -> StreamReader:
+        """Return a reader of *stream*.
+
+        :raises StorageError: when there is no such stream.
+        """
+        known = self._maps.find(stream)
+        if known is not None:
+            return StreamReader([], known)
+        path = self._file / encode_path(stream) if self._file.is_dir() else self._file
+        try:
+            with closing(Folder(path.parent)) as folder:
+                names = [one.name for one in list_segments(folder, path.name)]
+        except OSError as error:
+            raise StorageError(f"{path} cannot be read: {error.strerror}") from None
+        files = [path.parent / name for name in names] + ([path] if path.exists() else [])
+        if not files:
+            raise StorageError(f"{path} does not exist, and has no closed segments")
+        return StreamReader(files)
+
+
+def open_stream(file: Path, stream: str) -> StreamReader:
+    """Return a reader of one stream; see :class:`StoredStreams`."""
+    return StoredStreams(file, stream).open(stream)

@@ -7,13 +7,20 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from socketsuite.storage.beneath import Folder
 from socketsuite.storage.extents import OpenedFile, StreamDataError, open_file
 from socketsuite.storage.journal_file import lines_of
-from socketsuite.storage.journal_lines import Extent, JournalError, StreamAdded, StreamGone, read
+from socketsuite.storage.journal_lines import (
+    Entry,
+    Extent,
+    JournalError,
+    StreamAdded,
+    StreamGone,
+    read,
+)
 from socketsuite.storage.journal_state import JournalState, add_extent
 
 _DEEPEST = 20
@@ -57,17 +64,83 @@ class StreamMap:
                     return
 
 
-def find_map(file: Path, stream: str) -> StreamMap | None:
-    """Return where *stream* lies, if a journal beside *file* says that it lies there.
+@dataclass
+class _Journal:
+    """What one journal says: which files there are, and where the bytes of streams lie.
+
+    :param base: the folder that files are beneath.
+    :param relative: the file beneath it that was asked about; empty for all.
+    :ivar numbers: what the journal calls each stream that there is now.
+    :ivar extents: of each of those.
+    """
+
+    base: Path
+    relative: str
+    state: JournalState = field(default_factory=JournalState)
+    numbers: dict[str, int] = field(default_factory=dict)
+    extents: dict[int, list[Extent]] = field(default_factory=dict)
+
+    def read(self, path: Path, only: str | None) -> None:
+        """Take in a journal; of all streams, or of one.
+
+        Lines that are damaged are left out: what they would have said is missing then.
+        """
+        with path.open("rb") as file:
+            for entries in read(lines_of(file)):
+                if isinstance(entries, JournalError):
+                    continue
+                with contextlib.suppress(JournalError):
+                    self.state.apply(entries)
+                for entry in entries:
+                    self._take(entry, only)
+
+    def _take(self, entry: Entry, only: str | None) -> None:
+        match entry:
+            case StreamAdded(number, name) if only in (None, name):
+                # What it was before has expired.
+                self.extents.pop(self.numbers.get(name, 0), None)
+                self.numbers[name] = number
+                self.extents[number] = []
+            case StreamGone(number):
+                self.extents.pop(number, None)
+            case Extent() if entry.stream in self.extents:
+                add_extent(self.extents[entry.stream], entry)
+
+    def find(self, stream: str) -> StreamMap | None:
+        """Return where a stream lies, if it lies in the file that was asked about."""
+        extents = self.extents.get(self.numbers.get(stream, 0))
+        if extents is None:
+            return None
+        names = {self.state.files[e.file].name for e in extents if e.file in self.state.files}
+        # A segment is named for the file that it was.
+        if self.relative and not any(f"{n}~".startswith(f"{self.relative}~") for n in names):
+            return None
+        return StreamMap(self.base, self.state, extents)
+
+
+class StreamMaps:
+    """Where streams lie, by the journals beside a file, each of which is read once.
 
     :param file: a file that the sink writes to, or the folder that all are beneath.
+    :param only: the one stream that will be asked about, if it is one.
     """
-    for base, name, relative in _journals(file):
-        with contextlib.suppress(OSError):
-            found = _read(base / name, stream)
-            if found is not None and _is_in(found, relative):
-                return StreamMap(base, *found)
-    return None
+
+    def __init__(self, file: Path, only: str | None = None) -> None:
+        self._journals: list[_Journal] = []
+        for base, name, relative in _journals(file):
+            journal = _Journal(base, relative)
+            with contextlib.suppress(OSError):
+                journal.read(base / name, only)
+                self._journals.append(journal)
+
+    def find(self, stream: str) -> StreamMap | None:
+        """Return where *stream* lies; ``None`` where no journal says that it lies there."""
+        return next(filter(None, (one.find(stream) for one in self._journals)), None)
+
+
+def find_map(file: Path, stream: str) -> StreamMap | None:
+    """Return where *stream* alone lies; see :class:`StreamMaps`."""
+    return StreamMaps(file, stream).find(stream)
 
 
 def _journals(file: Path) -> Iterator[tuple[Path, str, str]]:
@@ -79,35 +152,3 @@ def _journals(file: Path) -> Iterator[tuple[Path, str, str]]:
     whole = file.absolute()
     for parent in list(whole.parents)[:_DEEPEST]:
         yield parent, "~journal", str(whole.relative_to(parent))
-
-
-def _read(path: Path, stream: str) -> tuple[JournalState, list[Extent]] | None:
-    """Return what a journal says of *stream*; ``None`` where it does not know it.
-
-    Lines that are damaged are left out: what they would have said is missing then.
-    """
-    state = JournalState()
-    extents: list[Extent] = []
-    number = -1
-    with path.open("rb") as file:
-        for entries in read(lines_of(file)):
-            if isinstance(entries, JournalError):
-                continue
-            with contextlib.suppress(JournalError):
-                state.apply(entries)
-            for entry in entries:
-                match entry:
-                    case StreamAdded(added, name) if name == stream:
-                        number, extents = added, []  # what it was before has expired
-                    case StreamGone(gone) if gone == number:
-                        number = -1
-                    case Extent() if entry.stream == number:
-                        add_extent(extents, entry)
-    return (state, extents) if number >= 0 else None
-
-
-def _is_in(found: tuple[JournalState, list[Extent]], relative: str) -> bool:
-    state, extents = found
-    names = {state.files[one.file].name for one in extents if one.file in state.files}
-    # A segment is named for the file that it was.
-    return not relative or any(f"{name}~".startswith(f"{relative}~") for name in names)

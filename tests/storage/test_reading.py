@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
+from socketsuite.storage import stream_map
 from socketsuite.storage.journal_lines import HEADER as JOURNAL_HEADER
 from socketsuite.storage.journal_lines import (
     Entry,
@@ -19,7 +20,7 @@ from socketsuite.storage.journal_lines import (
     StreamGone,
     encode,
 )
-from socketsuite.storage.reading import StorageError, open_stream
+from socketsuite.storage.reading import StorageError, StoredStreams, open_stream
 
 
 def test_closed_segments_come_first_in_their_order_compressed_or_not(tmp_path: Path) -> None:
@@ -96,3 +97,17 @@ def test_a_stream_in_many_files_needs_a_descriptor_or_two(tmp_path: Path) -> Non
         held.append(len(os.listdir("/proc/self/fd")))
     assert len(held) == 200
     assert max(held) - min(held) <= 2
+
+
+def test_a_journal_is_read_once_for_all_streams(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "log").write_bytes(b"ab")
+    added: list[Entry] = [FileAdded(1, "log", 5, 0), StreamAdded(1, "a"), StreamAdded(2, "b")]
+    journal(tmp_path, [*added, Extent(1, 0, 1, 1, 0), Extent(2, 0, 1, 1, 1)])
+    stored = StoredStreams(tmp_path / "log")
+    monkeypatch.setattr(stream_map, "read", None)
+    assert [stored.knows(name) for name in "abc"] == [True, True, False]
+    read = [[data for data, _, _ in stored.open(name).chunks()] for name in "ab"]
+    assert read == [[b"a"], [b"b"]]
+    assert not StoredStreams(tmp_path / "other").knows("a")

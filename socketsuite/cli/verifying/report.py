@@ -16,7 +16,7 @@ from socketsuite.cli.terminal import is_capable
 from socketsuite.cli.verifying.checking import Check, Verdict
 from socketsuite.cli.verifying.index import ReceiptIndex
 from socketsuite.cli.verifying.locating import Difference, by_leaves, by_original
-from socketsuite.storage.reading import StorageError, open_stream
+from socketsuite.storage.reading import StorageError, StoredStreams
 from socketsuite.transport.dial.failed import Failed
 
 _EVIDENCE = {
@@ -34,10 +34,10 @@ class Verification:
     """
 
     def __init__(
-        self, output: Output, file: Path, index: ReceiptIndex, source: Path | None
+        self, output: Output, stored: StoredStreams, index: ReceiptIndex, source: Path | None
     ) -> None:
         self._output = output
-        self._file = file
+        self._stored = stored
         self._index = index
         self._source = source
 
@@ -76,7 +76,7 @@ class Verification:
     def _checked(self, stream: str, advanced: Callable[[int], None]) -> bool:
         """Check one stream; return whether everything holds."""
         try:
-            reader = open_stream(self._file, stream)
+            reader = self._stored.open(stream)
             verdict = Check(stream, self._index.acknowledged(stream), advanced).run(reader)
             found = self._located(verdict)
         except StorageError as error:
@@ -95,12 +95,12 @@ class Verification:
         stream = verdict.stream
         if self._source is not None:
             (said,) = (one for one in self._index.acknowledged(stream) if one.offset == end)
-            reader = open_stream(self._file, stream)
+            reader = self._stored.open(stream)
             found = by_original(reader, self._source, proven, said.hashes, end)
             if found is not None:
                 return found
             self._output.note(f"{self._source} is not what was acknowledged, either")
-        return by_leaves(open_stream(self._file, stream), self._index, stream, proven, end)
+        return by_leaves(self._stored.open(stream), self._index, stream, proven, end)
 
     def _row(self, verdict: Verdict, found: Difference | None) -> None:
         difference = None
