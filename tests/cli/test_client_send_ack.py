@@ -28,8 +28,8 @@ BYTES = random.Random(3).randbytes(3_000_001)
 def sink() -> Iterator[Sinks]:
     started: list[AckSink] = []
 
-    def begin(tls: Any = None, **behaviour: Any) -> AckSink:
-        started.append(AckSink(Behaviour(**behaviour), tls=tls))
+    def begin(tls: Any = None, unix: Path | None = None, **behaviour: Any) -> AckSink:
+        started.append(AckSink(Behaviour(**behaviour), tls=tls, unix=unix))
         return started[-1]
 
     yield begin
@@ -110,10 +110,14 @@ def test_standard_input_has_a_stream_of_its_own_or_the_one_it_is_told(
     assert server.streams["a/b c"] == BYTES[:2000] + b"more"
 
 
-def test_tls_and_a_unix_socket_s_options_are_those_of_every_client(
-    client: Client, sink: Sinks, authority: Authority, big: Path
+def test_tls_and_a_unix_socket_are_those_of_every_client(
+    client: Client, sink: Sinks, authority: Authority, big: Path, tmp_path: Path
 ) -> None:
-    server = sink(tls=authority.server())
+    local = sink(unix=tmp_path / "socket")
+    done = client("send", "--ack", "--unix", tmp_path / "socket", big, __file__)
+    assert done.returncode == 0, done.stderr
+    assert set(local.streams) == {"big", Path(__file__).name}
+    server = sink(tls=authority.server(), break_after=[1_000_000])
     words = ("--cafile", authority.cafile, "localhost", server.port, big)
     assert client("send", "--ack", "--tls", *words).returncode == 0
     assert server.streams == {"big": BYTES}

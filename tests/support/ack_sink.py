@@ -11,6 +11,7 @@ import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -59,13 +60,19 @@ class Behaviour:
 
 
 class AckSink:
-    """Serves on a free port of 127.0.0.1 until it is closed.
+    """Serves on a free port of 127.0.0.1, or on a Unix socket, until it is closed.
 
     :ivar streams: what it holds.
     :ivar most_at_once: how many connections there were at one time.
     """
 
-    def __init__(self, behaviour: Behaviour | None = None, *, tls: ssl.SSLContext | None = None):
+    def __init__(
+        self,
+        behaviour: Behaviour | None = None,
+        *,
+        tls: ssl.SSLContext | None = None,
+        unix: Path | None = None,
+    ):
         self.behaviour = behaviour or Behaviour()
         self.streams: dict[str, bytearray] = {}
         self._trees: dict[str, TreeHash] = {}
@@ -74,9 +81,12 @@ class AckSink:
         self._tls = tls
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        if unix is not None:
+            self._listener = socket.create_server(str(unix), family=socket.AF_UNIX)
+        else:
+            self._listener = socket.create_server(("127.0.0.1", 0))
+            self.port: int = self._listener.getsockname()[1]
         self._listener.settimeout(_DEADLINE)
-        self.port: int = self._listener.getsockname()[1]
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
         self._threads[0].start()
 

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 from twisted.internet.interfaces import IReadDescriptor
 
+from socketsuite.cli.sending.leaves import HashedStream
 from socketsuite.cli.sending.receipts_file import ReceiptsFile
 from socketsuite.cli.sending.sources import MOST_HELD, FileSource, PipeSource, files_beneath
 from socketsuite.transport.dial.failed import Failed
-from socketsuite.wire.receipts import HEADER, Key
+from socketsuite.wire.merkle import LEAF
+from socketsuite.wire.receipts import HEADER, Key, Leaf
 
 KEY = bytes(range(32))
 
@@ -38,7 +40,11 @@ def test_a_pipe_is_read_no_further_than_its_bound_and_read_again_until_released(
     reactor, source = Readers(), PipeSource("pipe", reader)
     source.open(reactor)
     source.open(reactor)
-    sent = 0
+    first = source.more()
+    os.write(writer, b"x")
+    reactor.turn()
+    assert first.called
+    sent = 1
     while reactor.reading:
         sent += os.write(writer, b"x" * 60_000)
         reactor.turn()
@@ -115,6 +121,23 @@ def test_a_file_of_receipts_that_was_hardly_begun_begins_anew(tmp_path: Path, le
 def test_a_file_of_something_else_is_left_as_it_is(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "receipts"
     path.write_bytes(content)
+    before = len(os.listdir("/proc/self/fd"))
     with pytest.raises(Failed, match="no file of receipts"):
         ReceiptsFile(path)
     assert path.read_bytes() == content
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_stream_of_whole_leaves_has_no_line_of_an_empty_one() -> None:
+    leaves: list[Leaf] = []
+    hashed = HashedStream("s", leaves.append)
+    hashed.feed(bytes(2 * LEAF))
+    hashed.record_last()
+    hashed.feed(b"x")
+    hashed.record_last()
+    assert [(leaf.index, leaf.length) for leaf in leaves] == [(0, LEAF), (1, LEAF), (2, 1)]
+    assert hashed.size == 2 * LEAF + 1
+    silent = HashedStream("s", None)
+    silent.feed(bytes(2 * LEAF) + b"x")
+    silent.record_last()
+    assert silent.root() == hashed.root()
