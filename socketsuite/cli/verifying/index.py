@@ -82,6 +82,8 @@ class ReceiptIndex:
                 self._load(path, file)
         except OSError as error:
             raise Failed(f"cannot read {path}: {os_cause(error)}", "input") from None
+        except sqlite3.Error as error:  # a folder for temporary files that is full, say
+            raise Failed(f"cannot sort {path}: {error}") from None
 
     def _load(self, path: Path, file: IO[bytes]) -> None:
         key = self._pinned
@@ -134,10 +136,6 @@ class ReceiptIndex:
             "SELECT name FROM streams WHERE id IN (SELECT stream FROM acks) ORDER BY id"
         )
         yield from (name for (name,) in rows)
-
-    def count(self) -> int:
-        """Return how many streams there are receipts of."""
-        return sum(1 for _ in self.streams())
 
     def has(self, stream: str) -> bool:
         """Whether there are receipts of *stream*."""

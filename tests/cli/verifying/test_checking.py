@@ -201,6 +201,30 @@ def test_any_one_byte_is_named_within_its_leaf_whatever_receipts_there_are(
     assert (found.start, found.end, found.evidence) == (at, at + 1, "leaves")
 
 
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@given(st.data())
+def test_whatever_was_changed_the_first_difference_is_where_it_is_said_to_be(
+    bench: Bench, data: st.DataObject
+) -> None:
+    ends = data.draw(st.lists(st.integers(0, len(DATA)), max_size=4))
+    lines = data.draw(st.lists(st.sampled_from(leaf_lines()), unique=True))
+    places = st.tuples(st.integers(0, len(DATA) - 1), st.binary(min_size=1, max_size=9000))
+    bench.keep(*map(receipt, [*ends, len(DATA)]), *lines)
+    bench.store(dict(data.draw(st.lists(places, min_size=1, max_size=3))))
+    stored = bench.file.read_bytes()
+    size = min(len(stored), len(DATA))
+    first = next((at for at in range(size) if stored[at] != DATA[at]), None)
+    if first is None:
+        assert bench.verdict().differs is None
+        return
+    found = bench.difference()
+    assert found.start <= first < found.end
+    assert found.place == Place(bench.file, found.start)
+    assert bench.verdict().proven <= found.start
+    if found.evidence == "leaves":
+        assert found.end - found.start <= BLOCK
+
+
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
 PUBLIC = KEY.public_key().public_bytes_raw()
 
