@@ -14,9 +14,11 @@ from socketsuite.storage.append_file import FULL, AppendFile
 from socketsuite.storage.journal_lines import (
     Durable,
     Entry,
+    Extent,
     FileAdded,
     FileGone,
     FileNamed,
+    Leaves,
     Written,
 )
 from socketsuite.storage.moved import find_moved
@@ -40,9 +42,8 @@ class CurrentFile:
         self._entries: list[Entry] = []
         self._closed: list[SegmentClosed] = []
         self._segments = 0
-        self._committed = self._durable = 0
+        self._committed = self._durable = self.number = 0
         self._sync_failed = False
-        self.number = 0
 
     @property
     def length(self) -> int:
@@ -175,6 +176,7 @@ class CurrentFile:
         elif file.find_length() < 0:
             self._entries.append(FileGone(self.number))
             self._adopt(file)
+            self._committed = self._durable = file.length
             self._setup.tell(events.FileReplaced(self._name, "truncated"), "info")
 
     def _forget(self) -> None:
@@ -190,9 +192,7 @@ class CurrentFile:
         try:
             known = setup.files.get(self._name)
             if known is not None and (known.inode != file.inode or file.length < known.length):
-                how = "replaced" if known.inode != file.inode else "truncated"
-                self._entries.append(FileGone(known.number))
-                setup.tell(events.FileReplaced(self._name, how), "info")
+                self._say_replaced(known, file)
                 known = None
             if known is None and file.length and file.regular:
                 file = self._take_over(file)
@@ -209,6 +209,15 @@ class CurrentFile:
         self._file = file
         self._sync_failed = False
         self._committed = self._durable = file.length
+
+    def _say_replaced(self, known: KnownAs, file: AppendFile) -> None:
+        """Say what became, while nobody wrote to it, of the file that was there before *file*."""
+        moved, how = None, "truncated"
+        if known.inode != file.inode:
+            moved = find_moved(self._setup.folder, self._name, known.inode)
+            how = f"moved to {moved[0]}" if moved else "replaced"
+        self._entries.append(FileNamed(known.number, moved[0]) if moved else FileGone(known.number))
+        self._setup.tell(events.FileReplaced(self._name, how), "info")
 
     def _new_file(self) -> AppendFile:
         setup = self._setup
@@ -253,15 +262,15 @@ class CurrentFile:
             self._forget()
             self._setup.remember(self._name, KnownAs(number, file.inode, file.length, False))
 
-    def give_up(self) -> list[Entry] | None:
+    def give_up(self) -> tuple[list[Entry], bool]:
         """After a failure: close the file; what is not kept is cut off when it is opened again.
 
-        :return: ``None`` when all that was committed is kept; else only what was synced before is,
-            and this is what the journal is to say of the file.
+        :return: what the journal is to say of files, and whether only what was synced is kept.
         """
-        self._entries = []
+        entries = list[Entry](e for e in self._entries if not isinstance(e, (Extent, Leaves)))
+        self._entries.clear()
         if (file := self._file) is None:
-            return None
+            return entries, False
         unsure = self._setup.journaled and self._durable < self._committed
         lost = unsure and not self._can_sync(file)
         known = KnownAs(self.number, file.inode, self._durable if lost else self._committed, True)
@@ -269,7 +278,8 @@ class CurrentFile:
             file.cut_back_to(known.length)
         self._forget()
         self._setup.remember(self._name, known)
-        return [Durable(known.number, known.length)] if lost else None
+        entries += [Durable(known.number, known.length)] if unsure else []
+        return entries, lost
 
     def _can_sync(self, file: AppendFile) -> bool:
         with contextlib.suppress(OSError):

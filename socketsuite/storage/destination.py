@@ -285,8 +285,8 @@ class Destination:
             if type(item) is Write and item.stream is not None:
                 item.stream.roll_back()
         streams = [item.stream for item in batch if type(item) is Write and item.stream]
-        entries = self._file.give_up()
-        if entries is not None:
+        entries, lost = self._file.give_up()
+        if lost:
             # Nothing that was written since the last sync is sure to be there.
             streams += self._synced
             for stream, tree in self._synced.items():
@@ -294,6 +294,7 @@ class Destination:
                 count, hashes = tree.frontier()
                 entries.append(Skipped(stream.number, tree.size))
                 entries.append(Leaves(stream.number, count, b"".join(hashes).hex()))
+        if entries:
             self.setup.commit(entries, True, lambda: None)
         self._synced = {}
         self.in_reactor(self._has_failed, why or repr(error), streams, batch)

@@ -261,3 +261,18 @@ def test_room_is_asked_for_once_for_each_byte(disk_of, monkeypatch):
     disk.run()
     assert disk.read() == b"one"
     assert sum(asked) == 3
+
+
+def test_a_file_that_others_moved_while_it_was_closed_is_known_by_its_new_name(disk_of):
+    disk = disk_of()
+    stream = disk.stream()
+    disk.write(b"one", stream)
+    disk.run()
+    disk.reactor.advance(11)
+    disk.store._look_after()
+    disk.run()
+    os.rename(disk.folder.path / "a", disk.folder.path / "a.1")
+    disk.write(b"two", stream)
+    disk.run()
+    assert (disk.read("a.1"), disk.read()) == (b"one", b"two")
+    assert recovered(disk) == {"s": (6, root(b"onetwo"))}

@@ -136,8 +136,8 @@ class World:
         """Have something happen."""
         what = self.dice.choices(
             (self.send, self.send_raw, self.flush, self.run, self.rotate, self.wait, self.fail,
-             self.retry, self.switch, self.restart),
-            (30, 5, 12, 25, 4, 4, 5, 6, 4, 5),
+             self.retry, self.switch, self.move, self.restart),
+            (30, 5, 12, 25, 4, 4, 5, 6, 4, 3, 5),
         )[0]  # fmt: skip
         what()
 
@@ -195,6 +195,12 @@ class World:
         stream = self.disk.stream(name)
         if stream.enqueued == stream.durable:
             self.files[name] = self.dice.choice("abc")
+
+    def move(self) -> None:
+        """Move a file, as others do that rotate files."""
+        name = self.dice.choice("abc")
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(self.path / name, self.path / f"{name}.{self.dice.randrange(10**9)}")
 
     def restart(self) -> None:
         """Kill the process after some calls of the system, and begin another."""
@@ -256,7 +262,8 @@ class World:
         self.restart()
         seen: set[bytes] = set()
         for path in self.path.iterdir():
-            if "journal" not in path.name:
+            # Of a file that others have moved nothing is cut: it might be one of theirs.
+            if "journal" not in path.name and "." not in path.name:
                 for line in path.read_bytes().splitlines(keepends=True):
                     assert _LINE.fullmatch(line), f"{path.name}: {line!r} is torn"
                     assert line not in seen, f"{path.name}: {line!r} is there twice"
