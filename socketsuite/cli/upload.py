@@ -35,6 +35,30 @@ class Sent:
     confirmed: bool
 
 
+class _Listening(StreamClient):
+    """Takes note of what a server says that does not keep what is sent to it like this."""
+
+    _GREETING = b"READY 1 sync="
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said = b""
+
+    def dataReceived(self, data: bytes) -> None:
+        """Keep the first bytes; the rest is dropped."""
+        if len(self._said) < len(self._GREETING):
+            self._said += data[: len(self._GREETING)]
+
+    def check(self) -> None:
+        """Return if the server may have kept what was sent.
+
+        :raises Failed: if it speaks the acknowledgement protocol.
+        """
+        if self._said.startswith(self._GREETING):
+            text = "the server keeps nothing that is sent like this: it acknowledges (send --ack)"
+            raise Failed(text, "protocol")
+
+
 async def upload(
     reactor: Any,
     target: Target,
@@ -53,7 +77,7 @@ async def upload(
     :raises Failed: when the connection is lost, or the file cannot be read.
     """
     report.totals |= {"bytes": 0, "confirmed": False}
-    client = StreamClient()
+    client = _Listening()
     report.peer = await dial(reactor, target, client)
     began = reactor.seconds()
     read: Deferred[OSError | None] = Deferred()
@@ -67,6 +91,7 @@ async def upload(
         with bar:
             ended, index = await first_of(read, client.gone)
         if index != 0:
+            client.check()
             raise _lost(target, source, *cause_of(ended, client))
         if ended is not None:
             client.transport.abortConnection()
@@ -74,6 +99,7 @@ async def upload(
         client.transport.unregisterProducer()
         client.transport.loseWriteConnection()
         confirmed = await _closed(reactor, client, target, source, close_timeout)
+        client.check()
         source.delivered = source.taken
     finally:
         report.totals["bytes"] = source.delivered

@@ -12,6 +12,7 @@ from pathlib import Path
 from tests.cli.conftest import Authority, Client, Serve, Start
 from tests.cli.contract import read
 from tests.cli.servers import TIMEOUT, free_port, goodbye
+from tests.support.ack_sink import AckSink
 
 
 class Sink:
@@ -155,3 +156,26 @@ def test_a_terminal_shows_a_progress_bar(start: Start, serve: Serve) -> None:
     os.close(theirs)
     assert "\x1b[" in shown
     assert "sent 0 bytes in" in shown
+
+
+def test_a_server_that_acknowledges_is_not_taken_for_one_that_keeps_what_it_is_sent(
+    client: Client, tmp_path: Path
+) -> None:
+    sink = AckSink()
+    for data in (b"", b"hello\n", bytes(3_000_000)):
+        path = tmp_path / "file"
+        path.write_bytes(data)
+        done = client("send", "--json", "127.0.0.1", sink.port, path)
+        _, result = read(done.stdout)
+        assert result["error"] is not None
+        assert "--ack" in result["error"]["message"] or data == bytes(3_000_000)
+    assert not sink.streams
+    sink.close()
+
+
+def test_who_acknowledges_nothing_is_told_from_who_does(client: Client, serve: Serve) -> None:
+    port = serve(Sink()).port
+    words = ("--timeout", "0.3", f"127.0.0.1:{port}", __file__)
+    done = client("send", "--ack", *words)
+    assert done.returncode == 1
+    assert b"no greeting within 0.3 s; --ack wants a port of the sink's frontend ack" in done.stderr

@@ -169,7 +169,8 @@ class AckConnection(StreamClient):
 
         :raises Failed: when it is no server of this protocol, or refuses.
         """
-        late = Broken(f"no greeting within {seconds:g} s", "timeout")
+        text = f"no greeting within {seconds:g} s; --ack wants a port of the sink's frontend ack"
+        late = Broken(text, "timeout")
         timer = self._reactor.callLater(seconds, self.fail, late)
         try:
             first = await self.reply()
