@@ -121,6 +121,21 @@ class Folder:
             except NotImplementedError:
                 _rename_by_link(from_folder, before, to_folder, after)
 
+    def link(self, old: str, new: str) -> None:
+        """Give a file a second name; where there are no hard links, give it that instead."""
+        with (
+            self._parent(old) as (from_folder, before),
+            self._parent(new) as (to_folder, after),
+            _explained(old, new),
+        ):
+            ways = {"src_dir_fd": from_folder, "dst_dir_fd": to_folder}
+            try:
+                os.link(before, after, **ways, follow_symlinks=False)
+            except OSError as error:
+                if error.errno not in (errno.EPERM, errno.EMLINK, errno.ENOTSUP):
+                    raise
+                os.rename(before, after, **ways)
+
     def unlink(self, relative: str) -> None:
         """Delete a file."""
         with self._parent(relative) as (folder, name), _explained(relative):

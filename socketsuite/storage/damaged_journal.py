@@ -47,7 +47,8 @@ def rebuild(
     aside = f"{name}~damaged-{stamp}"
     with contextlib.suppress(FileNotFoundError):
         folder.unlink(aside)
-    folder.rename(name, aside)
+    # Until there is a new one in its place, this one is there, too: who knows when we are killed.
+    folder.link(name, aside)
     folder.sync_folder_of(aside)
     for file in list(state.files.values()):
         status = find_known(folder, file)

@@ -183,6 +183,23 @@ def test_a_rename_replaces_only_when_told_to(folder):
     assert missing.value.filename == "third"
 
 
+@pytest.mark.parametrize("number", [0, errno.EPERM, errno.EIO])
+def test_a_second_name_is_given_or_another_where_there_are_no_links(folder, monkeypatch, number):
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    write(folder, "old", b"old")
+    if number:
+        monkeypatch.setattr(os, "link", refused)
+    if number == errno.EIO:
+        with pytest.raises(OSError, match="Input/output error"):
+            folder.link("old", "new")
+    else:
+        folder.link("old", "new")
+    found = {0: ["new", "old"], errno.EPERM: ["new"], errno.EIO: ["old"]}
+    assert sorted(folder.listdir()) == found[number]
+
+
 @pytest.mark.parametrize("links", [True, False])
 def test_a_rename_is_exclusive_without_the_call_for_it_too(folder, monkeypatch, links):
     def missing(*_: object, **__: object) -> None:

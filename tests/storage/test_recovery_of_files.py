@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from socketsuite.storage import recovery
 from socketsuite.storage.append_file import AppendFile
 from socketsuite.storage.beneath import Folder
 from socketsuite.storage.recovery import JournalInUseError, recover
@@ -40,6 +41,29 @@ def test_what_was_written_and_not_synced_is_synced_before_it_is_trusted(disk, mo
     # The file and its folder, before the journal says so.
     assert calls[:2] == ["a", disk.folder.path.name]
     assert calls.index("a") < calls.index("~journal~tmp")
+
+
+def test_a_damaged_journal_is_in_its_place_until_there_is_another(disk, monkeypatch):
+    for data in (b"one", b"two"):
+        disk.write(data, disk.stream())
+        disk.sync()
+        disk.run()
+    disk.write_journal()
+    damaged = disk.read("~journal").replace(b"E 1 0 3", b"E 1 0 4")
+    (disk.folder.path / "~journal").write_bytes(damaged)
+
+    def killed(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(recovery, "replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            recover(disk.folder, "~journal", "this boot", 0.0)
+    assert disk.read("~journal") == damaged
+    recovered(disk)
+    aside = [name for name in disk.names() if "damaged" in name]
+    assert [disk.read(name) for name in aside] == [damaged]
+    assert disk.read("~journal") != damaged
 
 
 def test_two_processes_never_have_the_same_journal(disk):
