@@ -24,8 +24,8 @@ SECONDS ?= 120
 COMPILE = $(BIN)/python -m compileall -q socketsuite twisted examples
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-thorough lint format types check coverage docs pictures bench bench-quick
-.PHONY: campaigns campaign-differential campaign-mutation fuzz release clean
+.PHONY: help run test test-thorough lint format types check coverage docs pictures bench bench-durable bench-quick
+.PHONY: campaigns campaign-differential campaign-filesink campaign-mutation fuzz release clean
 
 help:            ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -87,6 +87,10 @@ bench: $(VENV)/.installed-bench        ## compare with other servers, seven minu
 	@tools/install-peers bench
 	$(BIN)/python -m bench.run --json docs/bench.json --svg docs/bench.svg
 
+bench-durable: $(VENV)/.installed-bench  ## what the file sink has on disk in a second, beside rsyslog; three minutes
+	@tools/install-peers bench
+	$(BIN)/python -m bench.durable
+
 bench-quick: $(VENV)/.installed-bench  ## the same in brief, a minute
 	@tools/install-peers bench
 	$(BIN)/python -m bench.run --quick
@@ -98,6 +102,15 @@ campaigns: $(VENV)/.installed-tests    ## strict measurements that need a quiet 
 
 campaign-differential: $(VENV)/.installed-tests  ## random scenarios against stock Twisted, ten minutes; ARGS="--seed N" for one
 	$(BIN)/python -m tests.differential.campaign $(ARGS)
+
+campaign-filesink: $(VENV)/.installed-tests  ## kill the file sink, fail and fill its disk, cut its power: half an hour
+	@tools/install-peers
+	$(BIN)/python -m tests.campaigns.filesink.kills
+	$(BIN)/python -m tests.campaigns.filesink.faults
+	$(BIN)/python -m tests.campaigns.filesink.crash_states
+	$(BIN)/python -m tests.campaigns.filesink.full
+	$(BIN)/python -m tests.campaigns.filesink.hanging
+	$(BIN)/python -m tests.campaigns.filesink.memory
 
 campaign-mutation: $(VENV)/.installed-tests  ## break the code in small ways, and see whether tests notice
 	$(BIN)/python -m tests.campaigns.mutation $(MUTATION)
