@@ -97,9 +97,10 @@ def _chosen(
     streams = list(index.streams())
     if len(streams) > 1 and not file.is_dir():
         # Where the server's journal is beside FILE, it says which of them are in it.
-        if held := [one for one in streams if stored.knows(one)]:
-            return held
-        raise click.UsageError(f"RECEIPTS has {len(streams)} streams; --stream ID chooses one.")
+        here = sum(map(stored.knows, streams))
+        if here < len(streams):
+            which = f"{len(streams)} streams, {here} of them known to be in FILE"
+            raise click.UsageError(f"RECEIPTS has {which}; --stream ID chooses one.")
     if not streams and not index.problems.count:
         raise Failed("there are no receipts", "not-found")
     return streams

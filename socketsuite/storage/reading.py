@@ -24,14 +24,16 @@ class StorageError(Exception):
 
 
 class StreamReader:
-    """The bytes of a stream, from its first on.
+    """The bytes of a stream, from the first that is still in a file.
 
     :param files: that hold it, one after the other; or *known* says where it lies.
+    :ivar first: the offset of that byte; what was before it is deleted.
     """
 
     def __init__(self, files: list[Path], known: StreamMap | None = None) -> None:
         self._files = files
         self._known = known
+        self.first = 0 if known is None else known.first
 
     def chunks(self) -> Iterator[tuple[bytes, Path, int]]:
         """Yield bytes, the file that they lie in, and at which offset of its uncompressed content.

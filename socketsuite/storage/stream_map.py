@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import dropwhile
 from pathlib import Path
 
 from socketsuite.storage.beneath import Folder
@@ -31,20 +32,31 @@ class StreamMap:
     """The extents of one stream, and the files that they are in.
 
     :param base: the folder that files are beneath.
+    :param length: bytes of the stream.
     """
 
     base: Path
     state: JournalState
     extents: list[Extent]
+    length: int
+
+    def __post_init__(self) -> None:
+        known = self.state.files
+        self.extents = list(dropwhile(lambda one: one.file not in known, self.extents))
+
+    @property
+    def first(self) -> int:
+        """The offset of the first byte that is in any file; those before it were deleted."""
+        return self.extents[0].offset if self.extents else self.length
 
     def chunks(self) -> Iterator[tuple[bytes, Path, int]]:
         """Yield bytes, the file that they lie in, and at which offset of its uncompressed content.
 
-        Ends where a file is too short.
+        Begins at *first*, and ends where a file is too short.
 
-        :raises StreamDataError: when bytes are in no file any more.
+        :raises StreamDataError: when bytes behind that are in no file any more.
         """
-        at = 0
+        at = self.first
         opened: OpenedFile | None = None
         with Folder(self.base) as folder, contextlib.ExitStack() as stack:
             for one in self.extents:
@@ -108,14 +120,16 @@ class _Journal:
 
     def find(self, stream: str) -> StreamMap | None:
         """Return where a stream lies, if it lies in the file that was asked about."""
-        extents = self.extents.get(self.numbers.get(stream, 0))
-        if extents is None:
+        number = self.numbers.get(stream, 0)
+        extents, known = self.extents.get(number), self.state.streams.get(number)
+        if extents is None or known is None:
             return None
         names = {self.state.files[e.file].name for e in extents if e.file in self.state.files}
         # A segment is named for the file that it was.
-        if self.relative and not any(f"{n}~".startswith(f"{self.relative}~") for n in names):
+        is_here = any(f"{name}~".startswith(f"{self.relative}~") for name in names)
+        if self.relative and names and not is_here:
             return None
-        return StreamMap(self.base, self.state, extents)
+        return StreamMap(self.base, self.state, extents, known.offset)
 
 
 class StreamMaps:

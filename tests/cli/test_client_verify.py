@@ -80,7 +80,7 @@ def test_a_key_that_did_not_sign_is_told(client: Client, sent: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "status", "complaint"),
     [
-        (("{a}", "{receipts}"), 2, "RECEIPTS has 2 streams; --stream ID chooses one."),
+        (("{a}", "{receipts}"), 2, "RECEIPTS has 2 streams, 0 of them known"),
         (("--source", "{a}", "{folder}", "{receipts}"), 2, "--source wants one stream"),
         (("--key", "nokey", "{folder}", "{receipts}"), 2, "--key is no key in base64, nor a file"),
         (("--key", "{a}", "{folder}", "{receipts}"), 2, "holds no Ed25519 public key"),

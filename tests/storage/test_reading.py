@@ -15,6 +15,7 @@ from socketsuite.storage.journal_lines import (
     Entry,
     Extent,
     FileAdded,
+    FileGone,
     FileNamed,
     StreamAdded,
     StreamGone,
@@ -111,3 +112,16 @@ def test_a_journal_is_read_once_for_all_streams(
     read = [[data for data, _, _ in stored.open(name).chunks()] for name in "ab"]
     assert read == [[b"a"], [b"b"]]
     assert not StoredStreams(tmp_path / "other").knows("a")
+
+
+def test_a_stream_whose_first_bytes_were_deleted_begins_behind_them(tmp_path: Path) -> None:
+    (tmp_path / "log").write_bytes(b"xxyy")
+    begun: list[Entry] = [FileAdded(1, "log~000001", 5, 0), FileNamed(1, "log~000001")]
+    begun += [FileAdded(2, "log", 6, 0), StreamAdded(1, "a"), StreamAdded(2, "b")]
+    extents: list[Entry] = [Extent(1, 0, 7, 1, 0), Extent(2, 0, 3, 1, 7), Extent(1, 7, 2, 2, 2)]
+    journal(tmp_path, begun, extents, [FileGone(1)])
+    stored = StoredStreams(tmp_path / "log")
+    reader = stored.open("a")
+    assert (reader.first, list(reader.chunks())) == (7, [(b"yy", tmp_path / "log", 2)])
+    reader = stored.open("b")
+    assert (reader.first, list(reader.chunks())) == (3, [])

@@ -40,6 +40,7 @@ class Verdict:
     :ivar missing: bytes that were acknowledged and are not there.
     :ivar end: where the bytes end.
     :ivar contradictions: sentences on receipts that cannot all be right.
+    :ivar gone: so many first bytes are deleted; nothing is known of them.
     :ivar trouble: why the bytes could not be read to their end.
     """
 
@@ -52,12 +53,14 @@ class Verdict:
     missing: int = 0
     end: Place | None = None
     contradictions: list[str] = field(default_factory=list)
+    gone: int = 0
     trouble: str | None = None
 
     @property
     def ok(self) -> bool:
         """Whether everything holds."""
-        return not (self.differs or self.missing or self.contradictions or self.trouble)
+        wrong = self.differs or self.missing or self.contradictions or self.gone or self.trouble
+        return not wrong
 
 
 class Check:

@@ -22,7 +22,7 @@ from socketsuite.wire.merkle import LEAF, LeafTree
 from socketsuite.wire.receipts import BadLineError, Key, Leaf, Receipt, read_lines
 
 _MOST_TOLD = 20
-_MOST_LINES_OF_A_LEAF = 64
+_MOST_LINES_OF_A_LEAF = 1000
 _SCHEMA = """
 PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
@@ -156,36 +156,41 @@ class ReceiptIndex:
         for offset, same in groupby(rows, lambda row: int(row[0])):
             yield Acknowledged(offset, {digest: line for _, digest, line in same})
 
-    def leaves(self, stream: str, number: int) -> list[Leaf]:
-        """Return what is said of one leaf, the longest first."""
+    def leaves(self, stream: str, number: int, length: int | None = None) -> list[Leaf]:
+        """Return what is said of one leaf, the longest first; or of its first *length* bytes."""
         rows = self._database.execute(
             "SELECT length, hash, locators FROM leaves WHERE stream = ? AND number = ?"
-            f" ORDER BY length DESC LIMIT {_MOST_LINES_OF_A_LEAF}",
-            (self._id(stream), number),
+            f" AND length = ifnull(?, length) ORDER BY length DESC LIMIT {_MOST_LINES_OF_A_LEAF}",
+            (self._id(stream), number, length),
         )
         return [Leaf(stream, number, *row) for row in rows]
 
     def proves_leaf(self, stream: str, number: int) -> bool:
         """Whether a receipt proves what the lines say of leaf *number* and of those before it."""
+        return any(end > number * LEAF for end, _ in self.proven_ends(stream))
+
+    def proven_ends(self, stream: str) -> Iterator[tuple[int, bytes]]:
+        """Yield each offset whose receipt has the hash that the lines of leaves come to.
+
+        Beside it the hash of the last of them, which need not be of a whole leaf.
+        """
         rows = self._database.execute(
-            "SELECT number, length, hash FROM leaves WHERE stream = ? ORDER BY number, length DESC",
+            "SELECT number, length, hash FROM leaves WHERE stream = ? ORDER BY number, length",
             (self._id(stream),),
         )
         tree = LeafTree()
         for index, same in groupby(rows, lambda row: int(row[0])):
             lines = [(length, digest) for _, length, digest in same]
             if index != tree.leaves:
-                return False
-            if index >= number and any(
-                self._is_acknowledged(stream, index * LEAF + length, tree.root(digest))
-                for length, digest in lines
-            ):
-                return True
+                return
+            for length, digest in lines:
+                end = index * LEAF + length
+                if self._is_acknowledged(stream, end, tree.root(digest)):
+                    yield end, digest
             whole = [digest for length, digest in lines if length == LEAF]
             if len(whole) != 1:
-                return False
+                return
             tree.push(whole[0])
-        return False
 
     def _is_acknowledged(self, stream: str, offset: int, digest: bytes) -> bool:
         row = (self._id(stream), offset, digest)

@@ -98,14 +98,14 @@ def by_leaves(
     """Return the first difference between *proven* and *end*, as far as the leaves' lines tell."""
     first: Place | None = None
     known = True
-    for number, data, places in _leaves(reader):
+    for number, data, places in leaves_of(reader):
         origin = number * LEAF
         if origin >= end or not known:
             break
         if origin + len(data) <= proven:
             continue
         if first is None:
-            first = _place(places, max(proven - origin, 0))
+            first = place_in(places, max(proven - origin, 0))
         for line in (lines := index.leaves(stream, number)):
             found = locate(data[: line.length], line)
             if found is None or origin + found[1] <= proven or origin + found[0] >= end:
@@ -113,20 +113,25 @@ def by_leaves(
             begin = max(origin + found[0], proven)
             is_proven = index.proves_leaf(stream, number)
             evidence: Evidence = "leaves" if is_proven else "unproven-leaves"
-            place = _place(places, begin - origin)
+            place = place_in(places, begin - origin)
             return Difference(begin, min(origin + found[1], end), place, evidence)
         known = any(line.length >= min(len(data), end - origin) for line in lines)
     assert first is not None, "the bytes that differ are there"
     return Difference(proven, end, first, "receipts")
 
 
-def _leaves(reader: StreamReader) -> Iterator[tuple[int, bytes, list[tuple[int, Place]]]]:
-    """Yield each leaf's number, bytes, and from which of them on it lies where."""
+def leaves_of(reader: StreamReader) -> Iterator[tuple[int, bytes, list[tuple[int, Place]]]]:
+    """Yield each leaf's number, bytes, and from which of them on it lies where.
+
+    Of a leaf whose first bytes are deleted nothing is told.
+    """
     leaf = bytearray()
     places: list[tuple[int, Place]] = []
-    number = 0
+    left_out = -reader.first % LEAF
+    number = (reader.first + left_out) // LEAF
     for data, path, at in reader.chunks():
-        done = 0
+        done = min(left_out, len(data))
+        left_out -= done
         while done < len(data):
             count = min(LEAF - len(leaf), len(data) - done)
             places.append((len(leaf), Place(path, at + done)))
@@ -141,7 +146,7 @@ def _leaves(reader: StreamReader) -> Iterator[tuple[int, bytes, list[tuple[int, 
         yield number, bytes(leaf), places
 
 
-def _place(places: list[tuple[int, Place]], offset: int) -> Place:
+def place_in(places: list[tuple[int, Place]], offset: int) -> Place:
     """Return where the byte *offset* of a leaf lies."""
     start, place = next(one for one in reversed(places) if one[0] <= offset)
     return Place(place.file, place.at + offset - start)

@@ -16,8 +16,10 @@ from socketsuite.cli.terminal import is_capable
 from socketsuite.cli.verifying.checking import Check, Verdict
 from socketsuite.cli.verifying.index import ReceiptIndex
 from socketsuite.cli.verifying.locating import Difference, by_leaves, by_original
+from socketsuite.cli.verifying.remainder import check_remainder
 from socketsuite.storage.reading import StorageError, StoredStreams
 from socketsuite.transport.dial.failed import Failed
+from socketsuite.wire.merkle import LEAF
 
 _EVIDENCE = {
     "original": "by the original",
@@ -77,8 +79,11 @@ class Verification:
         """Check one stream; return whether everything holds."""
         try:
             reader = self._stored.open(stream)
-            verdict = Check(stream, self._index.acknowledged(stream), advanced).run(reader)
-            found = self._located(verdict)
+            if reader.first:
+                verdict, found = check_remainder(reader, self._index, stream, advanced)
+            else:
+                verdict = Check(stream, self._index.acknowledged(stream), advanced).run(reader)
+                found = self._located(verdict)
         except StorageError as error:
             verdict, found = Verdict(stream, trouble=str(error)), None
         if self._output.as_json:
@@ -123,6 +128,7 @@ class Verification:
             proven=verdict.proven,
             bytes=verdict.size,
             missing=verdict.missing,
+            gone=verdict.gone,
             difference=difference,
             contradictions=verdict.contradictions,
         )
@@ -149,6 +155,19 @@ def _sentences(verdict: Verdict, found: Difference | None) -> list[str]:
         beyond = verdict.size - verdict.proven
         rest = f", {beyond:,} behind them are of no receipt" if beyond else ""
         return [f"{verdict.proven:,} bytes are as acknowledged{rest}"]
-    if verdict.proven:
+    if verdict.gone:
+        told.append(_remainder(verdict))
+    elif verdict.proven:
         told.append(f"the first {verdict.proven:,} bytes are as acknowledged")
     return told
+
+
+def _remainder(verdict: Verdict) -> str:
+    gone = f"the first {verdict.gone:,} bytes are in no file any more"
+    start = -(-verdict.gone // LEAF) * LEAF
+    if verdict.proven <= start:
+        return f"{gone}, so no receipt proves anything of the rest"
+    return (
+        f"{gone}; bytes {start:,} to {verdict.proven - 1:,} are as acknowledged"
+        f" ({_EVIDENCE['leaves']})"
+    )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import gzip
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from socketsuite.cli.verifying.checking import Check, Place, Verdict
 from socketsuite.cli.verifying.index import ReceiptIndex
 from socketsuite.cli.verifying.locating import Difference, by_leaves, by_original
+from socketsuite.cli.verifying.remainder import check_remainder
 from socketsuite.storage.reading import open_stream
 from socketsuite.transport.dial.failed import Failed
 from socketsuite.wire.acks import signed_text
@@ -186,6 +188,62 @@ def test_receipts_that_contradict_one_another_are_told_by_their_lines(bench: Ben
         "line 3 says of 65,536 bytes what line 5 says is not so",
     ]
     assert (found.ok, found.differs, found.proven) == (False, None, len(DATA))
+
+
+class Rest:
+    """A reader of a stream whose first bytes are deleted."""
+
+    def __init__(self, first: int, data: bytes = DATA) -> None:
+        self.first = first
+        self._data = data
+
+    def chunks(self) -> Iterator[tuple[bytes, Path, int]]:
+        for at in range(self.first, len(self._data), 50_000):
+            yield self._data[at : at + 50_000], Path("rest"), at - self.first
+
+
+def remainder(bench: Bench, reader: Any) -> tuple[Verdict, Difference | None]:
+    index = bench.index()
+    found = check_remainder(reader, index, "s", lambda _: None)
+    index.close()
+    return found
+
+
+@pytest.mark.parametrize("first", [1, LEAF, LEAF + 1, 3 * LEAF, len(DATA)])
+def test_what_is_left_after_the_first_bytes_were_deleted_is_proven_by_the_leaves(
+    bench: Bench, first: int
+) -> None:
+    verdict, found = remainder(bench, Rest(first))
+    assert found is None
+    assert (verdict.ok, verdict.gone, verdict.missing) == (False, first, 0)
+    whole = -(-first // LEAF) * LEAF
+    assert verdict.proven == (len(DATA) if whole < len(DATA) else 0)
+    if whole < len(DATA):
+        assert (verdict.size, verdict.end) == (len(DATA), Place(Path("rest"), len(DATA) - first))
+
+
+@pytest.mark.parametrize("at", [LEAF, 2 * LEAF - 1, 2 * LEAF, len(DATA) - 1])
+def test_of_what_is_left_the_first_byte_that_differs_is_named(bench: Bench, at: int) -> None:
+    changed = bytearray(DATA)
+    changed[at] ^= 1
+    verdict, found = remainder(bench, Rest(5, bytes(changed)))
+    assert found == Difference(at, at + 1, Place(Path("rest"), at - 5), "leaves")
+    assert verdict.proven == (at // LEAF * LEAF if at >= 2 * LEAF else 0)
+    assert verdict.held < 6
+
+
+def test_what_is_left_is_not_proven_without_the_lines_of_leaves(bench: Bench) -> None:
+    bench.keep(*map(receipt, ENDS), *leaf_lines()[1:])
+    verdict, found = remainder(bench, Rest(5))
+    assert (found, verdict.proven, verdict.held) == (None, 0, 0)
+    bench.keep(*map(receipt, ENDS), *leaf_lines())
+    verdict, _ = remainder(bench, Rest(5, DATA[: LEAF + 7000]))
+    assert verdict.missing == len(DATA) - LEAF - 7000
+    assert verdict.proven == 0
+    twice = leaf_lines(DATA[:-1] + b"?")[-1]
+    bench.keep(*map(receipt, ENDS), *leaf_lines(), twice)
+    verdict, found = remainder(bench, Rest(5))
+    assert (found, verdict.proven) == (None, len(DATA))
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
