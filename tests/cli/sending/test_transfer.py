@@ -1,23 +1,16 @@
-"""A transfer against a scripted server: no sockets, a clock that is turned by hand."""
+"""A transfer: where it begins, what it sends, and what it takes for a receipt."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectionLost
-from twisted.internet.task import Clock
-from twisted.internet.testing import StringTransport
-from twisted.python.failure import Failure
 
-from socketsuite.cli.sending.connection import PING_AFTER, SILENCE, AckConnection, Broken, Refused
+from socketsuite.cli.sending.connection import Broken
 from socketsuite.cli.sending.receipts_file import ReceiptsFile
-from socketsuite.cli.sending.sources import FileSource
-from socketsuite.cli.sending.transfer import Tally, Transfer
+from socketsuite.cli.sending.transfer import Tally
 from socketsuite.transport.dial.failed import Failed
 from socketsuite.wire.acks import (
     Ack,
@@ -25,117 +18,13 @@ from socketsuite.wire.acks import (
     Done,
     End,
     Error,
-    Go,
     Held,
-    Payload,
-    Ping,
-    Pong,
-    Ready,
-    RequestParser,
     Stream,
-    Wait,
     signed_text,
 )
-from socketsuite.wire.merkle import LEAF, TreeHash
+from socketsuite.wire.merkle import LEAF
 from socketsuite.wire.receipts import Key, Leaf, Receipt, read_lines
-
-TIME = 1_790_000_000_000
-
-
-def root(data: bytes) -> bytes:
-    tree = TreeHash()
-    tree.feed(data)
-    return tree.root()
-
-
-class Fed:
-    """A source that is given its bytes by the test, as a pipe is."""
-
-    name = "it"
-
-    def __init__(self) -> None:
-        self.end: int | None = None
-        self.data = b""
-        self.released = 0
-        self._waits: list[Deferred[None]] = []
-
-    def open(self, reactor: Any) -> None:
-        pass
-
-    def read(self, offset: int, most: int) -> bytes:
-        assert offset >= self.released
-        return self.data[offset : offset + most]
-
-    def more(self) -> Deferred[None]:
-        self._waits.append(Deferred())
-        return self._waits[-1]
-
-    def release(self, offset: int) -> None:
-        self.released = offset
-
-    def close(self) -> None:
-        pass
-
-    def feed(self, data: bytes, *, end: bool = False) -> None:
-        self.data += data
-        self.end = len(self.data) if end else None
-        waits, self._waits = self._waits, []
-        for one in waits:
-            one.callback(None)
-
-
-class Stage:
-    """A transfer, and the server's end of its connection in the test's hands."""
-
-    def __init__(self, source: Any, **options: Any) -> None:
-        self.clock = Clock()
-        self.said: list[str] = []
-        self.tally = Tally()
-        self.transfer = Transfer(
-            self.clock, source, "s", self.tally, say=self.said.append,
-            **{"append": False, "receipts": None, "progressed": lambda: None, **options},
-        )  # fmt: skip
-
-    def connect(self, key: bytes | None = None) -> None:
-        self.connection = AckConnection(self.clock)
-        self.wire = StringTransport()
-        self.wire.abortConnection = lambda: None  # type: ignore[method-assign]
-        self.connection.makeConnection(self.wire)
-        self._parser = RequestParser(1 << 20)
-        opened = Deferred.fromCoroutine(self.connection.opened(5))
-        self.answer(Ready("always", "raw", 1 << 20, LEAF, key))
-        assert opened.called
-        self.attempt = Deferred.fromCoroutine(self.transfer.attempt(self.connection))
-        self.error: Any = None
-        self.attempt.addErrback(self._failed)
-
-    def _failed(self, failure: Failure) -> None:
-        self.error = failure.value
-
-    def answer(self, *replies: Any) -> None:
-        self.connection.dataReceived(b"".join(one.encode() for one in replies))
-        self.clock.pump([0] * 30)
-
-    def heard(self) -> list[Any]:
-        """Return what was sent since the last time; of a DATA its bytes."""
-        self._parser.feed(self.wire.value())
-        self.wire.clear()
-        found = []
-        while (event := self._parser.next_event()) is not None:
-            found.append(bytes(event.data) if isinstance(event, Payload) else event)
-        return found
-
-    def lose(self) -> None:
-        self.connection.connectionLost(Failure(ConnectionLost()))
-
-    @property
-    def is_done(self) -> bool:
-        return bool(self.attempt.called) and self.error is None
-
-
-def file_of(tmp_path: Path, data: bytes) -> FileSource:
-    (tmp_path / "file").write_bytes(data)
-    return FileSource("file", str(tmp_path / "file"), follow=True)
+from tests.support.ack_stage import TIME, Fed, Stage, file_of, root
 
 
 def test_a_file_is_sent_from_where_the_sink_is_and_is_done_when_all_is_durable(
@@ -315,118 +204,3 @@ def test_a_receipt_that_is_not_signed_by_the_announced_key_is_an_error(
     stage.answer(Held("s", 0, root(b"")), Done(3, root(b"abc"), TIME, signature))
     assert stage.error.code == "bad-receipt"
     assert "signature" in str(stage.error)
-
-
-def test_silence_is_asked_about_and_then_the_connection_is_given_up(tmp_path: Path) -> None:
-    stage = Stage(file_of(tmp_path, b"abc"))
-    stage.connect()
-    stage.answer(Held("s", 0, root(b"")))
-    stage.heard()
-    stage.clock.pump([1] * int(PING_AFTER))
-    assert stage.heard() == [Ping()]
-    stage.answer(Pong())
-    stage.clock.pump([1] * int(PING_AFTER))
-    assert stage.heard() == [Ping()]
-    assert not stage.attempt.called
-    stage.clock.pump([1] * int(SILENCE - PING_AFTER))
-    assert isinstance(stage.error, Broken)
-    assert stage.error.code == "timeout"
-
-
-def test_a_server_that_waits_is_waited_for_and_a_person_is_told(tmp_path: Path) -> None:
-    signs: list[None] = []
-    stage = Stage(file_of(tmp_path, b"abc"), progressed=lambda: signs.append(None))
-    stage.connect()
-    stage.answer(Held("s", 0, root(b"")))
-    before = len(signs)
-    stage.answer(Wait("disk-full"))
-    assert len(signs) == before + 1
-    stage.clock.pump([1] * int(10 * SILENCE))
-    assert not stage.attempt.called
-    stage.answer(Go())
-    assert len(signs) == before + 2
-    stage.answer(Done(3, root(b"abc"), TIME))
-    assert stage.is_done
-    assert stage.said == ["the server waits (disk-full); nothing is lost", "the server goes on"]
-
-
-def test_an_error_of_the_server_is_told_though_the_connection_ends_behind_it(
-    tmp_path: Path,
-) -> None:
-    stage = Stage(file_of(tmp_path, b"abc"))
-    stage.connect()
-    stage.answer(Held("s", 0, root(b"")), Error("in-use", "somebody else sends it"))
-    stage.lose()
-    assert isinstance(stage.error, Refused)
-    assert stage.error.reason == "in-use"
-
-
-@pytest.mark.parametrize("first", [b"220 smtp ready\r\n", b"\x16\x03\x01\n", Ready("a", "b", 1, 5)])
-def test_what_speaks_something_else_is_told(first: Any) -> None:
-    connection = AckConnection(Clock())
-    wire = StringTransport()
-    connection.makeConnection(wire)
-    opened = Deferred.fromCoroutine(connection.opened(5))
-    connection.dataReceived(first if isinstance(first, bytes) else first.encode())
-    failures: list[Any] = []
-    opened.addErrback(failures.append)
-    assert failures[0].value.code == "protocol"
-
-
-def test_no_more_is_written_than_the_transport_takes(tmp_path: Path) -> None:
-    before = len(os.listdir("/proc/self/fd"))
-    data = bytes(3 << 18)
-    stage = Stage(file_of(tmp_path, data))
-    stage.connect()
-    writable: Any = stage.wire.producer
-    assert stage.connection.ready.called
-    writable.pauseProducing()
-    stage.answer(Held("s", 0, root(b"")))
-    assert stage.heard() == [Stream("s")]
-    stage.clock.advance(PING_AFTER - 1)
-    written = stage.wire.writeSequence
-
-    def write(pieces: Any) -> None:
-        writable.pauseProducing()
-        written(pieces)
-
-    stage.wire.writeSequence = write  # type: ignore[method-assign]
-    for turn in range(3):
-        writable.resumeProducing()
-        assert stage.heard() == [Data(turn << 18, 1 << 18), bytes(1 << 18)]
-    stage.clock.pump([1] * 5)
-    assert stage.heard() == []  # what was taken is a sign of life, too
-    writable.resumeProducing()
-    assert stage.heard() == [End(3 << 18)]
-    stage.answer(Done(3 << 18, root(data), TIME))
-    assert stage.is_done
-    stage.connection.close()
-    assert (stage.wire.producer, stage.wire.disconnecting) == (None, True)
-    stage.transfer.close()
-    assert len(os.listdir("/proc/self/fd")) == before
-
-
-def test_no_more_is_read_than_is_asked_for() -> None:
-    stage = Stage(Fed())
-    stage.connect()
-    wire = stage.wire
-    pauses: list[None] = []
-    pause = wire.pauseProducing
-
-    def count() -> None:
-        pauses.append(None)
-        pause()
-
-    wire.pauseProducing = count  # type: ignore[method-assign]
-    stage.answer(Held("s", 0, root(b"")))
-    stage.attempt.cancel()
-    for _ in range(100):
-        stage.connection.dataReceived(Pong().encode() * 1000)
-    assert (wire.producerState, len(pauses)) == ("paused", 1)
-    stage.clock.pump([1] * 100)
-    stage.connection.dataReceived(Wait("quota").encode())
-    replied = Deferred.fromCoroutine(stage.connection.reply())
-    assert wire.producerState == "paused"
-    assert replied.called
-    Deferred.fromCoroutine(stage.connection.reply())
-    assert wire.producerState == "producing"
