@@ -107,6 +107,7 @@ def send(
     if not words:
         raise click.UsageError("Missing argument FILE.")
     if ack:
+        output.totals |= {"sent": 0, "acked": 0, "resumed": 0, "ok": False}
         from socketsuite.cli.send_ack import send_acknowledged
 
         address, files = _split(words, route)

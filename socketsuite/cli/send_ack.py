@@ -122,6 +122,7 @@ def send_acknowledged(
 ) -> None:
     """Send the files that *words* name.
 
+    :param output: whose totals are all there, and are kept up.
     :raises click.UsageError: when that makes no sense.
     :raises Failed: when not everything is durable.
     """
@@ -139,7 +140,6 @@ def send_acknowledged(
         for one in files.pipes:
             output.note(f"standard input is sent as stream {one}")
     options = Options(parallel, retry_for, append)
-    output.totals |= {"sent": 0, "acked": 0, "resumed": 0, "ok": False}
     kept = None if receipts is None else ReceiptsFile(receipts)
     try:
         _run(output, target, files, options, kept)
