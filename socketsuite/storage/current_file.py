@@ -6,7 +6,6 @@ All of this blocks, and is for one thread at a time.  This module must not know 
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Sequence
 
 from socketsuite.storage import events
@@ -22,8 +21,10 @@ from socketsuite.storage.journal_lines import (
     Written,
 )
 from socketsuite.storage.moved import find_moved
-from socketsuite.storage.segments import list_segments, next_number, segment_name
+from socketsuite.storage.names import shown
 from socketsuite.storage.setup import KnownAs, SegmentClosed, Setup
+from socketsuite.storage.succession import succession_of
+from socketsuite.storage.take_over import cut, refusal
 from socketsuite.wire.records import Piece, RawFramer
 
 
@@ -34,16 +35,20 @@ class CurrentFile:
     """
 
     def __init__(self, name: str, setup: Setup) -> None:
-        self._name = name
+        self._of = name
+        self._names = succession_of(name, setup)
         self._setup = setup
         self._file: AppendFile | None = None
         self._period = 0
         self._dirty = self._synced = False
         self._entries: list[Entry] = []
         self._closed: list[SegmentClosed] = []
-        self._segments = 0
         self._committed = self._durable = self.number = 0
         self._sync_failed = False
+
+    @property
+    def _name(self) -> str:
+        return self._names.name
 
     @property
     def length(self) -> int:
@@ -133,33 +138,24 @@ class CurrentFile:
             return
         if setup.sync != "none" or setup.journaled:
             self.sync()
+        name = self._name
         try:
-            segment = self._rename(file)
+            segment = self._names.close(file)
         except OSError as error:
             if error.errno in FULL:
                 return  # with the next write it is tried again
             raise
-        self._entries += (self._length_of(file), FileNamed(self.number, segment))
-        self._forget()
-        self._closed.append(SegmentClosed(self._name, segment))
-        setup.tell(events.FileRotated(self._name, segment, file.length), "info")
+        # Before it is compressed: where the journal is short of it, it is looked for as it was.
+        self._declare(self._length_of(file), FileNamed(self.number, segment))
+        self._forget(name)
+        self._closed.append(SegmentClosed(self._of, segment))
+        setup.tell(events.FileRotated(shown(self._of), segment, file.length), "info")
 
     def _is_there(self) -> bool:
         with contextlib.suppress(OSError):
+            self._names.resolve()
             return self._setup.folder.stat(self._name).st_size > 0
         return False
-
-    def _rename(self, file: AppendFile) -> str:
-        folder = self._setup.folder
-        if not self._segments:
-            self._segments = next_number(list_segments(folder, self._name))
-        while True:
-            segment = segment_name(self._name, self._segments)
-            with contextlib.suppress(FileExistsError):
-                file.rename(segment)
-                self._segments += 1
-                return segment
-            self._segments += 1
 
     def _see_whether_replaced(self, file: AppendFile) -> None:
         if not file.is_in_place():
@@ -171,38 +167,43 @@ class CurrentFile:
                 self._entries += (self._length_of(file), FileNamed(self.number, found[0]))
             else:
                 self._entries.append(FileGone(self.number))
-            self._forget()
-            self._setup.tell(events.FileReplaced(self._name, how), "info")
+            name = self._name
+            self._forget(name)
+            self._names.leave()
+            self._setup.tell(events.FileReplaced(name, how), "info")
         elif file.find_length() < 0:
             self._entries.append(FileGone(self.number))
             self._adopt(file)
             self._committed = self._durable = file.length
             self._setup.tell(events.FileReplaced(self._name, "truncated"), "info")
 
-    def _forget(self) -> None:
+    def _forget(self, name: str) -> None:
         assert self._file is not None
         self._file.close()
         self._file = None
         self._dirty = self._synced = False
-        self._setup.forget(self._name)
+        self._setup.forget(name)
 
     def _open(self) -> None:
         setup = self._setup
+        setup.in_use.wait(self._of)
+        self._names.resolve()
         file = self._new_file()
         try:
             known = setup.files.get(self._name)
             if known is not None and (known.inode != file.inode or file.length < known.length):
                 self._say_replaced(known, file)
                 known = None
-            if known is None and file.length and file.regular:
-                file = self._take_over(file)
+            unknown = known is None and file.length and file.regular
+            if unknown and (why := refusal(file, self._name, setup)):
+                file = self._set_aside(file, why)
             self._period = self._period_of(file.modified if file.length else setup.clock())
             if known is None:
                 self._adopt(file)
             else:
                 self.number = known.number
                 if known.settled and file.length > known.length:
-                    _cut(file, known.length, self._name, "it was never committed", setup)
+                    cut(file, known.length, self._name, "it was never committed", setup)
         except BaseException:
             file.close()
             raise
@@ -229,37 +230,25 @@ class CurrentFile:
     def _adopt(self, file: AppendFile) -> None:
         self.number = self._setup.next_number()
         # Before anything is written: what a crash leaves behind this length was never committed.
-        self._entries.append(FileAdded(self.number, self._name, file.inode, file.length))
-        entries, self._entries = self._entries, []
-        self._setup.declare(entries)
+        self._declare(FileAdded(self.number, self._name, file.inode, file.length))
 
-    def _take_over(self, file: AppendFile) -> AppendFile:
-        """Go on with a file of which nothing is known; or, where it must be nobody's, begin one."""
-        setup = self._setup
-        if setup.own_files:
-            return self._set_aside(file, "unknown")
-        with os.fdopen(os.dup(file.fileno()), "rb") as reader:
-            whole = setup.framer.last_boundary(reader, 0, file.length)
-        if file.length - whole > setup.longest:
-            # Framed otherwise, or not at all: that is not ours to cut.
-            return self._set_aside(file, "not of records")
-        if whole < file.length:
-            _cut(file, whole, self._name, "its last record is not whole", setup)
-        return file
+    def _declare(self, *entries: Entry) -> None:
+        said, self._entries = [*self._entries, *entries], []
+        self._setup.declare(said)
 
-    def _set_aside(self, file: AppendFile, what: str) -> AppendFile:
+    def _set_aside(self, file: AppendFile, why: str) -> AppendFile:
         """Make a segment of a file, and begin another."""
-        segment = self._rename(file)
+        name = self._name
+        segment = self._names.close(file)
         file.close()
-        told = events.FileReplaced(self._name, f"{what}, now {segment}")
-        self._setup.tell(told, "warn")
+        self._setup.tell(events.FileReplaced(name, f"{why}, now {segment}"), "warn")
         return self._new_file()
 
     def close(self) -> None:
         """Close the file, to be opened again with the next write."""
         if self._file is not None:
             file, number = self._file, self.number
-            self._forget()
+            self._forget(self._name)
             self._setup.remember(self._name, KnownAs(number, file.inode, file.length, False))
 
     def give_up(self) -> tuple[list[Entry], bool]:
@@ -276,7 +265,7 @@ class CurrentFile:
         known = KnownAs(self.number, file.inode, self._durable if lost else self._committed, True)
         with contextlib.suppress(OSError):
             file.cut_back_to(known.length)
-        self._forget()
+        self._forget(self._name)
         self._setup.remember(self._name, known)
         entries += [Durable(known.number, known.length)] if unsure else []
         return entries, lost
@@ -292,9 +281,3 @@ class CurrentFile:
     def _period_of(self, time: float) -> int:
         every = self._setup.rotate_every
         return int(time // every) if every else 0
-
-
-def _cut(file: AppendFile, length: int, name: str, why: str, setup: Setup) -> None:
-    cut = file.length - length
-    file.cut(length)
-    setup.tell(events.TailCut(name, cut, why), "warn")

@@ -28,6 +28,9 @@ files beside it have longer names."""
 MOST_COMPONENTS = 16
 """Into so many components a stream's id is taken apart at its slashes."""
 
+NUMBER = "\0"
+"""Stands where the number goes, in a name that is of all segments: no file's name can have it."""
+
 PLACEHOLDERS = {
     "date": "the day in UTC, as in 2026-01-31",
     "peer": "the address of the peer's host, or unix",
@@ -40,6 +43,7 @@ _KEPT = frozenset("._-@+=, ")
 # Letters by their category, and yet nobody sees them.
 _INVISIBLE_LETTERS = frozenset("\u115f\u1160\u3164\uffa0")
 _DIGEST = 32
+_DIGITS = 6
 # "%" is followed by two hexadecimal digits everywhere else.
 _SHORTENED = "%-"
 _PLAIN = re.compile(r"[A-Za-z0-9_\-@+=,](?:[A-Za-z0-9._\-@+=, ]*[A-Za-z0-9_\-@+=,])?", re.ASCII)
@@ -99,6 +103,7 @@ class Template:
     :param text: a path, in which ``{date}`` and the others of :data:`PLACEHOLDERS` are filled in;
         a brace that is meant is written twice.
     :ivar base: the folder before the first component that has a placeholder.
+    :ivar components: those from there on, each as literal texts and :class:`Field` objects.
     :ivar fields: the placeholders that there are.
     :ivar depth: how many levels of folders there may be between the base and a file.
     :raises ValueError: with the cure, where no file can be named so.
@@ -116,18 +121,18 @@ class Template:
         )
         folder = "/".join(_literal(parts) for _, parts in parsed[:first])
         self.base = Path(folder or ("/" if first else "."))
-        self._components = [parts for one, parts in parsed[first:] if one not in ("", ".")]
-        self.fields = frozenset[str]().union(*map(_fields, self._components))
-        every = (part for parts in self._components for part in parts)
-        streams = sum(isinstance(part, _Field) and part.name == "stream" for part in every)
-        self.depth = len(self._components) - 1 + streams * (MOST_COMPONENTS - 1)
+        self.components = [parts for one, parts in parsed[first:] if one not in ("", ".")]
+        self.fields = frozenset[str]().union(*map(_fields, self.components))
+        every = (part for parts in self.components for part in parts)
+        streams = sum(isinstance(part, Field) and part.name == "stream" for part in every)
+        self.depth = len(self.components) - 1 + streams * (MOST_COMPONENTS - 1)
         self._check()
 
     def __repr__(self) -> str:
         return f"Template({self.text!r})"
 
     def _check(self) -> None:
-        for parts in self._components:
+        for parts in self.components:
             literal = _literal(parts)
             if "~" in literal:
                 raise ValueError("a file's name has no ~: the sink's own files have one")
@@ -135,6 +140,8 @@ class Template:
                 raise ValueError("no .. can follow a placeholder")
             if len(literal.encode("utf-8", "surrogateescape")) > LONGEST_NAME:
                 raise ValueError(f"a file's name has at most {LONGEST_NAME} bytes")
+        if "seq" in self.fields:
+            _check_number(self.components)
 
     def expand(
         self,
@@ -143,34 +150,51 @@ class Template:
         peer: str = "",
         connection: str = "",
         stream: str = "",
-        seq: int = 0,
+        seq: int | None = None,
     ) -> str:
         """Return the path of a file, relative to the base; values may be anybody's.
 
-        :param date: as ``YYYY-MM-DD``; *seq* becomes six digits or more.
+        :param date: as ``YYYY-MM-DD``; *seq* becomes six digits or more, or :data:`NUMBER` where
+            the name of all segments is asked for.
         """
         values = {"date": date, "peer": peer, "connection": connection}
         filled = {name: encode_component(values[name]) for name in self.fields & values.keys()}
-        filled |= {"stream": encode_path(stream), "seq": f"{seq:06d}"}
+        filled |= {"stream": encode_path(stream), "seq": NUMBER}
         components = []
-        for parts in self._components:
+        for parts in self.components:
             whole = "".join(
-                filled[part.name] if isinstance(part, _Field) else part for part in parts
+                filled[part.name] if isinstance(part, Field) else part for part in parts
             )
-            components += [_shortened(list(one), one, LONGEST_NAME) for one in whole.split("/")]
-        return "/".join(components)
+            components += [_short_enough(one) for one in whole.split("/")]
+        path = "/".join(components)
+        return path if seq is None else numbered(path, seq)
 
 
-class _Field:
+def numbered(name: str, number: int) -> str:
+    """Return the name of one segment, for the *name* of all."""
+    return name.replace(NUMBER, f"{number:06d}")
+
+
+def shown(name: str) -> str:
+    """Return a name as people are told it."""
+    return name.replace(NUMBER, "{seq}")
+
+
+def is_numbered(name: str) -> bool:
+    """Whether *name* is that of all segments of a template with ``{seq}``."""
+    return NUMBER in name
+
+
+class Field:
     """A placeholder in a component."""
 
     def __init__(self, name: str) -> None:
         self.name = name
 
 
-def _parse(component: str) -> list[str | _Field]:
+def _parse(component: str) -> list[str | Field]:
     """Return the literal texts and placeholders of a component."""
-    parts: list[str | _Field] = []
+    parts: list[str | Field] = []
     at = 0
     for match in _BRACES.finditer(component):
         parts.append(component[at : match.start()])
@@ -182,7 +206,7 @@ def _parse(component: str) -> list[str | _Field]:
         elif match[1] not in PLACEHOLDERS:
             raise ValueError(_unknown(match[1]))
         else:
-            parts.append(_Field(match[1]))
+            parts.append(Field(match[1]))
     return [*parts, component[at:]]
 
 
@@ -191,11 +215,32 @@ def _unknown(name: str) -> str:
     return f"there is no {{{name}}}{nearest(name[:40], PLACEHOLDERS)}; known are {known}"
 
 
-def _fields(parts: list[str | _Field]) -> frozenset[str]:
-    return frozenset(part.name for part in parts if isinstance(part, _Field))
+def _check_number(components: list[list[str | Field]]) -> None:
+    """See that the number is found again in a file's name, and that no other name has it."""
+    name = components[-1]
+    at = next((at for at, one in enumerate(name) if _is_number(one)), -1)
+    if at < 0 or sum(map(_is_number, itertools.chain(*components))) > 1:
+        raise ValueError("{seq} stands once, and in the name of the file, not of a folder")
+    before, after = [one for one in name[:at] if one], [one for one in name[at + 1 :] if one]
+    if any(isinstance(one, Field) and one.name == "stream" for one in after):
+        raise ValueError("{seq} stands behind {stream}, whose slashes separate folders")
+    edges = [one[-1] if isinstance(one, str) else "0" for one in before[-1:]]
+    edges += [one[0] if isinstance(one, str) else "0" for one in after[:1]]
+    if any(map(str.isdigit, edges)):
+        raise ValueError("{seq} needs a point or hyphen next to it, no digit or placeholder")
+    if after and isinstance(after[-1], str) and after[-1].endswith((".gz", ".zst")):
+        raise ValueError("the sink itself adds .gz or .zst to the name of what it compresses")
 
 
-def _literal(parts: list[str | _Field]) -> str:
+def _is_number(part: str | Field) -> bool:
+    return isinstance(part, Field) and part.name == "seq"
+
+
+def _fields(parts: list[str | Field]) -> frozenset[str]:
+    return frozenset(part.name for part in parts if isinstance(part, Field))
+
+
+def _literal(parts: list[str | Field]) -> str:
     return "".join(part for part in parts if isinstance(part, str))
 
 
@@ -210,11 +255,27 @@ def _percent(text: str) -> str:
     return "".join(f"%{byte:02X}" for byte in text.encode("utf-8", "surrogatepass"))
 
 
+def _short_enough(component: str) -> str:
+    before, number, _ = component.partition(NUMBER)
+    if not number:
+        return _shortened(list(component), component, LONGEST_NAME)
+    room = LONGEST_NAME - _DIGITS + 1
+    if len(component.encode("utf-8", "surrogateescape")) <= room:
+        return component
+    # The number is found again behind the digest.
+    return _beginning(list(before), component, room - 2) + "-" + NUMBER
+
+
 def _shortened(encoded: list[str], text: str, most: int) -> str:
     """Return what was encoded, or its beginning and a digest of the text where it is too long."""
     whole = "".join(encoded)
     if len(whole) * 4 <= most or len(whole.encode("utf-8", "surrogateescape")) <= most:
         return whole
+    return _beginning(encoded, text, most)
+
+
+def _beginning(encoded: list[str], text: str, most: int) -> str:
+    """Return the beginning of what was encoded, and a digest of the text."""
     room = most - len(_SHORTENED) - _DIGEST
     sizes = itertools.accumulate(len(one.encode("utf-8", "surrogateescape")) for one in encoded)
     kept = itertools.takewhile(lambda pair: pair[1] <= room, zip(encoded, sizes, strict=True))

@@ -144,7 +144,7 @@ def compress(
     :raises FileNotFoundError: when it was removed, before or meanwhile.
     :raises OSError: when the disk is full, or for any other reason; the segment stays as it is.
     """
-    name = segment_name(segment.file, segment.number, how)
+    name = segment.name + SUFFIXES[how]
     unfinished = f"{name}~tmp"
     with contextlib.suppress(FileNotFoundError):
         folder.unlink(unfinished)

@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 
 from socketsuite.storage.beneath import Folder
 from socketsuite.storage.disk_threads import DiskThreads
+from socketsuite.storage.in_use import InUse
 from socketsuite.storage.journal_lines import Entry
 from socketsuite.wire.headed_records import HeadedRecords
 from socketsuite.wire.records import RecordFramer
@@ -61,6 +62,7 @@ class Setup:
     :param written: is told when bytes that there was room for are in the file, or will not be.
     :param tell: is told in the reactor's thread what an operator should know.
     :ivar files: files that were written before, by name.
+    :ivar in_use: destinations that there are.
     """
 
     folder: Folder
@@ -84,9 +86,24 @@ class Setup:
     retry_seconds: float = 0.25
     files: dict[str, KnownAs] = field(default_factory=dict)
     last_number: int = 0
+    in_use: InUse = field(default_factory=InUse)
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
+        self._numbers: dict[str, int] = {}
+
+    def number_of(self, name: str) -> int:
+        """Return the highest number that a file of *name* had; 0 where none is remembered."""
+        with self._lock:
+            return self._numbers.get(name, 0)
+
+    def set_number(self, name: str, number: int) -> None:
+        """Remember that a file of *name* has this number: none of a lower one is written to."""
+        with self._lock:
+            self._numbers.pop(name, None)
+            self._numbers[name] = number
+            if len(self._numbers) > _MOST_REMEMBERED:
+                del self._numbers[next(iter(self._numbers))]
 
     def remember(self, name: str, known: KnownAs) -> None:
         """Remember a file that was closed; without a journal only some: it may be opened as new."""

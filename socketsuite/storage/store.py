@@ -94,6 +94,7 @@ class Store:
 
     def open(self, name: str) -> Destination:
         """Return a new destination of the file *name*, which has none."""
+        self._setup.in_use.begin(name)
         found = self.destinations[name] = self._new(name)
         return found
 
@@ -217,6 +218,7 @@ class Store:
         one.closing = False
         if not one.senders and not one.queued and self.destinations.get(one.name) is one:
             del self.destinations[one.name]
+            self._setup.in_use.end(one.name)
         self._end()
 
     def _end(self) -> None:
