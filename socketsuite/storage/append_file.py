@@ -56,6 +56,10 @@ class AppendFile:
         self.inode = status.st_ino
         self._device = status.st_dev
         self.length = status.st_size if self.regular else 0
+        # As long it may be by what this object wrote, after a write that failed too.
+        self._reach = self.length
+        # Where what others wrote ends, as far as it was seen.
+        self._others_end = 0
         self.modified = status.st_mtime
 
     def fileno(self) -> int:
@@ -77,6 +81,9 @@ class AppendFile:
         if not self.regular:
             return 0
         known, self.length = self.length, os.fstat(self._descriptor).st_size
+        self._reach = self.length
+        if self.length > known:
+            self._others_end = self.length
         return self.length - known
 
     def write(self, pieces: Sequence[Piece]) -> int:
@@ -87,16 +94,19 @@ class AppendFile:
         done = 0
         while done < len(pieces):
             some = pieces[done : done + _MOST_PIECES]
+            self._reach = self.length + sum(map(len, some))
             try:
                 written = os.writev(self._descriptor, some)
             except OSError as error:
                 if error.errno not in FULL:
                     raise
+                self._reach = self.length
                 return done
             whole, kept = _whole(some, written)
             if kept < written:
                 self._cut_back(kept, written)
             self.length += kept
+            self._reach = self.length
             done += whole
             if not whole:
                 return done
@@ -129,13 +139,20 @@ class AppendFile:
                 raise
         self._unsynced_folder = False
 
-    def cut_back_to(self, length: int) -> None:
+    def cut_back_to(self, length: int) -> bool:
         """Cut off what this object wrote behind *length*, unless somebody else wrote, too.
 
-        :raises OSError: when it cannot be cut.
+        :return: whether all behind it is this object's, and may be cut off later, too.
         """
-        if self.regular and os.fstat(self._descriptor).st_size >= length:
-            self.cut(length)
+        if not self.regular:
+            return True
+        with contextlib.suppress(OSError):
+            there = os.fstat(self._descriptor).st_size
+            if there > self._reach or self._others_end > length:
+                return False
+            if there >= length:
+                self.cut(length)
+        return True
 
     def cut(self, length: int) -> None:
         """Cut the file to *length* bytes.
@@ -143,7 +160,7 @@ class AppendFile:
         :raises OSError: when it cannot be cut.
         """
         os.ftruncate(self._descriptor, length)
-        self.length = length
+        self.length = self._reach = length
 
     def rename(self, new: str) -> None:
         """Give the file another name, which nothing has, for good; sync its folder.

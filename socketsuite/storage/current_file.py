@@ -262,9 +262,8 @@ class CurrentFile:
             return entries, False
         unsure = self._setup.journaled and self._durable < self._committed
         lost = unsure and not self._can_sync(file)
-        known = KnownAs(self.number, file.inode, self._durable if lost else self._committed, True)
-        with contextlib.suppress(OSError):
-            file.cut_back_to(known.length)
+        length = self._durable if lost else self._committed
+        known = KnownAs(self.number, file.inode, length, settled=file.cut_back_to(length))
         self._forget(self._name)
         self._setup.remember(self._name, known)
         entries += [Durable(known.number, known.length)] if unsure else []
