@@ -115,6 +115,7 @@ def contestants(c_echo: Path | None) -> tuple[list[Contestant], list[str]]:
     """
     found = [
         _ours(OURS, "socketsuite"),
+        _ours("ours-pure", "ours, --transport burst-pure", "--transport", "burst-pure"),
         _ours(
             "ours-twisted", "ours, --transport twisted", "--transport", "twisted", services=PLAIN
         ),

@@ -162,7 +162,8 @@ def _by_key(status: Status) -> dict[Any, Mapping[str, Any]]:
 
 def _listener(one: Mapping[str, Any]) -> str:
     frontend = one.get("frontend", MAIN)
-    return _where(one) + ("" if frontend == MAIN else f" frontend={safe(frontend)}")
+    io = f" io={safe(one['io'])}" if one.get("io") else ""
+    return _where(one) + io + ("" if frontend == MAIN else f" frontend={safe(frontend)}")
 
 
 def _where(one: Mapping[str, Any]) -> str:

@@ -16,6 +16,9 @@ from socketsuite.service import MAIN
 class Listening:
     """A socket of *service* is open: *transport* is ``tcp``, ``tls``, ``udp`` or ``unix``.
 
+    *io* is what reads and writes its connections: ``compiled``, ``python`` (both are the burst
+    transport) or ``twisted``; nothing where there are none.
+
     Here and below, *frontend* is the name of the one that the socket belongs to.
     """
 
@@ -25,6 +28,7 @@ class Listening:
     port: int | None
     family: str
     frontend: str = MAIN
+    io: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

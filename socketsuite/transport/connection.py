@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import select
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet import main, tcp, unix
@@ -20,6 +20,9 @@ from twisted.python import log
 from twisted.python.failure import Failure
 
 from socketsuite.transport.pieces import join_tail
+
+Failed = list[tuple[Callable[[bytes], object], Exception]]
+"""Writes that raised something, and what."""
 
 # The module can be imported where there is no epoll.
 IN: int = getattr(select, "EPOLLIN", 1)
@@ -190,6 +193,19 @@ class _Connection:
             self._tempDataLen = waiting = self._tempDataLen + len(data)
             if waiting > self.high_water:
                 self._look_after_queue()
+
+    def writeToAll(self, writes: Iterable[Callable[[bytes], object]], data: bytes) -> Failed:
+        """Call each of *writes*, the ``write`` of any transports, with *data*.
+
+        :return: those that raised an exception, each with that; the others were called.
+        """
+        failed: Failed = []
+        for write in writes:
+            try:
+                write(data)
+            except Exception as error:
+                failed.append((write, error))
+        return failed
 
     def _write_slow_path(self, data: bytes) -> None:
         self.enter_slow_path()

@@ -11,8 +11,13 @@ from typing import Any
 
 from twisted.internet import tcp, unix
 
+from socketsuite.transport import compiled
 from socketsuite.transport.burst import accelerate
 from socketsuite.transport.observed_burst import (
+    CompiledProxiedTCP,
+    CompiledProxiedUNIX,
+    CompiledTCP,
+    CompiledUNIX,
     ObservedTCP,
     ObservedTLS,
     ObservedUNIX,
@@ -53,12 +58,26 @@ def observe_port(port: Any, options: PortOptions, *, burst: bool) -> Any:
     return port
 
 
+def io_name(kind: str, *, burst: bool, pure: bool) -> str | None:
+    """Return what reads and writes the connections of a port of *kind*; UDP has none."""
+    if kind == "udp":
+        return None
+    if not burst:
+        return "twisted"
+    return "compiled" if compiled.AVAILABLE and not pure and kind != "tls" else "python"
+
+
 def _burst_class(local: bool, options: PortOptions) -> type:
+    plain = options.proxy is None
+    if options.tls is not None and not local:
+        return ObservedTLS if plain else ProxiedTLS
+    if compiled.AVAILABLE and not options.pure:
+        if local:
+            return CompiledUNIX if plain else CompiledProxiedUNIX
+        return CompiledTCP if plain else CompiledProxiedTCP
     if local:
-        return ObservedUNIX if options.proxy is None else ProxiedUNIX
-    if options.tls is not None:
-        return ObservedTLS if options.proxy is None else ProxiedTLS
-    return ObservedTCP if options.proxy is None else ProxiedTCP
+        return ObservedUNIX if plain else ProxiedUNIX
+    return ObservedTCP if plain else ProxiedTCP
 
 
 def _stock_class(local: bool, options: PortOptions) -> type:

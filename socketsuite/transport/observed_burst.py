@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from socketsuite.reasons import USER_TIMEOUT
+from socketsuite.transport.compiled import Writer
 from socketsuite.transport.connection import BurstTCPServer, BurstUNIXServer
 from socketsuite.transport.observation import Observed
 from socketsuite.transport.proxied import ProxiedBurst
@@ -79,3 +80,19 @@ class ProxiedTLS(ProxiedBurst, ObservedTLS):
 
 class ProxiedUNIX(ProxiedBurst, ObservedUNIX):
     """An accepted Unix socket connection that begins with a PROXY header."""
+
+
+class CompiledTCP(Writer, ObservedTCP):
+    """An accepted TCP connection of a compiled burst."""
+
+
+class CompiledUNIX(Writer, ObservedUNIX):
+    """An accepted Unix socket connection of a compiled burst."""
+
+
+class CompiledProxiedTCP(Writer, ProxiedTCP):
+    """One that begins with a PROXY header."""
+
+
+class CompiledProxiedUNIX(Writer, ProxiedUNIX):
+    """One over a Unix socket that begins with a PROXY header."""

@@ -108,6 +108,7 @@ class PortOptions:
     :param tls: TLS straight on the socket; for the burst transport.
     :param proxy: a PROXY header before anything else.
     :param frontend: the name of the service's frontend that the port belongs to.
+    :param pure: whether the burst is the one in Python, where there is a compiled one too.
     :ivar burst: the burst that the connections belong to, on the burst transport.
     :ivar turns: tells the turns of the port's reactor apart.
     """
@@ -120,5 +121,6 @@ class PortOptions:
     tls: TLSOptions | None = None
     proxy: ProxyOptions | None = None
     frontend: str = ""
+    pure: bool = False
     burst: Any = None
     turns: Any = None

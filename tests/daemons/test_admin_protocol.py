@@ -116,7 +116,8 @@ class _Key:
 
 def test_a_status_names_the_process_its_services_and_their_connections() -> None:
     office = Office(Peer(1), Peer(2, queued=9))
-    office.service_metrics.counters(Listening("echo", "tcp", "127.0.0.1", 7, "IPv4"))
+    listening = Listening("echo", "tcp", "127.0.0.1", 7, "IPv4", io="compiled")
+    office.service_metrics.counters(listening)
     office.service_metrics.counters(Refused("echo", "tcp", "p", "max_connections"))
     office.clock.advance(5.0)
     told = office.ask({"command": "status"})
@@ -124,7 +125,13 @@ def test_a_status_names_the_process_its_services_and_their_connections() -> None
     assert told["process"]["uptime"] == 5.0
     (service,) = told["services"]
     assert service["listeners"] == [
-        {"transport": "tcp", "address": "127.0.0.1", "port": 7, "frontend": "main"}
+        {
+            "transport": "tcp",
+            "address": "127.0.0.1",
+            "port": 7,
+            "frontend": "main",
+            "io": "compiled",
+        }
     ]
     assert service["frontends"] == {"main": {"open": 2, "opened": 0, "bytes_in": 3, "bytes_out": 6}}
     assert (service["open"], service["bytes_in"], service["queued"]) == (2, 3, 9)

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from socketsuite.testing import Daemon, read_exactly, read_line
+from socketsuite.transport import compiled
 from tests.daemons.conftest import Start
 
 
@@ -84,6 +85,32 @@ def _saturate(port: int, over: threading.Event) -> None:
                 by_number[number].send(by_number[number].recv(1 << 16))
     for caller in callers:
         caller.close()
+
+
+@pytest.mark.parametrize(
+    ("flags", "environment", "io"),
+    [
+        ((), {}, "compiled" if compiled.AVAILABLE else "python"),
+        ((), {"SOCKETSUITE_PURE": "1"}, "python"),
+        (("--transport", "burst-pure"), {}, "python"),
+        (("--transport", "twisted"), {}, "twisted"),
+    ],
+)
+def test_the_listening_line_and_the_status_tell_what_reads_and_writes(
+    serve: Start,
+    monkeypatch: pytest.MonkeyPatch,
+    flags: tuple[str, ...],
+    environment: dict[str, str],
+    io: str,
+) -> None:
+    for name in ("SOCKETSUITE_PURE", *environment):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    daemon = serve("socketsuite-echo", "--no-udp", "--admin", "admin", *flags)
+    assert daemon.has_line(rf" listening transport=tcp .* io={io}$")
+    (service,) = daemon.ask()["services"]
+    assert {one["io"] for one in service["listeners"]} == {io}
 
 
 def test_the_stock_transport_serves_the_same(serve: Start) -> None:

@@ -13,7 +13,8 @@ import trustme
 from OpenSSL import SSL
 from twisted.internet.protocol import Factory, Protocol
 
-from socketsuite.transport.burst import Burst, accelerate, burst_of
+from socketsuite.transport.burst import accelerate, burst_of
+from socketsuite.transport.burst_loop import Burst
 from socketsuite.transport.options import PortOptions, TLSOptions
 from socketsuite.transport.tls import BurstTLSServer
 from tests.support.hand_turned import HandTurned

@@ -411,13 +411,13 @@ def test_who_has_a_large_buffer_gets_all_that_is_there_and_fewer_of_them_make_a_
     callers = [plain_port.call() for _ in range(40)]
     plain_port.until(lambda: len(made) == 40)
     burst, lengths = burst_of(plain_port.reactor), []
-    own = burst._read
+    own = burst.read_each
 
     def read(ready: list[tuple[int, int]]) -> None:
         lengths.append(len(ready))
         own(ready)
 
-    burst._read = read  # type: ignore[method-assign]
+    burst.read_each = read  # type: ignore[method-assign]
     for caller in callers:
         caller.sendall(b"first")
     plain_port.until(lambda: all(one.received for one in made))

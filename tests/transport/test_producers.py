@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IPullProducer, IPushProducer
 from twisted.internet.protocol import Protocol
 from zope.interface import implementer
 
-from socketsuite.transport import burst
+from socketsuite.transport import burst_loop
 from tests.support.served_port import KINDS, ServedPort, served_port
 
 every_kind = pytest.mark.parametrize("kind", KINDS)
@@ -157,7 +157,7 @@ def test_a_pull_producer_is_asked_again_only_in_the_next_burst(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One with no end would keep the burst going, and everybody else waiting."""
-    monkeypatch.setattr(burst, "_SECONDS_PER_TURN", 0.0)
+    monkeypatch.setattr(burst_loop, "SECONDS_PER_TURN", 0.0)
 
     @implementer(IPullProducer)
     class Endless:

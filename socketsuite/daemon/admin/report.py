@@ -142,6 +142,7 @@ def _service(service_metrics: ServiceMetrics) -> dict[str, Any]:
                 "address": one.address,
                 "port": one.port,
                 "frontend": one.frontend,
+                "io": one.io,
             }
             for one in counters.listening
         ],

@@ -111,8 +111,10 @@ class ListenSettings:
     reuse_port: bool = setting(
         False, "let several processes share the port (SO_REUSEPORT); the kernel spreads the load"
     )
-    transport: Literal["burst", "twisted"] = setting(
-        "burst", "how accepted connections are read and written; burst needs Linux's epoll"
+    transport: Literal["burst", "burst-pure", "twisted"] = setting(
+        "burst",
+        "how accepted connections are read and written; burst needs Linux's epoll, and is compiled"
+        " where that was built; burst-pure is the same in Python alone",
     )
     keepalive: float = setting(
         0.0,

@@ -37,7 +37,7 @@ from socketsuite.policies.peers import DatagramPolicy
 from socketsuite.transport.adopted import adopt_stream
 from socketsuite.transport.burst import AVAILABLE
 from socketsuite.transport.datagrams import DatagramPort, adopt_datagrams
-from socketsuite.transport.observed import observe_port
+from socketsuite.transport.observed import io_name, observe_port
 from socketsuite.transport.options import PortOptions, ProxyOptions, TLSOptions
 from socketsuite.transport.proxied import ProxyHeaderFactory
 
@@ -66,7 +66,8 @@ class Listeners:
         self._connections = connections
         self._datagrams = datagrams
         self._targets = {one.name: one.target for one in configuration.frontends}
-        self._burst = configuration.listen.transport == "burst" and AVAILABLE
+        self._burst = configuration.listen.transport != "twisted" and AVAILABLE
+        self._pure = configuration.listen.transport == "burst-pure"
         self._ports: list[IListeningPort] = []
         self._protocols: list[Any] = []  # of the UDP ports, each with its own
         # Those whose callers, not accepted yet, are lost when they close.
@@ -192,6 +193,7 @@ class Listeners:
             tls=tls if kind == "tls" and self._burst else None,
             proxy=ProxyOptions(self._trusts, *admission, optional=optional) if by_proxy else None,
             frontend=frontend,
+            pure=self._pure,
         )
 
     def listen(self, description: str, factory: Any, frontend: FrontendConfiguration) -> None:
@@ -253,6 +255,7 @@ class Listeners:
             getattr(host, "port", None),
             _FAMILIES.get(family, "other"),
             frontend,
+            io_name(kind, burst=self._burst, pure=self._pure),
         )
         self._events.emit(event)
 

@@ -29,5 +29,5 @@ def start_notices(
     ports = any(one.listen.port or one.listen.tls_port for one in configuration.frontends)
     if ports and configuration.listen.interface == LOOPBACK and not inherited:
         yield Notice(name, "only this machine can connect; --interface :: opens it to the network")
-    if configuration.listen.transport == "burst" and not AVAILABLE:
+    if configuration.listen.transport != "twisted" and not AVAILABLE:
         yield Notice(name, "no epoll on this machine: using Twisted's own transport")

@@ -1,0 +1,420 @@
+/* The inner loop of the burst transport, compiled: read, dataReceived, write, flush.
+ *
+ * What it does is defined by burst_loop.py and connection.py, whose objects it works on: it finds
+ * in their slots what a burst touches for each message, and keeps nothing of its own.  A plain
+ * socket is read and written by system calls.  Whatever else is going on (another reader or
+ * sender, an ending, an error, bytes that the kernel would not take) is left to the Python code.
+ * This module must not know of any protocol, nor of the suite around the transport.
+ */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <structmember.h>
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+enum { MOST_EVENTS = 128, LARGEST_READ = 1 << 16, LARGE = 1 << 14 };
+
+/* ── the slots of Python's objects ─────────────────────────────────────────────────────── */
+
+enum slot {
+    UNSENT, BURST, RECEIVE, SEND, PROTOCOL, READ_SIZE, BYTES_IN, BYTES_OUT, ANSWERED,
+    OF_BURST, ACTIVE = OF_BURST, CURRENT, DIRTY, READING, SLOTS
+};
+static const char *const slot_names[SLOTS] = {
+    "unsent", "burst", "receive", "send", "protocol", "read_size", "bytes_in", "bytes_out",
+    "answered", "active", "current", "dirty", "reading",
+};
+static Py_ssize_t offsets[SLOTS];
+static PyTypeObject *connection_type, *burst_type;
+static PyObject *empty, *pure_write, *pure_write_to_all;
+static PyMethodDef *socket_recv, *socket_send;
+
+#define SLOT(object, name) (*(PyObject **)((char *)(object) + offsets[name]))
+
+/* Set a slot to a reference that is handed over. */
+static void put(PyObject *object, enum slot name, PyObject *value)
+{
+    PyObject *old = SLOT(object, name);
+    SLOT(object, name) = value;
+    Py_XDECREF(old);
+}
+
+/* Whether *object*, which may be NULL, has the slots of *type*. */
+static int is_a(PyObject *object, PyTypeObject *type)
+{
+    return object != NULL && type != NULL && PyObject_TypeCheck(object, type);
+}
+
+/* Add to one of the counters; -1 with an exception. */
+static int count(PyObject *transport, enum slot name, Py_ssize_t more)
+{
+    PyObject *before = SLOT(transport, name);
+    long long sum = before == NULL ? 0 : PyLong_AsLongLong(before);
+    PyObject *after = sum == -1 && PyErr_Occurred() ? NULL : PyLong_FromLongLong(sum + more);
+    if (after == NULL)
+        return -1;
+    put(transport, name, after);
+    return 0;
+}
+
+/* ── calls of the Python code ──────────────────────────────────────────────────────────── */
+
+enum name {
+    DATA_RECEIVED, END_OF_STREAM, READ_EACH, READ_FAILED, FLUSH_ONE, SEND_FAILED, KEEP, FAIL,
+    NAMES
+};
+static const char *const names_as_text[NAMES] = {
+    "dataReceived", "end_of_stream", "read_each", "read_failed", "flush_one", "send_failed",
+    "keep", "fail",
+};
+static PyObject *names[NAMES];
+
+static PyObject *call(PyObject *object, enum name name, PyObject *one, PyObject *two)
+{
+    PyObject *words[] = {object, one, two};
+    size_t n = (two == NULL ? 2 : 3) | PY_VECTORCALL_ARGUMENTS_OFFSET;
+    return PyObject_VectorcallMethod(names[name], words, n, NULL);
+}
+
+/* The exception that is set, as one object with its traceback; it is not set any more. */
+static PyObject *raised(void)
+{
+#if PY_VERSION_HEX >= 0x030c0000
+    return PyErr_GetRaisedException();
+#else
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    if (value != NULL && traceback != NULL)
+        PyException_SetTraceback(value, traceback);
+    Py_XDECREF(type);
+    Py_XDECREF(traceback);
+    return value;
+#endif
+}
+
+/* Finish with what a call returned; an exception costs this one connection, as in Burst.fail. */
+static void finish(PyObject *burst, PyObject *transport, PyObject *returned)
+{
+    if (returned == NULL) {
+        PyObject *error = raised(), *outer = PyErr_GetHandledException();
+        PyErr_SetHandledException(error);
+        returned = call(burst, FAIL, transport, NULL);
+        PyErr_SetHandledException(outer);
+        Py_XDECREF(outer);
+        Py_XDECREF(error);
+    }
+    if (returned == NULL)
+        PyErr_Clear(); /* there is nobody left to tell */
+    Py_XDECREF(returned);
+}
+
+/* Call with a number, and finish with that. */
+static void tell(PyObject *burst, PyObject *transport, PyObject *object, enum name name,
+                 PyObject *one, Py_ssize_t number)
+{
+    PyObject *two = PyLong_FromSsize_t(number);
+    finish(burst, transport, two == NULL ? NULL : call(object, name, one, two));
+    Py_XDECREF(two);
+}
+
+/* ── reading ───────────────────────────────────────────────────────────────────────────── */
+
+/* Return the descriptor where *method* is that method of a plain socket; else -1.
+ *
+ * The socket is asked each time: one that was closed behind our back has none any more, and its
+ * number may be somebody else's by then. */
+static int plain(PyObject *method, PyMethodDef *wanted)
+{
+    if (method == NULL || !PyCFunction_CheckExact(method) ||
+        ((PyCFunctionObject *)method)->m_ml != wanted)
+        return -1;
+    int descriptor = PyObject_AsFileDescriptor(PyCFunction_GET_SELF(method));
+    if (descriptor < 0)
+        PyErr_Clear(); /* Python's own call says what is wrong */
+    return descriptor;
+}
+
+/* Read a plain socket into new bytes; NULL with an exception, or without one and with errno. */
+static PyObject *receive(PyObject *transport, int descriptor)
+{
+    static char room[LARGEST_READ]; /* copied from before anybody else can be called */
+    PyObject *read_size = SLOT(transport, READ_SIZE), *data = NULL;
+    long size = read_size == NULL ? 0 : PyLong_AsLong(read_size);
+    if (size == -1 && PyErr_Occurred())
+        return NULL;
+    if (size >= LARGEST_READ && (data = PyBytes_FromStringAndSize(NULL, LARGEST_READ)) == NULL)
+        return NULL;
+    ssize_t got = recv(descriptor, data == NULL ? room : PyBytes_AS_STRING(data), LARGEST_READ,
+                       MSG_DONTWAIT);
+    if (got < 0) {
+        int number = errno;
+        Py_XDECREF(data);
+        errno = number;
+        return NULL;
+    }
+    if (data != NULL) {
+        _PyBytes_Resize(&data, got);
+        return data;
+    }
+    if (got >= LARGE) {
+        PyObject *large = PyLong_FromLong(LARGEST_READ);
+        if (large == NULL)
+            return NULL;
+        put(transport, READ_SIZE, large);
+    }
+    return PyBytes_FromStringAndSize(room, got);
+}
+
+/* Read a connection once and give its protocol what was there. */
+static void read_one(PyObject *burst, PyObject *transport, int descriptor)
+{
+    put(burst, CURRENT, Py_NewRef(transport));
+    PyObject *data = receive(transport, descriptor), *protocol = SLOT(transport, PROTOCOL);
+    if (data == NULL && !PyErr_Occurred()) {
+        if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+            tell(burst, transport, burst, READ_FAILED, transport, errno);
+    } else if (data != NULL && PyBytes_GET_SIZE(data) == 0) {
+        finish(burst, transport, call(burst, END_OF_STREAM, transport, NULL));
+    } else if (data == NULL || count(transport, BYTES_IN, PyBytes_GET_SIZE(data)) < 0) {
+        finish(burst, transport, NULL);
+    } else {
+        protocol = Py_NewRef(protocol == NULL ? Py_None : protocol);
+        finish(burst, transport, call(protocol, DATA_RECEIVED, data, NULL));
+        Py_DECREF(protocol);
+    }
+    Py_XDECREF(data);
+}
+
+/* Read each connection that is ready; those that are not plain by the Python code. */
+static int read_each(PyObject *burst, const struct epoll_event *events, int ready)
+{
+    PyObject *others = NULL;
+    for (int i = 0; i < ready; i++) {
+        PyObject *number = PyLong_FromLong(events[i].data.fd), *found = SLOT(burst, READING);
+        if (number == NULL || found == NULL || !PyDict_Check(found)) {
+            Py_XDECREF(number);
+            break; /* whatever is wrong: the kernel tells of it again */
+        }
+        PyObject *transport = Py_XNewRef(PyDict_GetItemWithError(found, number));
+        int usual = events[i].events == EPOLLIN && is_a(transport, connection_type);
+        int descriptor = usual ? plain(SLOT(transport, RECEIVE), socket_recv) : -1;
+        if (descriptor >= 0) {
+            read_one(burst, transport, descriptor);
+        } else {
+            PyObject *pair = Py_BuildValue("OI", number, events[i].events);
+            if (others == NULL)
+                others = PyList_New(0);
+            if (others != NULL && pair != NULL)
+                (void)PyList_Append(others, pair);
+            Py_XDECREF(pair);
+        }
+        Py_XDECREF(transport);
+        Py_DECREF(number);
+        PyErr_Clear();
+    }
+    PyErr_Clear();
+    if (others == NULL)
+        return 0;
+    PyObject *returned = call(burst, READ_EACH, others, NULL);
+    Py_XDECREF(returned);
+    Py_DECREF(others);
+    return returned == NULL ? -1 : 0;
+}
+
+/* read(burst, descriptor, most): one look at the epoll set; returns how many were ready. */
+static PyObject *py_read(PyObject *module, PyObject *arguments)
+{
+    struct epoll_event events[MOST_EVENTS];
+    PyObject *burst;
+    int descriptor, most;
+    if (!PyArg_ParseTuple(arguments, "Oii", &burst, &descriptor, &most))
+        return NULL;
+    if (!is_a(burst, burst_type) || most < 1 || most > MOST_EVENTS)
+        return PyErr_Format(PyExc_TypeError, "this is no burst, or too much at once");
+    int ready = epoll_wait(descriptor, events, most, 0);
+    if (ready < 0 && errno != EINTR)
+        return PyErr_SetFromErrno(PyExc_OSError);
+    return read_each(burst, events, ready) < 0 ? NULL : PyLong_FromLong(ready < 0 ? 0 : ready);
+}
+
+/* ── flushing ──────────────────────────────────────────────────────────────────────────── */
+
+/* Send what a plain connection has to send; 0 where the Python code is to see to it. */
+static int send_one(PyObject *burst, PyObject *transport)
+{
+    PyObject *data = is_a(transport, connection_type) ? SLOT(transport, UNSENT) : NULL;
+    if (data == NULL || !PyBytes_CheckExact(data) || PyBytes_GET_SIZE(data) == 0)
+        return 0;
+    int descriptor = plain(SLOT(transport, SEND), socket_send);
+    if (descriptor < 0)
+        return 0;
+    Py_ssize_t size = PyBytes_GET_SIZE(data);
+    SLOT(transport, UNSENT) = Py_NewRef(empty); /* and so *data* is ours */
+    ssize_t sent = send(descriptor, PyBytes_AS_STRING(data), size, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+        sent = 0;
+    if (sent < 0) {
+        finish(burst, transport, call(burst, SEND_FAILED, transport, NULL));
+    } else if (count(transport, BYTES_OUT, sent) < 0) {
+        finish(burst, transport, NULL);
+    } else {
+        put(transport, ANSWERED, Py_XNewRef(SLOT(transport, BYTES_IN)));
+        if (sent != size)
+            tell(burst, transport, transport, KEEP, data, sent);
+    }
+    Py_DECREF(data);
+    return 1;
+}
+
+/* flush(burst): send what was written; what is not plain by the Python code. */
+static PyObject *py_flush(PyObject *module, PyObject *burst)
+{
+    PyObject *dirty = is_a(burst, burst_type) ? SLOT(burst, DIRTY) : NULL;
+    if (dirty == NULL || !PyList_CheckExact(dirty))
+        return PyErr_Format(PyExc_TypeError, "this is no burst");
+    Py_INCREF(dirty);
+    /* The list may grow meanwhile: a connectionLost may write to others. */
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(dirty); i++) {
+        PyObject *transport = Py_NewRef(PyList_GET_ITEM(dirty, i));
+        if (!send_one(burst, transport))
+            finish(burst, transport, call(burst, FLUSH_ONE, transport, NULL));
+        Py_DECREF(transport);
+    }
+    Py_DECREF(dirty);
+    Py_RETURN_NONE;
+}
+
+/* ── writing ───────────────────────────────────────────────────────────────────────────── */
+
+/* Let *data* wait for the end of the burst; 0 where the Python code is to see to it. */
+static int write_in_burst(PyObject *transport, PyObject *data)
+{
+    if (!is_a(transport, connection_type) || SLOT(transport, UNSENT) != empty ||
+        !PyBytes_CheckExact(data))
+        return 0;
+    PyObject *burst = SLOT(transport, BURST);
+    PyObject *dirty = is_a(burst, burst_type) ? SLOT(burst, DIRTY) : NULL;
+    if (dirty == NULL || !PyList_CheckExact(dirty) || SLOT(burst, ACTIVE) != Py_True)
+        return 0;
+    /* In this order: for want of memory nothing has changed. */
+    if (PyList_Append(dirty, transport) < 0)
+        return -1;
+    put(transport, UNSENT, Py_NewRef(data));
+    return 1;
+}
+
+static PyObject *writer_write(PyObject *self, PyObject *data)
+{
+    int done = write_in_burst(self, data);
+    if (done == 0)
+        return PyObject_CallFunctionObjArgs(pure_write, self, data, NULL);
+    return done < 0 ? NULL : Py_NewRef(Py_None);
+}
+
+/* writeToAll(writes, data): what is no plain write in a burst is left to the Python code. */
+static PyObject *writer_write_to_all(PyObject *self, PyObject *const *arguments, Py_ssize_t n)
+{
+    PyObject *others = PyList_New(0);
+    PyObject *writes = n != 2 ? NULL : PySequence_Fast(arguments[0], "writes are to be iterable");
+    int failed = others == NULL || writes == NULL;
+    /* Nothing in here calls Python code, which might change a caller's list. */
+    for (Py_ssize_t i = 0; !failed && i < PySequence_Fast_GET_SIZE(writes); i++) {
+        PyObject *write = PySequence_Fast_GET_ITEM(writes, i);
+        int ours = PyCFunction_CheckExact(write) &&
+                   PyCFunction_GET_FUNCTION(write) == writer_write;
+        int done = ours ? write_in_burst(PyCFunction_GET_SELF(write), arguments[1]) : 0;
+        failed = done < 0 || (done == 0 && PyList_Append(others, write) < 0);
+    }
+    PyObject *returned = NULL;
+    if (n != 2)
+        PyErr_SetString(PyExc_TypeError, "writeToAll() takes writes and data");
+    else if (!failed)
+        returned = PyObject_CallFunctionObjArgs(pure_write_to_all, self, others, arguments[1], NULL);
+    Py_XDECREF(writes);
+    Py_XDECREF(others);
+    return returned;
+}
+
+/* ── setting up ────────────────────────────────────────────────────────────────────────── */
+
+static int find_slots(PyObject *type, int first, int end)
+{
+    for (int i = first; i < end; i++) {
+        PyObject *found = PyObject_GetAttrString(type, slot_names[i]);
+        int member = found != NULL && Py_IS_TYPE(found, &PyMemberDescr_Type);
+        if (member)
+            offsets[i] = ((PyMemberDescrObject *)found)->d_member->offset;
+        Py_XDECREF(found);
+        if (!member)
+            return -1;
+    }
+    return 0;
+}
+
+static PyMethodDef *find_method(PyObject *type, const char *name)
+{
+    PyObject *found = PyObject_GetAttrString(type, name);
+    int method = found != NULL && Py_IS_TYPE(found, &PyMethodDescr_Type);
+    PyMethodDef *definition = method ? ((PyMethodDescrObject *)found)->d_method : NULL;
+    Py_XDECREF(found); /* its type, which stays, has it too */
+    return definition;
+}
+
+/* set_up(connection, burst, socket, empty): the classes that it works on, and what EMPTY is. */
+static PyObject *py_set_up(PyObject *module, PyObject *arguments)
+{
+    PyObject *connection, *burst, *socket, *nothing;
+    if (!PyArg_ParseTuple(arguments, "O!O!O!O", &PyType_Type, &connection, &PyType_Type, &burst,
+                          &PyType_Type, &socket, &nothing))
+        return NULL;
+    socket_recv = find_method(socket, "recv");
+    socket_send = find_method(socket, "send");
+    Py_XSETREF(pure_write, PyObject_GetAttrString(connection, "write"));
+    Py_XSETREF(pure_write_to_all, PyObject_GetAttrString(connection, "writeToAll"));
+    if (connection_type != NULL || socket_recv == NULL || socket_send == NULL ||
+        pure_write == NULL || pure_write_to_all == NULL ||
+        find_slots(connection, 0, OF_BURST) < 0 || find_slots(burst, OF_BURST, SLOTS) < 0) {
+        PyErr_Clear();
+        return PyErr_Format(PyExc_TypeError, "these classes do not fit, or are set up already");
+    }
+    empty = Py_NewRef(nothing);
+    connection_type = (PyTypeObject *)Py_NewRef(connection);
+    burst_type = (PyTypeObject *)Py_NewRef(burst);
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef functions[] = {
+    {"set_up", py_set_up, METH_VARARGS, NULL},
+    {"read", py_read, METH_VARARGS, NULL},
+    {"flush", py_flush, METH_O, NULL},
+    {NULL, NULL, 0, NULL},
+};
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, .m_name = "_burst", .m_size = -1, .m_methods = functions,
+};
+
+PyMODINIT_FUNC PyInit__burst(void)
+{
+    for (int i = 0; i < NAMES; i++)
+        if ((names[i] = PyUnicode_InternFromString(names_as_text[i])) == NULL)
+            return NULL;
+    static PyMethodDef methods[] = {
+        {"write", writer_write, METH_O, NULL},
+        {"writeToAll", (PyCFunction)(void (*)(void))writer_write_to_all, METH_FASTCALL, NULL},
+        {NULL, NULL, 0, NULL},
+    };
+    static PyType_Slot slots[] = {{Py_tp_methods, methods}, {0, NULL}};
+    static PyType_Spec writer = {
+        .name = "socketsuite.transport._burst.Writer",
+        .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
+        .slots = slots,
+    };
+    PyObject *module = PyModule_Create(&definition), *type = PyType_FromSpec(&writer);
+    if (module == NULL || type == NULL || PyModule_AddObjectRef(module, "Writer", type) < 0)
+        Py_CLEAR(module);
+    Py_XDECREF(type);
+    return module;
+}
