@@ -16,6 +16,9 @@ UNMEASURED := bench packaging daemons/test_many_peers.py daemons/test_stalled_re
 # In its jail a daemon finds no place for the data, and says so where the test wants silence.
 OUT_OF_REACH := test_a_jail_without_dev_null_is_one_line_and_status_1
 
+# What an install is made of: after a change to one of these there is another.
+BUILT_FROM := pyproject.toml hatch_build.py socketsuite/transport/_burst.c
+
 # Inputs of `make fuzz` over all targets, and the seconds that each may take.
 RUNS ?= 1000000
 SECONDS ?= 120
@@ -128,17 +131,20 @@ $(VENV)/.made:
 	$(PYTHON) -m venv $(VENV) || { echo 'python3 -m venv failed: on Debian, apt-get install python3-venv' >&2; exit 1; }
 	@touch $@
 
-$(VENV)/.installed: $(VENV)/.made pyproject.toml
+$(VENV)/.installed: $(VENV)/.made $(BUILT_FROM)
 	$(BIN)/pip install --quiet --disable-pip-version-check -e .
+	@$(BIN)/python -m socketsuite.transport.compiled
 	@touch $@
 
-$(VENV)/.installed-bench: $(VENV)/.made pyproject.toml
+$(VENV)/.installed-bench: $(VENV)/.made $(BUILT_FROM)
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[bench]'
+	@$(BIN)/python -m socketsuite.transport.compiled
 	@touch $@ $(VENV)/.installed
 
-$(VENV)/.installed-tests: $(VENV)/.made pyproject.toml $(EXAMPLES:%=%/pyproject.toml)
+$(VENV)/.installed-tests: $(VENV)/.made $(BUILT_FROM) $(EXAMPLES:%=%/pyproject.toml)
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[test,strangers,lint]'
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps $(EXAMPLES:%=-e %)
+	@$(BIN)/python -m socketsuite.transport.compiled
 	@touch $@ $(VENV)/.installed
 
 # atheris has no package for some machines: the command itself says so then.

@@ -89,3 +89,7 @@ def server_class(*, local: bool, pure: bool) -> type:
     if pure or not AVAILABLE:
         return BurstUNIXServer if local else BurstTCPServer
     return CompiledUNIXServer if local else CompiledTCPServer
+
+
+if __name__ == "__main__" and not AVAILABLE:
+    print("the burst transport is not compiled here: connections are served by Python alone")

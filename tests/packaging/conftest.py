@@ -19,6 +19,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 WHAT_IS_BUILT = (
     "pyproject.toml",
+    "hatch_build.py",
     "README.md",
     "LICENSE",
     "socketsuite",

@@ -43,6 +43,7 @@ def make_run(unpacked_sdist: Path) -> Iterator[subprocess.Popen[str]]:
     command = ["make", "run", "PORT=0", "IRC_PORT=0", "WEB_PORT=0"]
     environment = {name: text for name, text in os.environ.items() if not name.startswith("MAKE")}
     environment["PIP_NO_COMPILE"] = "1"  # most of it is never imported
+    environment["CC"] = "/there/is/none"  # the editable install of test_wheel.py has one
     with subprocess.Popen(
         command,
         cwd=unpacked_sdist,
@@ -63,7 +64,7 @@ def make_run(unpacked_sdist: Path) -> Iterator[subprocess.Popen[str]]:
                 os.killpg(group, signal.SIGKILL)
 
 
-def test_make_run_in_an_unpacked_sdist_starts_the_chat_and_ctrl_c_ends_it(
+def test_make_run_without_a_compiler_starts_the_chat_of_an_sdist_and_ctrl_c_ends_it(
     make_run: subprocess.Popen[str],
 ) -> None:
     assert make_run.stdout is not None
@@ -76,6 +77,8 @@ def test_make_run_in_an_unpacked_sdist_starts_the_chat_and_ctrl_c_ends_it(
         if "socketsuite ready" in line:
             break
     assert port, "".join(said)
+    assert sum("is not compiled here" in line for line in said) == 1
+    assert any(" io=python " in line for line in said)
     address = ("127.0.0.1", port)
     with (
         socket.create_connection(address, timeout=20) as ann,

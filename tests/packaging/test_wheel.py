@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
+import sysconfig
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from socketsuite.testing import Daemon, read_exactly, read_line
+from socketsuite.transport import compiled
 from tests.packaging.conftest import ROOT, Venv
 
 # One worker makes the venvs, once, however many run the other tests.
@@ -56,6 +60,41 @@ def test_the_wheel_says_that_it_is_typed_and_holds_no_cache(wheels: dict[str, Pa
     names = zipfile.ZipFile(wheels["socketsuite"]).namelist()
     assert "socketsuite/py.typed" in names
     assert [name for name in names if name.endswith((".pyc", ".cache"))] == []
+
+
+@pytest.mark.skipif(not compiled.AVAILABLE, reason="nothing can be compiled here")
+def test_the_wheel_has_the_compiled_burst_and_is_for_this_machine(wheels: dict[str, Path]) -> None:
+    names = zipfile.ZipFile(wheels["socketsuite"]).namelist()
+    module = f"socketsuite/transport/_burst{sysconfig.get_config_var('EXT_SUFFIX')}"
+    assert [name for name in names if name.endswith(".so")] == [module]
+    assert "socketsuite/transport/_burst.pyi" in names
+    assert "linux" in wheels["socketsuite"].name
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"CC": "/there/is/none"}, "not compiled: there is no C compiler"),
+        ({"CC": "false"}, "not compiled: false fails"),
+        ({"SOCKETSUITE_PURE": "1"}, "not compiled: SOCKETSUITE_PURE forbids it"),
+    ],
+)
+def test_where_nothing_can_be_compiled_the_wheel_is_pure_and_a_line_says_so(
+    source: Path, tmp_path: Path, environment: dict[str, str], said: str
+) -> None:
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    done = subprocess.run(
+        command,
+        cwd=source,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert (done.stdout + done.stderr).count(said) == 1
+    (wheel,) = tmp_path.glob("*.whl")
+    assert wheel.name.endswith("-py3-none-any.whl")
 
 
 def test_the_wheel_holds_the_chats_page_whole(wheels: dict[str, Path]) -> None:
@@ -107,6 +146,7 @@ def test_an_installed_echo_answers_and_ends_with_status_0(
         with daemon.connect() as caller:
             caller.sendall(b"hello")
             assert read_exactly(caller, 5) == b"hello"
+        assert daemon.has_line(" io=compiled$") == compiled.AVAILABLE
         assert daemon.stop() == 0
     finally:
         daemon.kill()
