@@ -5,7 +5,7 @@ This module must not know what an event means.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from twisted.logger import Logger
 
@@ -48,15 +48,10 @@ class Telling:
             if not wire:
                 continue
             own = listeners.get(but) if but is not None else None
-            writes = tuple(listeners.values())
-            told += len(writes) - (own is not None)
-            for write in writes:
-                if write is own:
-                    continue
-                try:
-                    write(wire)
-                except Exception as error:  # noqa: BLE001 - whatever it is, the rest must hear
-                    self._all_out(listeners, write, error)
+            writes = [write for write in listeners.values() if write is not own]
+            told += len(writes)
+            for write, error in _write_to_all(writes, wire):
+                self._all_out(listeners, write, error)
         return told
 
     def _all_out(self, listeners: dict[Person, Write], write: Write, error: Exception) -> None:
@@ -72,3 +67,21 @@ class Telling:
     def _failed(self, person: Person, error: Exception) -> None:
         _log.error("{nick} could not be told and is out: {error!r}", nick=person.nick, error=error)
         self._quit(person, "could not be told")
+
+
+def _write_to_all(writes: Sequence[Write], wire: bytes) -> Iterable[tuple[Write, Exception]]:
+    """Write to each; return those that raised an exception, each with that.
+
+    A transport may have a way to do it for many at once, which takes any transport's ``write``.
+    """
+    one = getattr(writes[0], "__self__", None) if writes else None
+    at_once = getattr(one, "writeToAll", None)
+    if at_once is not None:
+        return at_once(writes, wire)  # type: ignore[no-any-return]
+    failed = []
+    for write in writes:
+        try:
+            write(wire)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the rest must hear
+            failed.append((write, error))
+    return failed
