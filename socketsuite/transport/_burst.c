@@ -308,6 +308,8 @@ static int write_in_burst(PyObject *transport, PyObject *data)
 
 static PyObject *writer_write(PyObject *self, PyObject *data)
 {
+    if (pure_write == NULL)
+        return PyErr_Format(PyExc_TypeError, "it is not set up");
     int done = write_in_burst(self, data);
     if (done == 0)
         return PyObject_CallFunctionObjArgs(pure_write, self, data, NULL);
@@ -319,7 +321,7 @@ static PyObject *writer_write_to_all(PyObject *self, PyObject *const *arguments,
 {
     PyObject *others = PyList_New(0);
     PyObject *writes = n != 2 ? NULL : PySequence_Fast(arguments[0], "writes are to be iterable");
-    int failed = others == NULL || writes == NULL;
+    int failed = others == NULL || writes == NULL || pure_write_to_all == NULL;
     /* Nothing in here calls Python code, which might change a caller's list. */
     for (Py_ssize_t i = 0; !failed && i < PySequence_Fast_GET_SIZE(writes); i++) {
         PyObject *write = PySequence_Fast_GET_ITEM(writes, i);
@@ -329,7 +331,7 @@ static PyObject *writer_write_to_all(PyObject *self, PyObject *const *arguments,
         failed = done < 0 || (done == 0 && PyList_Append(others, write) < 0);
     }
     PyObject *returned = NULL;
-    if (n != 2)
+    if (n != 2 || pure_write_to_all == NULL)
         PyErr_SetString(PyExc_TypeError, "writeToAll() takes writes and data");
     else if (!failed)
         returned = PyObject_CallFunctionObjArgs(pure_write_to_all, self, others, arguments[1], NULL);
@@ -370,15 +372,15 @@ static PyObject *py_set_up(PyObject *module, PyObject *arguments)
     if (!PyArg_ParseTuple(arguments, "O!O!O!O", &PyType_Type, &connection, &PyType_Type, &burst,
                           &PyType_Type, &socket, &nothing))
         return NULL;
-    socket_recv = find_method(socket, "recv");
-    socket_send = find_method(socket, "send");
-    Py_XSETREF(pure_write, PyObject_GetAttrString(connection, "write"));
-    Py_XSETREF(pure_write_to_all, PyObject_GetAttrString(connection, "writeToAll"));
-    if (connection_type != NULL || socket_recv == NULL || socket_send == NULL ||
-        pure_write == NULL || pure_write_to_all == NULL ||
+    if (connection_type != NULL)
+        return PyErr_Format(PyExc_TypeError, "it is set up already");
+    if ((socket_recv = find_method(socket, "recv")) == NULL ||
+        (socket_send = find_method(socket, "send")) == NULL ||
+        (pure_write = PyObject_GetAttrString(connection, "write")) == NULL ||
+        (pure_write_to_all = PyObject_GetAttrString(connection, "writeToAll")) == NULL ||
         find_slots(connection, 0, OF_BURST) < 0 || find_slots(burst, OF_BURST, SLOTS) < 0) {
         PyErr_Clear();
-        return PyErr_Format(PyExc_TypeError, "these classes do not fit, or are set up already");
+        return PyErr_Format(PyExc_TypeError, "these classes do not fit");
     }
     empty = Py_NewRef(nothing);
     connection_type = (PyTypeObject *)Py_NewRef(connection);

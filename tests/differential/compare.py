@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from socketsuite.transport import compiled
 from tests.differential.not_compared import why_not_compared
 from tests.differential.outcome import End, Outcome
 from tests.differential.scenario import Scenario, all_ops
@@ -16,18 +17,25 @@ _PULLS = ("pull", "pull made push", "file")
 
 
 def mismatches(scenario: Scenario) -> list[str]:
-    """Run *scenario* on both, and return in what they differ."""
-    burst = run(scenario, burst=True)
-    found = [f"burst: {fault}" for fault in burst.faults]
-    found += [f"burst logs {message}" for message in burst.logged]
-    if why_not_compared(scenario):
-        return found
-    stock = run(scenario, burst=False)
+    """Run *scenario* on stock and on both bursts; return in what these differ from it."""
+    compared = not why_not_compared(scenario)
+    stock = run(scenario, burst=False) if compared else None
+    found = []
+    for name, pure in {"compiled": False, "python": True}.items():
+        if pure or compiled.AVAILABLE:
+            burst = run(scenario, burst=True, pure=pure)
+            found += [f"{name}: {line}" for line in _mismatches(scenario, stock, burst)]
+    return found
+
+
+def _mismatches(scenario: Scenario, stock: Outcome | None, burst: Outcome) -> list[str]:
+    if stock is None:
+        return list(burst.faults) + [f"logs {message}" for message in burst.logged]
     found = [
-        f"burst logs {message}"
+        f"logs {message}"
         for message in burst.logged
         if message.partition("\n")[0] not in {other.partition("\n")[0] for other in stock.logged}
-    ] + [f"burst: {fault}" for fault in burst.faults if fault not in stock.faults]
+    ] + [fault for fault in burst.faults if fault not in stock.faults]
     if any(fault.endswith(("spins", "paused twice")) for fault in stock.faults):
         # Stock pauses a producer with each write that somebody else makes; one that counts
         # never goes on then.

@@ -55,9 +55,11 @@ def open_port(stage: Stage, factory: Factory, path: str) -> tuple[Any, Any]:
         port = stage.reactor.listenTCP(0, factory, 50, "127.0.0.1")
         address = ("127.0.0.1", port.getHost().port)
     if kind.startswith("observed"):
-        observe_port(port, PortOptions(_Observer(), send_queue=_NEVER), burst=stage.burst)
+        observe_port(
+            port, PortOptions(_Observer(), send_queue=_NEVER, pure=stage.pure), burst=stage.burst
+        )
     elif stage.burst:
-        options = PortOptions(tls=TLSOptions(lambda: _SERVER_CONTEXT))
+        options = PortOptions(tls=TLSOptions(lambda: _SERVER_CONTEXT), pure=stage.pure)
         accelerate(port, options, _TLS if kind == "tls" else None)
     else:
         port.transport = {"unix": unix.Server}.get(kind, tcp.Server)

@@ -41,20 +41,21 @@ class ScriptedError(Exception):
 
 
 class Stage:
-    """One run of *scenario*; *burst* tells which transport it is on."""
+    """One run of *scenario*; *burst* and *pure* tell which transport it is on."""
 
     def __init__(
         self,
         scenario: Scenario,
         *,
         burst: bool,
+        pure: bool = False,
         buffer: int = 0,
         order: str = "natural",
         slow: int = 1,
         late: int = 0,
     ) -> None:
         self.scenario = scenario
-        self.burst = burst
+        self.burst, self.pure = burst, pure
         self.buffer = buffer or (_SMALL_BUFFER if scenario.tight else 0)
         self.slow = slow
         self.late = late
@@ -162,7 +163,7 @@ class Stage:
 
     def _armed(self) -> set[int]:
         if self.burst:
-            members = burst_of(self.reactor).members
+            members = burst_of(self.reactor, pure=self.pure).members
             return {fd for fd, transport in members.items() if transport.mask & select.EPOLLOUT}
         return {writer.fileno() for writer in self.reactor.getWriters()}
 
@@ -340,7 +341,7 @@ class Stage:
             lost = made.events.count("lost")
             if made.events and lost != 1:
                 faults.append(f"connection {number}: connectionLost {lost} times")
-        burst = burst_of(self.reactor) if self.burst else None
+        burst = burst_of(self.reactor, pure=self.pure) if self.burst else None
         if burst is not None:
             if burst.active or burst.dirty or burst.current is not None:
                 faults.append("a burst is still active")
@@ -369,7 +370,7 @@ class Stage:
             with contextlib.suppress(Exception):
                 raw.socket.close()
         if self.burst:
-            burst_of(self.reactor)._close()
+            burst_of(self.reactor, pure=self.pure)._close()
         for reader in list(self.reactor._internalReaders):
             self.reactor.removeReader(reader)
             reader.connectionLost(None)

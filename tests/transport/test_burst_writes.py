@@ -130,7 +130,7 @@ def server_context() -> SSL.Context:
 class WritersPort(HandTurned):
     """A port, in the clear or not."""
 
-    def __init__(self, *, secure: bool) -> None:
+    def __init__(self, *, secure: bool, pure: bool = False) -> None:
         super().__init__()
         self.secure = secure
         self.made: list[Writer] = []
@@ -145,10 +145,10 @@ class WritersPort(HandTurned):
 
         listening = self.reactor.listenTCP(0, Made(), 50, "127.0.0.1")
         if secure:
-            options = PortOptions(tls=TLSOptions(server_context))
+            options = PortOptions(tls=TLSOptions(server_context), pure=pure)
             self.port = accelerate(listening, options, BurstTLSServer)
         else:
-            self.port = accelerate(listening)
+            self.port = accelerate(listening, PortOptions(pure=pure))
 
     def enter(self) -> socket.socket:
         """Return a caller whose protocol is connected."""
@@ -175,7 +175,9 @@ def _is_done(step: Callable[[], Any]) -> bool:
 
 
 @settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
-@example([(True, [("write", 0), ("write", 0)]), (True, [("write", 1)])], "stay", [1 << 30], False)
+@example(
+    [(True, [("write", 0), ("write", 0)]), (True, [("write", 1)])], "stay", [1 << 30], False, False
+)
 @example(
     [
         (True, [("push producer", True), ("write", 70_000), ("write", 70_000)]),
@@ -185,12 +187,17 @@ def _is_done(step: Callable[[], Any]) -> bool:
     "stay",
     [70_000, 1 << 30],
     False,
+    False,
 )
-@given(moments=MOMENTS, end=ENDS, takes=TAKES, secure=st.booleans())
+@given(moments=MOMENTS, end=ENDS, takes=TAKES, secure=st.booleans(), pure=st.booleans())
 def test_all_that_is_written_comes_out_once_and_in_order(
-    moments: list[tuple[bool, list[tuple[str, Any]]]], end: str, takes: list[int], secure: bool
+    moments: list[tuple[bool, list[tuple[str, Any]]]],
+    end: str,
+    takes: list[int],
+    secure: bool,
+    pure: bool,
 ) -> None:
-    served = WritersPort(secure=secure)
+    served = WritersPort(secure=secure, pure=pure)
     try:
         caller = served.enter()
         (writer,) = served.made

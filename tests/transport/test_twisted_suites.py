@@ -1,7 +1,8 @@
 """Twisted's own tests of stream transports, run against the burst transport.
 
 They drive a reactor whose every stream port is accelerated; the servers' side of each
-connection is then a burst transport.  What is skipped is listed here with its reason.
+connection is then a burst transport, compiled where it can be, or in Python alone.  What is
+skipped is listed here with its reason.
 """
 
 from __future__ import annotations
@@ -19,6 +20,10 @@ from tests.transport.accelerated_reactors import (
     AcceleratedEPollReactor,
     AcceleratedPollReactor,
     AcceleratedSelectReactor,
+    PureAsyncioReactor,
+    PureEPollReactor,
+    PurePollReactor,
+    PureSelectReactor,
 )
 
 REACTORS = (
@@ -26,7 +31,14 @@ REACTORS = (
     AcceleratedPollReactor,
     AcceleratedSelectReactor,
     AcceleratedAsyncioReactor,
+    PureEPollReactor,
+    PurePollReactor,
+    PureSelectReactor,
+    PureAsyncioReactor,
 )
+# Select and poll differ from each other and from epoll in what they wait by alone, and the burst
+# that is compiled from the other one in what its loop is made of.
+USUAL = (AcceleratedEPollReactor, PureAsyncioReactor)
 
 SKIPPED = {
     "test_resumeProducing": "looks for the connection in reactor.getReaders(); a burst is one"
@@ -64,6 +76,4 @@ for _name, _builder in sorted(_builders().items()):
                 _body[_method] = _skip(_reason)
         _case = f"{_name}_{_reactor.__name__}"
         _made = type(_case, (_builder, SynchronousTestCase), _body)
-        # Select and poll differ from each other and from epoll in what they wait by alone.
-        rare = _reactor in (AcceleratedSelectReactor, AcceleratedPollReactor)
-        globals()[_case] = pytest.mark.thorough(_made) if rare else _made
+        globals()[_case] = _made if _reactor in USUAL else pytest.mark.thorough(_made)

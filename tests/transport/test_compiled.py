@@ -1,0 +1,290 @@
+"""What only the compiled burst can get wrong: memory, references, descriptors, strange objects."""
+
+from __future__ import annotations
+
+import gc
+import random
+import socket
+import sys
+import weakref
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from twisted.internet.error import ConnectionDone
+from twisted.internet.protocol import Protocol
+from twisted.python.failure import Failure
+
+from socketsuite.transport import burst_loop, compiled
+from socketsuite.transport.connection import EMPTY
+from tests.support.served_port import ServedPort, served_port
+
+pytestmark = pytest.mark.skipif(not compiled.AVAILABLE, reason="the burst is not compiled here")
+
+PLAIN = pytest.mark.parametrize("kind", ["tcp", "unix"])
+HOT = ("unsent", "burst", "receive", "send", "protocol", "read_size", "bytes_in", "bytes_out")
+HOT_OF_BURST = ("active", "current", "dirty", "reading")
+
+
+class Echo(Protocol):
+    transport: Any
+
+    def __init__(self) -> None:
+        self.lost: list[Any] = []
+
+    def dataReceived(self, data: bytes) -> None:
+        self.transport.write(data)
+
+    def connectionLost(self, reason: Any = None) -> None:
+        self.lost.append(reason)
+
+
+def answered(served: ServedPort, caller: Any, data: bytes) -> bool:
+    """Whether *data* comes back; false if the connection is over."""
+    got = bytearray()
+
+    def over() -> bool:
+        try:
+            piece = caller.recv(1 << 16)
+        except BlockingIOError:
+            return False
+        except ConnectionError:
+            piece = b""
+        got.extend(piece)
+        return not piece or len(got) >= len(data)
+
+    try:
+        caller.sendall(data)
+    except OSError:
+        return False
+    served.until(over)
+    return bytes(got) == data
+
+
+class Talker(Echo):
+    """Goes every way through the module."""
+
+    def dataReceived(self, data: bytes) -> None:
+        self.transport.write(data)
+        if data == b"twice":
+            self.transport.write(data)
+        elif data == b"to all":
+            self.transport.writeToAll([self.transport.write, len, int], b"more")
+        elif data == b"raise":
+            raise ValueError
+
+
+def talk(served: ServedPort, caller: Any) -> None:
+    """Small and large reads, two pieces, many at once, a read that must wait."""
+    assert answered(served, caller, b"x" * 64)
+    assert answered(served, caller, b"x" * 40_000)
+    caller.sendall(b"twice")
+    assert served.read(caller, 10) == b"twicetwice"
+    caller.sendall(b"to all")
+    assert served.read(caller, 10) == b"to allmore"
+
+
+@PLAIN
+def test_messages_leave_nothing_behind(tmp_path: Path, kind: str) -> None:
+    with served_port(kind, tmp_path, Talker) as served:
+        caller, protocol = served.connect()
+        counted = (EMPTY, None, True, False, served.burst, protocol.transport, protocol)
+
+        def held() -> list[int]:
+            gc.collect()
+            return [sys.getallocatedblocks(), *map(sys.getrefcount, counted)]
+
+        for _ in range(20):
+            talk(served, caller)
+        before = held()
+        for _ in range(300):
+            talk(served, caller)
+        grown = [now - then for then, now in zip(before, held(), strict=True)]
+        assert max(map(abs, grown)) < 200
+
+
+@PLAIN
+def test_connections_that_raise_are_freed(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Twisted keeps what is logged until somebody wants it.
+    monkeypatch.setattr(burst_loop, "log_exception", lambda *_: None)
+    with served_port(kind, tmp_path, Talker) as served:
+        dead = []
+        for _ in range(20):
+            caller, protocol = served.connect()
+            dead.append(weakref.ref(protocol.transport))
+            caller.sendall(b"raise")
+            served.until(partial(bool, protocol.lost))
+            protocol.lost.clear()  # a failure has frames, and these all that there was
+        served.made.clear()
+        del protocol
+        gc.collect()
+        assert [each() for each in dead] == [None] * len(dead)
+
+
+@PLAIN
+def test_an_allocation_that_fails_costs_one_connection_at_most(
+    tmp_path: Path, kind: str, loop: str
+) -> None:
+    testcapi = pytest.importorskip("_testcapi")
+    with served_port(kind, tmp_path, Echo) as served:
+        pairs = [served.connect() for _ in range(3)]
+        for number in range(60):
+            for caller, _ in pairs:
+                caller.sendall(b"hello")
+            testcapi.set_nomemory(number, number + 1)
+            try:
+                served.burst.doRead()
+            finally:
+                testcapi.remove_mem_hooks()
+            for _ in range(2):
+                served.reactor.doIteration(0)
+            lost = [pair for pair in pairs if pair[1].lost]
+            assert len(lost) <= 1
+            assert not served.burst.active
+            assert served.burst.dirty == []
+            for pair in lost:
+                pairs.remove(pair)
+                pairs.append(served.connect())
+            for caller, _ in pairs:
+                _drain(caller)
+            assert all(answered(served, caller, b"again") for caller, _ in pairs)
+
+
+def _drain(caller: Any) -> None:
+    try:
+        while caller.recv(1 << 16):
+            pass
+    except BlockingIOError:
+        pass
+
+
+@PLAIN
+def test_what_is_written_never_goes_to_who_has_the_descriptor_next(
+    tmp_path: Path, kind: str
+) -> None:
+    ours, theirs = socket.socketpair()
+    theirs.setblocking(False)
+
+    class Reuses(Echo):
+        def dataReceived(self, data: bytes) -> None:
+            descriptor = self.transport.socket.fileno()
+            self.transport.write(b"not for others")
+            self.transport.socket.close()
+            self.taken = ours.dup()
+            assert self.taken.fileno() == descriptor
+
+    with served_port(kind, tmp_path, Reuses) as served:
+        caller, protocol = served.connect()
+        caller.sendall(b"go")
+        served.until(lambda: hasattr(protocol, "taken"))
+        for _ in range(5):
+            served.turn()
+        with pytest.raises(BlockingIOError):
+            theirs.recv(100)
+        protocol.taken.close()
+    ours.close()
+    theirs.close()
+
+
+def test_nothing_but_connections_and_bursts_is_worked_on(tmp_path: Path) -> None:
+    from socketsuite.transport import _burst
+
+    for burst in (None, object(), 7, _burst):
+        with pytest.raises(TypeError):
+            _burst.read(burst, 0, 1)
+        with pytest.raises(TypeError):
+            _burst.flush(burst)
+    with served_port("tcp", tmp_path, Echo) as served:
+        for most in (0, -1, 129, 1 << 20):
+            with pytest.raises(TypeError):
+                _burst.read(served.burst, 0, most)
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            _burst.read(served.burst, -1, 1)
+        with pytest.raises(TypeError, match="set up already"):
+            _burst.set_up(type(served.burst), type(served.burst), socket.socket, EMPTY)
+    with pytest.raises(AttributeError):
+        _burst.Writer().write(b"x")
+    with pytest.raises(TypeError):
+        _burst.Writer().writeToAll(7, b"x")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("seed", range(4))
+@PLAIN
+def test_whatever_is_put_in_a_slot_the_process_lives_and_others_are_served(
+    tmp_path: Path, kind: str, seed: int
+) -> None:
+    """Python would raise there; what is compiled must not do worse."""
+    chance = random.Random(seed)
+    strange = [
+        None,
+        7,
+        -1,
+        1 << 80,
+        b"",
+        b"bytes",
+        "text",
+        [],
+        {},
+        object(),
+        EMPTY,
+        len,
+        Protocol(),
+    ]
+    with served_port(kind, tmp_path, Echo) as served:
+        for _ in range(60):
+            other, _ = served.connect()
+            caller, protocol = served.connect()
+            transport, name = protocol.transport, chance.choice(HOT)
+            inside = chance.random() < 0.5
+
+            def vandalise(transport: Any = transport, name: str = name) -> None:
+                if chance.random() < 0.3:
+                    delattr(transport, name)
+                else:
+                    setattr(transport, name, chance.choice(strange))
+
+            if inside:
+                own = protocol.dataReceived
+
+                def receive(data: bytes, own: Any = own, vandalise: Any = vandalise) -> None:
+                    own(data)
+                    vandalise()
+
+                protocol.dataReceived = receive
+            else:
+                vandalise()
+            caller.sendall(b"hello")
+            for _ in range(3):
+                served.reactor.doIteration(0)
+            assert answered(served, other, b"others")
+            caller.close()
+            other.close()
+            served.callers.clear()
+            if transport.connected:
+                transport.burst = served.burst
+                served.burst.lose(transport, Failure(ConnectionDone()))
+
+
+@pytest.mark.parametrize("name", HOT_OF_BURST)
+@pytest.mark.parametrize("value", [None, 7, [], {}, {1: 2}, object()])
+def test_a_burst_with_strange_slots_raises_at_most(tmp_path: Path, name: str, value: Any) -> None:
+    from socketsuite.transport import _burst
+
+    with served_port("tcp", tmp_path, Echo) as served:
+        caller, protocol = served.connect()
+        before = getattr(served.burst, name)
+        caller.sendall(b"hello")
+        setattr(served.burst, name, value)
+        try:
+            _burst.read(served.burst, served.burst.fileno(), 128)
+            _burst.flush(served.burst)
+        except (TypeError, AttributeError):
+            pass
+        setattr(served.burst, name, before)
+        served.burst.end()
+        if not protocol.lost:
+            caller.sendall(b"again")
+            served.until(lambda: protocol.transport.queued == 0)
