@@ -27,8 +27,9 @@ SECONDS ?= 120
 COMPILE = $(BIN)/python -m compileall -q socketsuite twisted examples
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-thorough lint format types check coverage docs pictures bench bench-durable bench-quick
-.PHONY: campaigns campaign-differential campaign-filesink campaign-mutation fuzz release clean
+.PHONY: help run test test-thorough lint format types check check-compiled coverage docs pictures
+.PHONY: bench bench-durable bench-quick campaigns campaign-compiled campaign-differential
+.PHONY: campaign-filesink campaign-mutation fuzz release clean
 
 help:            ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -117,6 +118,13 @@ campaign-filesink: $(VENV)/.installed-tests  ## kill the file sink, fail and fil
 
 campaign-mutation: $(VENV)/.installed-tests  ## break the code in small ways, and see whether tests notice
 	$(BIN)/python -m tests.campaigns.mutation $(MUTATION)
+
+campaign-compiled: $(VENV)/.installed-tests  ## the compiled burst: ten million messages, and its tests under valgrind; ten minutes
+	$(BIN)/python -m tests.campaigns.compiled_messages $(ARGS)
+	tools/check-compiled valgrind
+
+check-compiled: $(VENV)/.installed-tests  ## the compiled burst under AddressSanitizer and UBSan; half a minute
+	tools/check-compiled asan
 
 fuzz: $(VENV)/.installed-fuzz  ## hostile input, guided by coverage, eight minutes; RUNS=10000000 SECONDS=3600 for more
 	@$(BIN)/python -m tests.fuzz.campaign --runs $(RUNS) --seconds $(SECONDS) $(FUZZ)
