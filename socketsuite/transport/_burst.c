@@ -188,11 +188,13 @@ static void read_one(PyObject *burst, PyObject *transport, int descriptor)
     Py_XDECREF(data);
 }
 
-/* Read each connection that is ready; those that are not plain by the Python code. */
-static int read_each(PyObject *burst, const struct epoll_event *events, int ready)
+/* Read each connection that is ready but *own*; those that are not plain by the Python code. */
+static int read_each(PyObject *burst, const struct epoll_event *events, int ready, int own)
 {
     PyObject *others = NULL;
     for (int i = 0; i < ready; i++) {
+        if (events[i].data.fd == own)
+            continue;
         PyObject *number = PyLong_FromLong(events[i].data.fd), *found = SLOT(burst, READING);
         if (number == NULL || found == NULL || !PyDict_Check(found)) {
             Py_XDECREF(number);
@@ -224,20 +226,35 @@ static int read_each(PyObject *burst, const struct epoll_event *events, int read
     return returned == NULL ? -1 : 0;
 }
 
-/* read(burst, descriptor, most): one look at the epoll set; returns how many were ready. */
-static PyObject *py_read(PyObject *module, PyObject *arguments)
+/* read(burst, descriptor, most, milliseconds, own): wait for the epoll set, and begin a burst
+ * where connections are ready.  Returns how many they are; its complement where the descriptor
+ * *own*, which is no connection's, is ready too. */
+static PyObject *py_read(PyObject *module, PyObject *const *arguments, Py_ssize_t n)
 {
     struct epoll_event events[MOST_EVENTS];
-    PyObject *burst;
-    int descriptor, most;
-    if (!PyArg_ParseTuple(arguments, "Oii", &burst, &descriptor, &most))
-        return NULL;
-    if (!is_a(burst, burst_type) || most < 1 || most > MOST_EVENTS)
+    long numbers[4]; /* of the arguments behind the first */
+    PyObject *burst = n == 5 ? arguments[0] : NULL;
+    for (int i = 0; n == 5 && i < 4; i++)
+        if ((numbers[i] = PyLong_AsLong(arguments[i + 1])) == -1 && PyErr_Occurred())
+            return NULL;
+    if (!is_a(burst, burst_type) || numbers[1] < 1 || numbers[1] > MOST_EVENTS)
         return PyErr_Format(PyExc_TypeError, "this is no burst, or too much at once");
-    int ready = epoll_wait(descriptor, events, most, 0);
+    int ready, waits = numbers[2] != 0, own = 0;
+    PyThreadState *others = waits ? PyEval_SaveThread() : NULL;
+    ready = epoll_wait((int)numbers[0], events, (int)numbers[1], (int)numbers[2]);
+    if (waits)
+        PyEval_RestoreThread(others);
     if (ready < 0 && errno != EINTR)
         return PyErr_SetFromErrno(PyExc_OSError);
-    return read_each(burst, events, ready) < 0 ? NULL : PyLong_FromLong(ready < 0 ? 0 : ready);
+    for (int i = 0; i < ready; i++)
+        own |= events[i].data.fd == numbers[3];
+    int connections = ready < 0 ? 0 : ready - own;
+    if (connections > 0) {
+        put(burst, ACTIVE, Py_NewRef(Py_True));
+        if (read_each(burst, events, ready, (int)numbers[3]) < 0)
+            return NULL;
+    }
+    return PyLong_FromLong(own ? ~connections : connections);
 }
 
 /* ── flushing ──────────────────────────────────────────────────────────────────────────── */
@@ -390,7 +407,7 @@ static PyObject *py_set_up(PyObject *module, PyObject *arguments)
 
 static PyMethodDef functions[] = {
     {"set_up", py_set_up, METH_VARARGS, NULL},
-    {"read", py_read, METH_VARARGS, NULL},
+    {"read", (PyCFunction)(void (*)(void))py_read, METH_FASTCALL, NULL},
     {"flush", py_flush, METH_O, NULL},
     {NULL, NULL, 0, NULL},
 };

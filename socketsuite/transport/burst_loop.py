@@ -35,7 +35,7 @@ BUSY = 8
 SECONDS_PER_TURN = 0.004
 
 
-class _LogContext(dict[str, Any]):
+class LogContext(dict[str, Any]):
     """What Twisted's log says of whoever is speaking: the connection being served just now.
 
     Stock Twisted makes a context for each event it handles; here one serves a whole burst,
@@ -50,6 +50,7 @@ class _LogContext(dict[str, Any]):
         return self._burst.logPrefix() if key == "system" else super().__getitem__(key)
 
     def copy(self) -> dict[str, Any]:
+        """Return what is known now."""
         return {**self, "system": self["system"]}
 
 
@@ -100,7 +101,7 @@ class Burst:
         if self._epoll is None or self.active:
             return
         try:
-            context.call({ILogContext: _LogContext(self)}, self._run, self._epoll)
+            context.call({ILogContext: LogContext(self)}, self._run, self._epoll)
         except BaseException:
             # The reactor would end the reader that raised it, and with it every connection.
             log_exception(self)
@@ -313,7 +314,7 @@ class Burst:
                 self._open().unregister(descriptor)
             del self.members[descriptor]
             if not self.members:
-                self.reactor.removeReader(self)
+                self._left()
         transport.mask = mask
         if mask & IN:
             self.reading[descriptor] = transport
@@ -326,6 +327,10 @@ class Burst:
         if not self.members:
             self.reactor.addReader(self)
         return self._epoll
+
+    def _left(self) -> None:
+        """The last connection is gone."""
+        self.reactor.removeReader(self)
 
     def _close(self) -> None:
         if self._epoll is not None:

@@ -9,19 +9,27 @@ built, nor who asks for it.
 
 from __future__ import annotations
 
+import math
 import os
 import select
 import socket
 from time import monotonic
+from typing import Any
+
+from twisted.python import context
+from twisted.python.log import ILogContext
 
 from socketsuite.transport import burst_loop
-from socketsuite.transport.burst_loop import BUSY, Burst
+from socketsuite.transport.burst_loop import BUSY, Burst, LogContext, log_exception
 from socketsuite.transport.connection import (
     EMPTY,
+    IN,
     BurstTCPServer,
     BurstUNIXServer,
     _Connection,
 )
+
+_LONGEST = (1 << 31) - 1  # milliseconds that the kernel can be told to wait
 
 PURE = os.environ.get("SOCKETSUITE_PURE", "") not in ("", "0")
 """Whether the environment forbids it."""
@@ -29,6 +37,8 @@ PURE = os.environ.get("SOCKETSUITE_PURE", "") not in ("", "0")
 try:
     if PURE:
         raise ImportError("the environment forbids it")
+    from twisted.internet.epollreactor import EPollReactor
+
     from socketsuite.transport import _burst
 
     _burst.set_up(_Connection, Burst, socket.socket, EMPTY)
@@ -48,22 +58,41 @@ except (ImportError, TypeError):
 
 
 class CompiledBurst(Burst):
-    """A burst whose loop is compiled; only where that is :data:`AVAILABLE`."""
+    """A burst whose loop is compiled; only where that is :data:`AVAILABLE`.
 
-    __slots__ = ()
+    Under Twisted's epoll reactor it is not waited for through the reactor's own epoll set: while
+    there are connections, the burst's set is waited on, and the reactor's is a member of that.  So
+    a lone message costs one wait and not two.  To the reactor the burst is a reader all the same,
+    with a descriptor that is never ready.
+    """
+
+    def __init__(self, reactor: Any) -> None:
+        super().__init__(reactor)
+        self._never = self._own = -1
+        self._context = {ILogContext: LogContext(self)}
+        self._waits = _is_stock_epoll(reactor)
+
+    def fileno(self) -> int:
+        """Return what the reactor waits for."""
+        return super().fileno() if self._never < 0 else self._never
 
     def _run(self, epoll: select.epoll) -> None:
         due = monotonic() + burst_loop.SECONDS_PER_TURN
         most = self.most_at_once()
-        descriptor = epoll.fileno()
+        descriptor, own = epoll.fileno(), self._own
         while True:
-            self.active = True
-            try:
-                ready = _burst.read(self, descriptor, most)
-            finally:
-                self.end()
+            ready = self._begin(descriptor, most, 0, own)
+            if ready < 0:
+                ready = ~ready
             if ready < BUSY or monotonic() > due or epoll.closed:
                 return
+
+    def _begin(self, descriptor: int, most: int, milliseconds: int, own: int) -> int:
+        try:
+            return _burst.read(self, descriptor, most, milliseconds, own)
+        finally:
+            if self.active:
+                self.end()
 
     def end(self) -> None:
         """Flush everything that protocols wrote in this burst, and end it."""
@@ -74,6 +103,66 @@ class CompiledBurst(Burst):
             self.dirty.clear()
             self.active = self.flushing = False
             self.current = None
+
+    # ── the reactor's wait ──────────────────────────────────────────────────────────
+
+    def _open(self) -> select.epoll:
+        if self._epoll is None and self._waits:
+            self._never = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+            self._own = self.reactor._poller.fileno()
+            epoll = self._epoll = select.epoll()
+            epoll.register(self._own, IN)
+        if not self.members and self._waits:
+            self.reactor.doIteration = self._iterate
+        return super()._open()
+
+    def _left(self) -> None:
+        super()._left()
+        if self._waits:
+            # As it was, in the class.
+            vars(self.reactor).pop("doIteration", None)
+
+    def _close(self) -> None:
+        super()._close()
+        if self._never >= 0:
+            os.close(self._never)
+            self._never = self._own = -1
+
+    def _iterate(self, timeout: float | None) -> None:
+        """Do what ``EPollReactor.doPoll`` does: wait, and call whoever there is something for."""
+        epoll, turn = self._epoll, type(self.reactor).doIteration
+        if epoll is None or self.active:
+            turn(self.reactor, timeout)
+            return
+        milliseconds = -1 if timeout is None else min(math.ceil(timeout * 1000), _LONGEST)
+        others = True
+        try:
+            others = context.call(self._context, self._wait, epoll, milliseconds)
+        except BaseException:
+            log_exception(self)
+        if others:
+            turn(self.reactor, 0)
+
+    def _wait(self, epoll: select.epoll, milliseconds: int) -> bool:
+        """Wait, and serve who is ready; return whether the reactor's others have their turn."""
+        ready = self._begin(epoll.fileno(), self.most_at_once(), milliseconds, self._own)
+        others = ready < 0
+        if others:
+            ready = ~ready
+        if ready >= BUSY and not epoll.closed:
+            self._run(epoll)
+            return True
+        return others
+
+
+def _is_stock_epoll(reactor: Any) -> bool:
+    """Whether *reactor* waits as Twisted's epoll reactor does, and nobody has changed that."""
+    return (
+        isinstance(reactor, EPollReactor)
+        and type(reactor).doIteration is EPollReactor.doIteration
+        and "doIteration" not in vars(reactor)
+        and type(getattr(reactor, "_poller", None)) is select.epoll
+    )
 
 
 class CompiledTCPServer(Writer, BurstTCPServer):

@@ -330,7 +330,8 @@ def test_descriptors_are_given_back(plain_port: PlainPort) -> None:
         assert plain_port.read(caller, 1) == b"x"
         caller.close()
     plain_port.until(lambda: not burst_of(plain_port.reactor).members)
-    assert len(os.listdir("/proc/self/fd")) <= before + 1
+    # The epoll set stays, and of the compiled one what is never ready.
+    assert len(os.listdir("/proc/self/fd")) <= before + 2
 
 
 def test_a_timer_is_on_time_among_saturated_echoes(plain_port: PlainPort) -> None:

@@ -6,6 +6,7 @@ import gc
 import random
 import socket
 import sys
+import time
 import weakref
 from functools import partial
 from pathlib import Path
@@ -153,6 +154,11 @@ def test_an_allocation_that_fails_costs_one_connection_at_most(
             assert all(answered(served, caller, b"again") for caller, _ in pairs)
 
 
+def _set_of(served: ServedPort) -> int:
+    assert served.burst._epoll is not None
+    return served.burst._epoll.fileno()
+
+
 def _drain(caller: Any) -> None:
     try:
         while caller.recv(1 << 16):
@@ -194,15 +200,15 @@ def test_nothing_but_connections_and_bursts_is_worked_on(tmp_path: Path) -> None
 
     for burst in (None, object(), 7, _burst):
         with pytest.raises(TypeError):
-            _burst.read(burst, 0, 1)
+            _burst.read(burst, 0, 1, 0, -1)
         with pytest.raises(TypeError):
             _burst.flush(burst)
     with served_port("tcp", tmp_path, Echo) as served:
         for most in (0, -1, 129, 1 << 20):
             with pytest.raises(TypeError):
-                _burst.read(served.burst, 0, most)
+                _burst.read(served.burst, 0, most, 0, -1)
         with pytest.raises(OSError, match="Bad file descriptor"):
-            _burst.read(served.burst, -1, 1)
+            _burst.read(served.burst, -1, 1, 0, -1)
         with pytest.raises(TypeError, match="set up already"):
             _burst.set_up(type(served.burst), type(served.burst), socket.socket, EMPTY)
     with pytest.raises(AttributeError):
@@ -279,7 +285,7 @@ def test_a_burst_with_strange_slots_raises_at_most(tmp_path: Path, name: str, va
         caller.sendall(b"hello")
         setattr(served.burst, name, value)
         try:
-            _burst.read(served.burst, served.burst.fileno(), 128)
+            _burst.read(served.burst, _set_of(served), 128, 0, -1)
             _burst.flush(served.burst)
         except (TypeError, AttributeError):
             pass
@@ -288,3 +294,48 @@ def test_a_burst_with_strange_slots_raises_at_most(tmp_path: Path, name: str, va
         if not protocol.lost:
             caller.sendall(b"again")
             served.until(lambda: protocol.transport.queued == 0)
+
+
+def test_under_the_epoll_reactor_others_have_their_turn_and_all_is_as_before_in_the_end(
+    tmp_path: Path,
+) -> None:
+    with served_port("tcp", tmp_path, Echo) as served:
+        reactor = served.reactor
+        assert "doIteration" not in vars(reactor)
+        caller, _ = served.connect()
+        assert "doIteration" in vars(reactor)
+        assert served.burst in reactor.getReaders()
+        started = time.monotonic()
+        reactor.wakeUp()  # a reader of the reactor's own
+        reactor.doIteration(20.0)
+        ran: list[int] = []
+        reactor.callLater(0.01, ran.append, 1)
+        while not ran:
+            reactor.doIteration(reactor.timeout())
+            reactor.runUntilCurrent()
+        assert time.monotonic() - started < 10.0
+        assert answered(served, caller, b"hello")
+        caller.close()
+        served.until(lambda: not served.burst.members)
+        assert "doIteration" not in vars(reactor)
+        assert served.burst not in reactor.getReaders()
+
+
+def test_a_protocol_may_turn_the_reactor_itself(tmp_path: Path) -> None:
+    class Turns(Echo):
+        def dataReceived(self, data: bytes) -> None:
+            self.transport.reactor.iterate(0)
+            self.transport.write(data)
+
+    with served_port("tcp", tmp_path, Turns) as served:
+        caller, _ = served.connect()
+        assert answered(served, caller, b"hello")
+
+
+def test_the_end_of_the_reactor_is_told_to_every_connection(tmp_path: Path) -> None:
+    with served_port("tcp", tmp_path, Echo) as served:
+        pairs = [served.connect() for _ in range(3)]
+        served.reactor.disconnectAll()
+        assert [len(protocol.lost) for _, protocol in pairs] == [1, 1, 1]
+        assert served.burst.fileno() == -1
+        assert "doIteration" not in vars(served.reactor)
