@@ -17,7 +17,7 @@ UNMEASURED := bench packaging daemons/test_many_peers.py daemons/test_stalled_re
 OUT_OF_REACH := test_a_jail_without_dev_null_is_one_line_and_status_1
 
 # What an install is made of: after a change to one of these there is another.
-BUILT_FROM := pyproject.toml hatch_build.py socketsuite/transport/_burst.c
+BUILT_FROM := pyproject.toml hatch_build.py $(wildcard socketsuite/transport/_*.[ch])
 
 # Inputs of `make fuzz` over all targets, and the seconds that each may take.
 RUNS ?= 1000000

@@ -21,7 +21,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-_SOURCE = Path("socketsuite/transport/_burst.c")
+_SOURCE = Path("socketsuite/transport/_burst.c")  # which includes the others
 _FLAGS = ["-O2", "-g", "-fwrapv", "-fPIC", "-shared", "-fvisibility=hidden", "-Wall", "-Wextra"]
 _FLAGS += ["-Wno-unused-parameter", "-fstack-protector-strong", "-Wl,-z,relro,-z,now"]
 

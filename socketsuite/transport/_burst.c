@@ -6,119 +6,12 @@
  * sender, an ending, an error, bytes that the kernel would not take) is left to the Python code.
  * This module must not know of any protocol, nor of the suite around the transport.
  */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
-#include <structmember.h>
+#include "_objects.h"
+#include "_sends.h"
 
-#include <errno.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 
 enum { MOST_EVENTS = 128, LARGEST_READ = 1 << 16, LARGE = 1 << 14 };
-
-/* ── the slots of Python's objects ─────────────────────────────────────────────────────── */
-
-enum slot {
-    UNSENT, BURST, RECEIVE, SEND, PROTOCOL, READ_SIZE, BYTES_IN, BYTES_OUT, ANSWERED,
-    OF_BURST, ACTIVE = OF_BURST, CURRENT, DIRTY, READING, SLOTS
-};
-static const char *const slot_names[SLOTS] = {
-    "unsent", "burst", "receive", "send", "protocol", "read_size", "bytes_in", "bytes_out",
-    "answered", "active", "current", "dirty", "reading",
-};
-static Py_ssize_t offsets[SLOTS];
-static PyTypeObject *connection_type, *burst_type;
-static PyObject *empty, *pure_write, *pure_write_to_all;
-static PyMethodDef *socket_recv, *socket_send;
-
-#define SLOT(object, name) (*(PyObject **)((char *)(object) + offsets[name]))
-
-/* Set a slot to a reference that is handed over. */
-static void put(PyObject *object, enum slot name, PyObject *value)
-{
-    PyObject *old = SLOT(object, name);
-    SLOT(object, name) = value;
-    Py_XDECREF(old);
-}
-
-/* Whether *object*, which may be NULL, has the slots of *type*. */
-static int is_a(PyObject *object, PyTypeObject *type)
-{
-    return object != NULL && type != NULL && PyObject_TypeCheck(object, type);
-}
-
-/* Add to one of the counters; -1 with an exception. */
-static int count(PyObject *transport, enum slot name, Py_ssize_t more)
-{
-    PyObject *before = SLOT(transport, name);
-    long long sum = before == NULL ? 0 : PyLong_AsLongLong(before);
-    PyObject *after = sum == -1 && PyErr_Occurred() ? NULL : PyLong_FromLongLong(sum + more);
-    if (after == NULL)
-        return -1;
-    put(transport, name, after);
-    return 0;
-}
-
-/* ── calls of the Python code ──────────────────────────────────────────────────────────── */
-
-enum name {
-    DATA_RECEIVED, END_OF_STREAM, READ_EACH, READ_FAILED, FLUSH_ONE, SEND_FAILED, KEEP, FAIL,
-    NAMES
-};
-static const char *const names_as_text[NAMES] = {
-    "dataReceived", "end_of_stream", "read_each", "read_failed", "flush_one", "send_failed",
-    "keep", "fail",
-};
-static PyObject *names[NAMES];
-
-static PyObject *call(PyObject *object, enum name name, PyObject *one, PyObject *two)
-{
-    PyObject *words[] = {object, one, two};
-    size_t n = (two == NULL ? 2 : 3) | PY_VECTORCALL_ARGUMENTS_OFFSET;
-    return PyObject_VectorcallMethod(names[name], words, n, NULL);
-}
-
-/* The exception that is set, as one object with its traceback; it is not set any more. */
-static PyObject *raised(void)
-{
-#if PY_VERSION_HEX >= 0x030c0000
-    return PyErr_GetRaisedException();
-#else
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
-    PyErr_NormalizeException(&type, &value, &traceback);
-    if (value != NULL && traceback != NULL)
-        PyException_SetTraceback(value, traceback);
-    Py_XDECREF(type);
-    Py_XDECREF(traceback);
-    return value;
-#endif
-}
-
-/* Finish with what a call returned; an exception costs this one connection, as in Burst.fail. */
-static void finish(PyObject *burst, PyObject *transport, PyObject *returned)
-{
-    if (returned == NULL) {
-        PyObject *error = raised(), *outer = PyErr_GetHandledException();
-        PyErr_SetHandledException(error);
-        returned = call(burst, FAIL, transport, NULL);
-        PyErr_SetHandledException(outer);
-        Py_XDECREF(outer);
-        Py_XDECREF(error);
-    }
-    if (returned == NULL)
-        PyErr_Clear(); /* there is nobody left to tell */
-    Py_XDECREF(returned);
-}
-
-/* Call with a number, and finish with that. */
-static void tell(PyObject *burst, PyObject *transport, PyObject *object, enum name name,
-                 PyObject *one, Py_ssize_t number)
-{
-    PyObject *two = PyLong_FromSsize_t(number);
-    finish(burst, transport, two == NULL ? NULL : call(object, name, one, two));
-    Py_XDECREF(two);
-}
 
 /* ── reading ───────────────────────────────────────────────────────────────────────────── */
 
@@ -129,7 +22,8 @@ static void tell(PyObject *burst, PyObject *transport, PyObject *object, enum na
 static int plain(PyObject *method, PyMethodDef *wanted)
 {
     if (method == NULL || !PyCFunction_CheckExact(method) ||
-        ((PyCFunctionObject *)method)->m_ml != wanted)
+        ((PyCFunctionObject *)method)->m_ml != wanted ||
+        !Py_IS_TYPE(PyCFunction_GET_SELF(method), socket_type))
         return -1;
     int descriptor = PyObject_AsFileDescriptor(PyCFunction_GET_SELF(method));
     if (descriptor < 0)
@@ -174,8 +68,11 @@ static void read_one(PyObject *burst, PyObject *transport, int descriptor)
     put(burst, CURRENT, Py_NewRef(transport));
     PyObject *data = receive(transport, descriptor), *protocol = SLOT(transport, PROTOCOL);
     if (data == NULL && !PyErr_Occurred()) {
+        PyObject *number = PyLong_FromLong(errno);
         if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
-            tell(burst, transport, burst, READ_FAILED, transport, errno);
+            finish(burst, transport,
+                   number == NULL ? NULL : call(burst, READ_FAILED, transport, number));
+        Py_XDECREF(number);
     } else if (data != NULL && PyBytes_GET_SIZE(data) == 0) {
         finish(burst, transport, call(burst, END_OF_STREAM, transport, NULL));
     } else if (data == NULL || count(transport, BYTES_IN, PyBytes_GET_SIZE(data)) < 0) {
@@ -259,49 +156,96 @@ static PyObject *py_read(PyObject *module, PyObject *const *arguments, Py_ssize_
 
 /* ── flushing ──────────────────────────────────────────────────────────────────────────── */
 
-/* Send what a plain connection has to send; 0 where the Python code is to see to it. */
-static int send_one(PyObject *burst, PyObject *transport)
+struct batch {
+    int n;
+    PyObject *transports[MOST_SENDS], *data[MOST_SENDS];
+    struct one_send sends[MOST_SENDS];
+};
+
+/* Add what a plain connection has to send; 0 where the Python code is to see to it. */
+static int add(struct batch *batch, PyObject *transport)
 {
     PyObject *data = is_a(transport, connection_type) ? SLOT(transport, UNSENT) : NULL;
     if (data == NULL || !PyBytes_CheckExact(data) || PyBytes_GET_SIZE(data) == 0)
         return 0;
-    int descriptor = plain(SLOT(transport, SEND), socket_send);
+    int descriptor = plain(SLOT(transport, SEND), socket_send), i = batch->n;
     if (descriptor < 0)
         return 0;
-    Py_ssize_t size = PyBytes_GET_SIZE(data);
-    SLOT(transport, UNSENT) = Py_NewRef(empty); /* and so *data* is ours */
-    ssize_t sent = send(descriptor, PyBytes_AS_STRING(data), size, MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
-        sent = 0;
-    if (sent < 0) {
-        finish(burst, transport, call(burst, SEND_FAILED, transport, NULL));
-    } else if (count(transport, BYTES_OUT, sent) < 0) {
-        finish(burst, transport, NULL);
-    } else {
-        put(transport, ANSWERED, Py_XNewRef(SLOT(transport, BYTES_IN)));
-        if (sent != size)
-            tell(burst, transport, transport, KEEP, data, sent);
-    }
-    Py_DECREF(data);
+    batch->transports[i] = Py_NewRef(transport);
+    batch->data[i] = data; /* the slot's own reference */
+    SLOT(transport, UNSENT) = Py_NewRef(empty);
+    batch->sends[i] = (struct one_send){
+        descriptor, PyBytes_AS_STRING(data), (size_t)PyBytes_GET_SIZE(data), 0};
+    batch->n++;
     return 1;
+}
+
+/* Send a batch, and have the slots of all say so before anybody else is called. */
+static void send_batch(PyObject *burst, struct batch *batch)
+{
+    send_all(batch->sends, batch->n);
+    for (int i = 0; i < batch->n; i++) {
+        PyObject *transport = batch->transports[i];
+        ssize_t *sent = &batch->sends[i].sent;
+        if (*sent == -EAGAIN || *sent == -EWOULDBLOCK || *sent == -EINTR)
+            *sent = 0;
+        PyObject *offset = *sent < 0 ? NULL : PyLong_FromSsize_t(*sent);
+        if (*sent >= 0 && (offset == NULL || count(transport, BYTES_OUT, *sent) < 0)) {
+            PyErr_Clear();
+            *sent = -ENOMEM;
+        } else if (*sent >= 0) {
+            put(transport, ANSWERED, Py_XNewRef(SLOT(transport, BYTES_IN)));
+            if (*sent < PyBytes_GET_SIZE(batch->data[i])) {
+                put(transport, DATA_BUFFER, Py_NewRef(batch->data[i]));
+                put(transport, OFFSET, Py_NewRef(offset));
+                put(transport, UNSENT, Py_NewRef(slow_path));
+            }
+        }
+        Py_XDECREF(offset);
+    }
+    for (int i = 0; i < batch->n; i++) {
+        PyObject *transport = batch->transports[i];
+        if (batch->sends[i].sent < 0)
+            finish(burst, transport, call(burst, SEND_FAILED, transport, NULL));
+        else if (batch->sends[i].sent < PyBytes_GET_SIZE(batch->data[i]))
+            finish(burst, transport, call(transport, KEPT, NULL, NULL));
+        Py_DECREF(batch->data[i]);
+        Py_DECREF(transport);
+    }
+    batch->n = 0;
 }
 
 /* flush(burst): send what was written; what is not plain by the Python code. */
 static PyObject *py_flush(PyObject *module, PyObject *burst)
 {
+    struct batch batch;
     PyObject *dirty = is_a(burst, burst_type) ? SLOT(burst, DIRTY) : NULL;
     if (dirty == NULL || !PyList_CheckExact(dirty))
         return PyErr_Format(PyExc_TypeError, "this is no burst");
     Py_INCREF(dirty);
+    batch.n = 0;
     /* The list may grow meanwhile: a connectionLost may write to others. */
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(dirty); i++) {
         PyObject *transport = Py_NewRef(PyList_GET_ITEM(dirty, i));
-        if (!send_one(burst, transport))
+        int added = add(&batch, transport);
+        /* Nobody may be called who could write behind what is still to be sent. */
+        if (batch.n > 0 && (!added || batch.n == MOST_SENDS || i + 1 == PyList_GET_SIZE(dirty)))
+            send_batch(burst, &batch);
+        if (!added)
             finish(burst, transport, call(burst, FLUSH_ONE, transport, NULL));
         Py_DECREF(transport);
     }
     Py_DECREF(dirty);
     Py_RETURN_NONE;
+}
+
+/* io_uring(): nothing, or why a burst's sends do not leave by one call of it. */
+static PyObject *py_io_uring(PyObject *module, PyObject *unused)
+{
+    int error = open_ring();
+    if (error == 0)
+        Py_RETURN_NONE;
+    return PyUnicode_FromString(error == ECANCELED ? "the environment forbids it" : strerror(error));
 }
 
 /* ── writing ───────────────────────────────────────────────────────────────────────────── */
@@ -382,12 +326,12 @@ static PyMethodDef *find_method(PyObject *type, const char *name)
     return definition;
 }
 
-/* set_up(connection, burst, socket, empty): the classes that it works on, and what EMPTY is. */
+/* set_up(connection, burst, socket, EMPTY, SLOW_PATH): the classes that it works on. */
 static PyObject *py_set_up(PyObject *module, PyObject *arguments)
 {
-    PyObject *connection, *burst, *socket, *nothing;
-    if (!PyArg_ParseTuple(arguments, "O!O!O!O", &PyType_Type, &connection, &PyType_Type, &burst,
-                          &PyType_Type, &socket, &nothing))
+    PyObject *connection, *burst, *socket, *nothing, *slow;
+    if (!PyArg_ParseTuple(arguments, "O!O!O!OO", &PyType_Type, &connection, &PyType_Type, &burst,
+                          &PyType_Type, &socket, &nothing, &slow))
         return NULL;
     if (connection_type != NULL)
         return PyErr_Format(PyExc_TypeError, "it is set up already");
@@ -400,6 +344,8 @@ static PyObject *py_set_up(PyObject *module, PyObject *arguments)
         return PyErr_Format(PyExc_TypeError, "these classes do not fit");
     }
     empty = Py_NewRef(nothing);
+    slow_path = Py_NewRef(slow);
+    socket_type = (PyTypeObject *)Py_NewRef(socket);
     connection_type = (PyTypeObject *)Py_NewRef(connection);
     burst_type = (PyTypeObject *)Py_NewRef(burst);
     Py_RETURN_NONE;
@@ -409,6 +355,7 @@ static PyMethodDef functions[] = {
     {"set_up", py_set_up, METH_VARARGS, NULL},
     {"read", (PyCFunction)(void (*)(void))py_read, METH_FASTCALL, NULL},
     {"flush", py_flush, METH_O, NULL},
+    {"io_uring", py_io_uring, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 static struct PyModuleDef definition = {

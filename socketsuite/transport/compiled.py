@@ -24,6 +24,7 @@ from socketsuite.transport.burst_loop import BUSY, Burst, LogContext, log_except
 from socketsuite.transport.connection import (
     EMPTY,
     IN,
+    SLOW_PATH,
     BurstTCPServer,
     BurstUNIXServer,
     _Connection,
@@ -41,7 +42,7 @@ try:
 
     from socketsuite.transport import _burst
 
-    _burst.set_up(_Connection, Burst, socket.socket, EMPTY)
+    _burst.set_up(_Connection, Burst, socket.socket, EMPTY, SLOW_PATH)
     Writer = _burst.Writer
     """What a class of connections begins with, to have its writes compiled."""
 
@@ -55,6 +56,14 @@ except (ImportError, TypeError):
         """Stands where the compiled one would."""
 
         __slots__ = ()
+
+
+def io_uring() -> bool:
+    """Whether a burst's sends leave by one call of Linux's io_uring; it is asked for once.
+
+    ``SOCKETSUITE_NO_IO_URING=1`` in the environment forbids it, as the system may.
+    """
+    return AVAILABLE and _burst.io_uring() is None
 
 
 class CompiledBurst(Burst):

@@ -273,8 +273,12 @@ class _Connection:
         """Keep the rest of *data* until the kernel takes more."""
         self.dataBuffer, self.offset = data, sent
         self.unsent = SLOW_PATH
+        self.kept()
+
+    def kept(self) -> None:
+        """Bytes wait: go on when the kernel takes more."""
         self.arm()
-        if len(data) - sent > self.high_water:
+        if len(self.dataBuffer) - self.offset > self.high_water:
             self._look_after_queue()
 
     def writeSequence(self, iovec: Any) -> None:

@@ -64,7 +64,9 @@ def io_name(kind: str, *, burst: bool, pure: bool) -> str | None:
         return None
     if not burst:
         return "twisted"
-    return "compiled" if compiled.AVAILABLE and not pure and kind != "tls" else "python"
+    if pure or not compiled.AVAILABLE or kind == "tls":
+        return "python"
+    return "compiled+io_uring" if compiled.io_uring() else "compiled"
 
 
 def _burst_class(local: bool, options: PortOptions) -> type:

@@ -18,6 +18,8 @@ from socketsuite.testing import Daemon, read_exactly, read_line
 from socketsuite.transport import compiled
 from tests.daemons.conftest import Start
 
+COMPILED = "compiled" if compiled.AVAILABLE else "python"
+
 
 def cpu_seconds(daemon: Daemon) -> float:
     used = Path(f"/proc/{daemon.process.pid}/schedstat").read_text().split()[0]
@@ -90,7 +92,8 @@ def _saturate(port: int, over: threading.Event) -> None:
 @pytest.mark.parametrize(
     ("flags", "environment", "io"),
     [
-        ((), {}, "compiled" if compiled.AVAILABLE else "python"),
+        ((), {}, COMPILED + "+io_uring" if compiled.io_uring() else COMPILED),
+        ((), {"SOCKETSUITE_NO_IO_URING": "1"}, COMPILED),
         ((), {"SOCKETSUITE_PURE": "1"}, "python"),
         (("--transport", "burst-pure"), {}, "python"),
         (("--transport", "twisted"), {}, "twisted"),
@@ -103,12 +106,12 @@ def test_the_listening_line_and_the_status_tell_what_reads_and_writes(
     environment: dict[str, str],
     io: str,
 ) -> None:
-    for name in ("SOCKETSUITE_PURE", *environment):
+    for name in ("SOCKETSUITE_PURE", "SOCKETSUITE_NO_IO_URING"):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     daemon = serve("socketsuite-echo", "--no-udp", "--admin", "admin", *flags)
-    assert daemon.has_line(rf" listening transport=tcp .* io={io}$")
+    assert daemon.has_line(rf" listening transport=tcp .* io={re.escape(io)}$")
     (service,) = daemon.ask()["services"]
     assert {one["io"] for one in service["listeners"]} == {io}
 

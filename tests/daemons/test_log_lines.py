@@ -12,7 +12,7 @@ from tests.daemons.conftest import Start
 
 LINES = [
     r"\S+ twistd \S+ \(.*\) starting up\.",
-    r"(socketsuite-echo listening transport=\S+ address=\S+( port=\d+)? family=\S+( io=[a-z]+)?)",
+    r"(socketsuite-echo listening transport=\S+ address=\S+( port=\d+)? family=\S+( io=[a-z+_]+)?)",
     r"socketsuite-echo only this machine can connect; .*",
     r"socketsuite ready, pid \d+",
     r"socketsuite SIGTERM: draining; once more to stop now",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import random
 import socket
 import sys
@@ -210,7 +211,7 @@ def test_nothing_but_connections_and_bursts_is_worked_on(tmp_path: Path) -> None
         with pytest.raises(OSError, match="Bad file descriptor"):
             _burst.read(served.burst, -1, 1, 0, -1)
         with pytest.raises(TypeError, match="set up already"):
-            _burst.set_up(type(served.burst), type(served.burst), socket.socket, EMPTY)
+            _burst.set_up(type(served.burst), type(served.burst), socket.socket, EMPTY, EMPTY)
     with pytest.raises(AttributeError):
         _burst.Writer().write(b"x")
     with pytest.raises(TypeError):
@@ -339,3 +340,43 @@ def test_the_end_of_the_reactor_is_told_to_every_connection(tmp_path: Path) -> N
         assert [len(protocol.lost) for _, protocol in pairs] == [1, 1, 1]
         assert served.burst.fileno() == -1
         assert "doIteration" not in vars(served.reactor)
+
+
+def tell_many(folder: Path) -> None:
+    """One burst writes to six at once, more than the kernel takes from it."""
+    made: list[Any] = []
+    text = bytes(range(256)) * 4096
+
+    class ToAll(Echo):
+        def connectionMade(self) -> None:
+            made.append(self)
+
+        def dataReceived(self, data: bytes) -> None:
+            assert self.transport.writeToAll([one.transport.write for one in made], text) == []
+
+    with served_port("tcp", folder, ToAll) as served:
+        callers = [served.connect()[0] for _ in range(6)]
+        callers[0].sendall(b"go")
+        assert [served.read(caller, len(text)) == text for caller in callers] == [True] * 6
+        assert {one.transport.bytes_out for one in made} == {len(text)}
+
+
+@pytest.mark.parametrize("forbidden", ["", "1"])
+def test_a_child_of_fork_sends_by_a_ring_of_its_own_or_by_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forbidden: str
+) -> None:
+    from socketsuite.transport import _burst
+
+    tell_many(tmp_path)
+    there_is_one = _burst.io_uring() is None
+    monkeypatch.setenv("SOCKETSUITE_NO_IO_URING", forbidden)
+    child = os.fork()
+    if not child:
+        status = 1
+        try:
+            tell_many(tmp_path)
+            status = 0 if compiled.io_uring() == (there_is_one and not forbidden) else 2
+        finally:
+            os._exit(status)
+    assert os.waitpid(child, 0)[1] == 0
+    tell_many(tmp_path)

@@ -1,0 +1,103 @@
+/* Python's objects as the compiled burst sees them: slots by their offsets, and calls by name.
+ *
+ * This file must not know what is read, sent or flushed.
+ */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <structmember.h>
+
+/* ── the slots of Python's objects ─────────────────────────────────────────────────────── */
+
+enum slot {
+    UNSENT, BURST, RECEIVE, SEND, PROTOCOL, READ_SIZE, BYTES_IN, BYTES_OUT, ANSWERED,
+    DATA_BUFFER, OFFSET,
+    OF_BURST, ACTIVE = OF_BURST, CURRENT, DIRTY, READING, SLOTS
+};
+static const char *const slot_names[SLOTS] = {
+    "unsent", "burst", "receive", "send", "protocol", "read_size", "bytes_in", "bytes_out",
+    "answered", "dataBuffer", "offset", "active", "current", "dirty", "reading",
+};
+static Py_ssize_t offsets[SLOTS];
+static PyTypeObject *connection_type, *burst_type, *socket_type;
+static PyObject *empty, *slow_path, *pure_write, *pure_write_to_all;
+static PyMethodDef *socket_recv, *socket_send;
+
+#define SLOT(object, name) (*(PyObject **)((char *)(object) + offsets[name]))
+
+/* Set a slot to a reference that is handed over. */
+static void put(PyObject *object, enum slot name, PyObject *value)
+{
+    PyObject *old = SLOT(object, name);
+    SLOT(object, name) = value;
+    Py_XDECREF(old);
+}
+
+/* Whether *object*, which may be NULL, has the slots of *type*. */
+static int is_a(PyObject *object, PyTypeObject *type)
+{
+    return object != NULL && type != NULL && PyObject_TypeCheck(object, type);
+}
+
+/* Add to one of the counters; -1 with an exception. */
+static int count(PyObject *transport, enum slot name, Py_ssize_t more)
+{
+    PyObject *before = SLOT(transport, name);
+    long long sum = before == NULL ? 0 : PyLong_AsLongLong(before);
+    PyObject *after = sum == -1 && PyErr_Occurred() ? NULL : PyLong_FromLongLong(sum + more);
+    if (after == NULL)
+        return -1;
+    put(transport, name, after);
+    return 0;
+}
+
+/* ── calls of the Python code ──────────────────────────────────────────────────────────── */
+
+enum name {
+    DATA_RECEIVED, END_OF_STREAM, READ_EACH, READ_FAILED, FLUSH_ONE, SEND_FAILED, KEPT, FAIL,
+    NAMES
+};
+static const char *const names_as_text[NAMES] = {
+    "dataReceived", "end_of_stream", "read_each", "read_failed", "flush_one", "send_failed",
+    "kept", "fail",
+};
+static PyObject *names[NAMES];
+
+static PyObject *call(PyObject *object, enum name name, PyObject *one, PyObject *two)
+{
+    PyObject *words[] = {object, one, two};
+    size_t n = (one == NULL ? 1 : two == NULL ? 2 : 3) | PY_VECTORCALL_ARGUMENTS_OFFSET;
+    return PyObject_VectorcallMethod(names[name], words, n, NULL);
+}
+
+/* The exception that is set, as one object with its traceback; it is not set any more. */
+static PyObject *raised(void)
+{
+#if PY_VERSION_HEX >= 0x030c0000
+    return PyErr_GetRaisedException();
+#else
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    if (value != NULL && traceback != NULL)
+        PyException_SetTraceback(value, traceback);
+    Py_XDECREF(type);
+    Py_XDECREF(traceback);
+    return value;
+#endif
+}
+
+/* Finish with what a call returned; an exception costs this one connection, as in Burst.fail. */
+static void finish(PyObject *burst, PyObject *transport, PyObject *returned)
+{
+    if (returned == NULL) {
+        PyObject *error = raised(), *outer = PyErr_GetHandledException();
+        PyErr_SetHandledException(error);
+        returned = call(burst, FAIL, transport, NULL);
+        PyErr_SetHandledException(outer);
+        Py_XDECREF(outer);
+        Py_XDECREF(error);
+    }
+    if (returned == NULL)
+        PyErr_Clear(); /* there is nobody left to tell */
+    Py_XDECREF(returned);
+}
