@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from twisted.logger import Logger, LogLevel
 
-from socketsuite.observe.events import Event, Notice, OwnEvent, Received, Refused
+from socketsuite.observe.events import Closed, Connected, Event, Notice, OwnEvent, Received, Refused
 from socketsuite.service import MAIN
 from socketsuite.settings import setting
 
@@ -30,6 +30,11 @@ class LogSettings:
         "off",
         "log every chunk and datagram: its size and sender, or its first 256 bytes too",
     )
+    log_connections: Literal["on", "off"] = setting(
+        "on",
+        "log every connection that is let in, and its end; refusals are logged all the same, and"
+        " counted is all of it",
+    )
 
 
 class EventLog:
@@ -37,16 +42,28 @@ class EventLog:
 
     Refusals can come faster than anybody reads: at most one line a second and reason is
     written, with the number of those left out since.
+
+    :param connections: whether those that are let in are written, and their ends.
     """
 
-    def __init__(self, service: str, seconds: Callable[[], float], *, payload: bool) -> None:
+    def __init__(
+        self,
+        service: str,
+        seconds: Callable[[], float],
+        *,
+        payload: bool,
+        connections: bool = True,
+    ) -> None:
         self._log = Logger(namespace=service)
         self._seconds = seconds
         self._payload = payload
+        self._left_out = () if connections else (Connected, Closed)
         self._refusals: dict[str, tuple[float, int]] = {}
 
     def __call__(self, event: Event) -> None:
-        """Write *event*, unless it is one refusal of a crowd."""
+        """Write *event*, unless it is one refusal of a crowd, or nobody wants to see it."""
+        if isinstance(event, self._left_out):
+            return
         if isinstance(event, Notice):
             self._log.emit(
                 LogLevel.lookupByName(event.level), "{text}", text=event.text, event=event

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import socket
 from pathlib import Path
 
 import pytest
 import trustme
 
+from socketsuite.testing import read_exactly
 from tests.daemons.conftest import Start
 
 LINES = [
@@ -20,6 +22,25 @@ LINES = [
     r"socketsuite-echo stopped aborted=0",
 ]
 LISTENING = LINES[1]
+
+
+def test_connections_are_counted_and_not_logged_where_nobody_wants_to_read_of_them(
+    serve: Start,
+) -> None:
+    daemon = serve(
+        "socketsuite-echo", "--log-connections", "off", "--deny", "127.0.0.2", "--admin", "a"
+    )
+    with daemon.connect() as caller:
+        caller.sendall(b"hello")
+        assert read_exactly(caller, 5) == b"hello"
+    with socket.create_connection(
+        ("127.0.0.1", daemon.port()), source_address=("127.0.0.2", 0)
+    ) as denied:
+        assert denied.recv(1) == b""
+    daemon.wait_for_line(" refused transport=tcp .*reason=deny")
+    assert daemon.ask()["services"][0]["opened"] == 1
+    assert daemon.stop() == 0
+    assert not daemon.has_line(" (connected|closed) transport=")
 
 
 @pytest.mark.parametrize("transport", ["burst", "twisted"])

@@ -67,7 +67,9 @@ class ServiceDaemon(Service):
         self.events = Events()
         seconds = reactor.seconds
         payload = configuration.log.log_data == "payload"
-        self.events.subscribe(EventLog(configuration.name, seconds, payload=payload))
+        connections = configuration.log.log_connections == "on"
+        log = EventLog(configuration.name, seconds, payload=payload, connections=connections)
+        self.events.subscribe(log)
         try:
             policy = AdmissionPolicy(configuration.admission, seconds)
         except SettingsError as error:
