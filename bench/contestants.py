@@ -9,7 +9,7 @@ import importlib.util
 import shutil
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from bench import irc_peers
 OURS = "ours"
 _PEERS = Path(__file__).parent / "peers"
 _PACKAGES = Path(__file__).parents[1] / "build" / "bench-npm"
+_ENV = shutil.which("env") or "env"
 _TWISTD = str(Path(sys.executable).parent / "twistd")
 
 # By service, the twistd command that offers it, and the word its log has for the port.
@@ -99,6 +100,13 @@ def _ours(
     return Contestant(name, label, command, listening, ready="ready, pid", services=services)
 
 
+def _without_ring(one: Contestant) -> Contestant:
+    def command(service: str, files: Files) -> list[str]:
+        return [_ENV, "SOCKETSUITE_NO_IO_URING=1", *one.command(service, files)]
+
+    return replace(one, command=command)
+
+
 def _program(
     name: str, label: str, *words: str, services: frozenset[str] | None = None
 ) -> Contestant:
@@ -116,6 +124,8 @@ def contestants(c_echo: Path | None) -> tuple[list[Contestant], list[str]]:
     found = [
         _ours(OURS, "socketsuite"),
         _ours("ours-pure", "ours, --transport burst-pure", "--transport", "burst-pure"),
+        _without_ring(_ours("ours-without-ring", "ours, SOCKETSUITE_NO_IO_URING=1")),
+        _ours("ours-quiet", "ours, --log-connections off", "--log-connections", "off"),
         _ours(
             "ours-twisted", "ours, --transport twisted", "--transport", "twisted", services=PLAIN
         ),
@@ -141,7 +151,7 @@ def contestants(c_echo: Path | None) -> tuple[list[Contestant], list[str]]:
     else:
         missing.append("Node: there is no node on the path")
     if c_echo:
-        echoes = frozenset({"tcp-echo", "udp-echo"})
+        echoes = frozenset({"tcp-echo", "udp-echo", "chat"})
         found.append(_program("c", "C epoll", str(c_echo), services=echoes))
     else:
         missing.append("C epoll: there is no C compiler")

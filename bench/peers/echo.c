@@ -1,6 +1,6 @@
-/* The floor: an echo that does nothing but what it must, in C.
+/* The floor: an echo, and a chat by lines, that do nothing but what they must, in C.
  *
- *     echo tcp-echo|udp-echo
+ *     echo tcp-echo|udp-echo|chat
  *
  * Prints `listening PORT`.  One level-triggered epoll loop, no buffering: what recv() gave
  * goes into send(), and a caller that does not read is dropped.
@@ -16,9 +16,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { MAX_EVENTS = 256, CHUNK = 65536 };
+enum { MAX_EVENTS = 256, CHUNK = 65536, MOST_CALLERS = 4096, TAIL = 4096 };
 
 static char chunk[CHUNK];
+
+/* Of the chat: who is there, by descriptors, and the part of a line that each has begun. */
+static struct member { int there, held; char tail[TAIL]; } members[MOST_CALLERS];
+static int highest;
 
 static int listen_on(int type)
 {
@@ -68,16 +72,72 @@ static void echo_stream(int caller)
         close(caller);
 }
 
+static void tell_others(int caller, const char *bytes, size_t size)
+{
+    for (int other = 0; other <= highest; other++)
+        if (members[other].there && other != caller)
+            send(other, bytes, size, MSG_NOSIGNAL);
+}
+
+/* What is whole of what a caller sends goes to all others, each line behind an arrow. */
+static void chat(int caller)
+{
+    static char heard[4 * CHUNK];
+    struct member *own = &members[caller];
+    size_t size = 0;
+    memcpy(chunk, own->tail, (size_t)own->held);
+    ssize_t got = recv(caller, chunk + own->held, CHUNK - TAIL, 0);
+    if (got < 0 && errno == EAGAIN)
+        return;
+    char *line = chunk, *end = chunk + own->held + (got > 0 ? got : 0), *after;
+    for (; (after = memchr(line, '\n', (size_t)(end - line))) != NULL; line = after + 1) {
+        size_t length = (size_t)(after + 1 - line);
+        if (size + length + 3 > sizeof heard)
+            break; /* nobody sends so many empty lines but to try it */
+        memcpy(heard + size, "-> ", 3);
+        memcpy(heard + size + 3, line, length);
+        size += length + 3;
+    }
+    if (size > 0)
+        tell_others(caller, heard, size);
+    own->held = (int)(end - line);
+    if (got <= 0 || own->held > TAIL) {
+        own->there = own->held = 0;
+        close(caller);
+    } else {
+        memmove(own->tail, line, (size_t)own->held);
+    }
+}
+
+static void enter_chat(int server, int poller)
+{
+    for (int caller; (caller = accept4(server, NULL, NULL, SOCK_NONBLOCK)) >= 0;) {
+        struct epoll_event event = {.events = EPOLLIN, .data.fd = caller};
+        int one = 1;
+        if (caller >= MOST_CALLERS) {
+            close(caller);
+            continue;
+        }
+        setsockopt(caller, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+        members[caller].there = 1;
+        highest = caller > highest ? caller : highest;
+        epoll_ctl(poller, EPOLL_CTL_ADD, caller, &event);
+    }
+}
+
 int main(int count, char **words)
 {
     int datagrams = count > 1 && strcmp(words[1], "udp-echo") == 0;
+    int lines = count > 1 && strcmp(words[1], "chat") == 0;
     int server = listen_on(datagrams ? SOCK_DGRAM : SOCK_STREAM), poller = epoll_create1(0);
     struct epoll_event events[MAX_EVENTS], listening = {.events = EPOLLIN, .data.fd = server};
     epoll_ctl(poller, EPOLL_CTL_ADD, server, &listening);
     for (;;) {
         int ready = epoll_wait(poller, events, MAX_EVENTS, -1);
         for (int i = 0; i < ready; i++) {
-            if (events[i].data.fd != server)
+            if (lines)
+                (events[i].data.fd != server) ? chat(events[i].data.fd) : enter_chat(server, poller);
+            else if (events[i].data.fd != server)
                 echo_stream(events[i].data.fd);
             else if (datagrams)
                 echo_datagrams(server);
