@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from twisted.internet.protocol import Protocol
+from twisted.internet.testing import StringTransport
 
 from socketsuite.cli.command import socketsuite
 from socketsuite.service import installed_services
@@ -63,8 +65,15 @@ def test_every_link_between_the_documents_leads_somewhere() -> None:
 
 def test_the_burst_page_is_a_server_as_it_stands(tmp_path: Path) -> None:
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs/burst.md").read_text(), re.S)
-    code, plugin = blocks
+    code, to_many, plugin = blocks
     exec(plugin, {})  # the project's own page: it names only what there is
+    shown: dict[str, Any] = {}
+    exec(to_many, shown)
+    people: list[Any] = [Protocol() for _ in range(3)]
+    for person in people:
+        person.makeConnection(StringTransport())
+    shown["tell"](people[0], people[1:], b"hello")
+    assert [person.transport.value() for person in people] == [b"", b"hello", b"hello"]
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
