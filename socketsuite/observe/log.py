@@ -60,6 +60,12 @@ class EventLog:
         self._left_out = () if connections else (Connected, Closed)
         self._refusals: dict[str, tuple[float, int]] = {}
 
+    @classmethod
+    def as_set(cls, service: str, seconds: Callable[[], float], settings: LogSettings) -> EventLog:
+        """Return the log of *service* that *settings* want."""
+        payload, connections = settings.log_data == "payload", settings.log_connections == "on"
+        return cls(service, seconds, payload=payload, connections=connections)
+
     def __call__(self, event: Event) -> None:
         """Write *event*, unless it is one refusal of a crowd, or nobody wants to see it."""
         if isinstance(event, self._left_out):

@@ -66,10 +66,7 @@ class ServiceDaemon(Service):
         self.reactor = reactor
         self.events = Events()
         seconds = reactor.seconds
-        payload = configuration.log.log_data == "payload"
-        connections = configuration.log.log_connections == "on"
-        log = EventLog(configuration.name, seconds, payload=payload, connections=connections)
-        self.events.subscribe(log)
+        self.events.subscribe(EventLog.as_set(configuration.name, seconds, configuration.log))
         try:
             policy = AdmissionPolicy(configuration.admission, seconds)
         except SettingsError as error:
