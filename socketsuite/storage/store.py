@@ -23,7 +23,7 @@ from socketsuite.storage.setup import Setup
 from socketsuite.storage.streams import Stream
 from socketsuite.wire.records import Piece
 
-MOST_OF_A_FILE = 1 << 20
+MOST_OF_A_FILE = 4 << 20
 """Bytes that may wait for one file; then its senders are paused."""
 MOST_OF_ALL = 16 << 20
 """Bytes that may wait for all; then each file has :data:`LEAST_OF_A_FILE`."""

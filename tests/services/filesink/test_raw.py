@@ -124,13 +124,13 @@ def test_while_the_disk_is_full_senders_wait_and_nothing_is_lost(
     sink.until(lambda: sink.service.health()["files"] == "sink: disk-full")
     assert file.read_bytes() == b""
     assert sink.events(events.NoRoom)
-    for _ in range(40):
+    for _ in range(80):
         line.protocol.dataReceived(b"x" * 65536)
     paused = not line.reading
     full = False
     sink.finish(line)
     assert (paused, line.reading) == (True, True)
-    assert file.read_bytes() == b"record of a sender" + b"x" * 65536 * 40
+    assert file.read_bytes() == b"record of a sender" + b"x" * 65536 * 80
     assert sink.events(events.RoomAgain)
     sink.stop()
 
