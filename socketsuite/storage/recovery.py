@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
@@ -69,9 +70,17 @@ def has_journal(folder: Folder, name: str) -> bool:
     return False
 
 
-def recover(folder: Folder, name: str, boot: str, now: float) -> Recovery:
+def recover(
+    folder: Folder,
+    name: str,
+    boot: str,
+    now: float,
+    is_closed: Callable[[str], bool] = lambda _: False,
+) -> Recovery:
     """Find out what there is, and write the journal anew.
 
+    :param is_closed: whether the file of this name is known by it to be closed: the journal may
+        not have come to say so.
     :raises JournalInUseError: when another process has it.
     :raises OSError: when it cannot be read or written.
     """
@@ -91,6 +100,7 @@ def recover(folder: Folder, name: str, boot: str, now: float) -> Recovery:
         found.streams, dropped = restored(folder, state)
         found.told += [(event, "error") for event in dropped]
         for file in state.files.values():
+            file.closed = file.closed or is_closed(file.name)
             if not file.closed:
                 found.files[file.name] = KnownAs(file.number, file.inode, file.written, True)
         found.descriptor = replace(folder, name, compacted(state, old))

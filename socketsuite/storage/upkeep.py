@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import queue
-import stat
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 
 from socketsuite.storage import events
 from socketsuite.storage.beneath import Folder
-from socketsuite.storage.names import is_own_name
+from socketsuite.storage.finished import DEEPEST, FinishedFiles, Found, files_beneath
+from socketsuite.storage.names import is_numbered, is_own_name
+from socketsuite.storage.numbered import list_closed
 from socketsuite.storage.segments import (
     Compression,
     Segment,
@@ -30,7 +31,6 @@ from socketsuite.storage.segments import (
 )
 from socketsuite.storage.setup import SegmentClosed
 
-_DEEPEST = 20
 _COUNT_SECONDS = 1.0
 """Files are counted anew no oftener, while there is no room."""
 
@@ -41,7 +41,8 @@ class Upkeep:
     :param keep: segments that are kept of each name; 0 is all.
     :param quota: bytes that may be used; 0 is no limit.
     :param tell: is told what an operator should know, with its level.
-    :param gone: is told of each segment that was removed.
+    :param gone: is told of each segment that was removed, before another has its name.
+    :param finished: knows which files are over, where a template names many.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Upkeep:
         quota: int,
         tell: Callable[[object, str], object],
         gone: Callable[[str], object],
+        finished: FinishedFiles | None = None,
     ) -> None:
         self._folder = folder
         self._how = how
@@ -59,6 +61,7 @@ class Upkeep:
         self._quota = quota
         self._tell = tell
         self._gone = gone
+        self._finished = finished
         self._work: queue.SimpleQueue[SegmentClosed | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._lock = threading.Lock()
@@ -73,23 +76,33 @@ class Upkeep:
         :param only: the name of the only file there is; empty when there may be many.
         """
         self._plain = only or None
-        clean(self._folder, 0 if only else _DEEPEST)
+        clean(self._folder, 0 if only else DEEPEST)
+        if self._finished is not None:
+            self._finished.clean()
         if self._quota:
             self._count()
         threading.Thread(target=self._run, name="segments", daemon=True).start()
 
-    def _open_files(self) -> int:
-        """Return how many bytes there are in files that are no segments."""
-        if self._plain is not None:
-            with contextlib.suppress(OSError):
-                return self._folder.stat(self._plain).st_size
-            return 0
-        return sum(size for name, size in files_beneath(self._folder) if not is_own_name(name))
-
-    def _segments(self) -> list[Segment]:
+    def _segments(self, files: list[Found] | None = None) -> list[Segment]:
         if self._plain is not None:
             return list_segments(self._folder, self._plain)
-        return list(find_segments(self._folder, _DEEPEST))
+        segments = list(find_segments(self._folder, DEEPEST))
+        if self._finished is not None and self._finished.counted:
+            segments += self._finished.closed(self._files() if files is None else files)
+        return segments
+
+    def _files(self) -> list[Found]:
+        """Return all files that are not the sink's own; of a name alone that one."""
+        if self._plain is not None:
+            with contextlib.suppress(OSError):
+                return [(self._plain, self._folder.stat(self._plain))]
+            return []
+        return [one for one in files_beneath(self._folder) if not is_own_name(one[0])]
+
+    def _of(self, file: str) -> list[Segment]:
+        if is_numbered(file):
+            return list_closed(self._folder, file)
+        return list_segments(self._folder, file)
 
     def closed(self, segment: SegmentClosed) -> None:
         """Have a closed segment looked after."""
@@ -130,17 +143,27 @@ class Upkeep:
         if now < self._counted + _COUNT_SECONDS:
             return
         # Others may have deleted files since: what goes must really be too much.
-        segments = self._count()
-        in_use = self._used - sum(one.size for one in segments) + size
-        for segment in over_quota(segments, self._quota, in_use):
-            self._remove(segment, "quota")
+        segments, over = self._count()
+        finished, ended = self._finished, set(over)
+        in_use = self._used - sum(one.size for one in (*segments, *over)) + size
+        for segment in over_quota([*segments, *over], self._quota, in_use):
+            remove = partial(self._remove, segment, "quota")
+            if finished is not None and segment in ended:
+                finished.remove(segment, remove)
+            else:
+                remove()
         self._counted = now
 
-    def _count(self) -> list[Segment]:
-        segments = self._segments()
+    def _count(self) -> tuple[list[Segment], list[Segment]]:
+        """Count what is used; return segments, and files that are over."""
+        files = self._files()
+        segments = self._segments(files)
+        over = self._finished.over(files) if self._finished is not None else []
         # What there was room for just now may be in no file yet.
-        self._used = sum(one.size for one in segments) + self._open_files() + self._granted
-        return segments
+        in_files = sum(status.st_size for _, status in files)
+        own = sum(one.size for one in segments if is_own_name(one.name))
+        self._used = in_files + own + self._granted
+        return segments, over
 
     # ── in its own thread ───────────────────────────────────────────────────────────
 
@@ -165,11 +188,11 @@ class Upkeep:
             self._guarded(segment.name, partial(self._compress, segment))
 
     def _look_after(self, file: str) -> None:
-        for segment in list_segments(self._folder, file):
+        for segment in self._of(file):
             self._guarded(segment.name, partial(self._compress, segment))
         if self._keep:
             with self._lock:
-                for segment in surplus(list_segments(self._folder, file), self._keep):
+                for segment in surplus(self._of(file), self._keep):
                     self._remove(segment, "keep")
 
     def _compress(self, segment: Segment) -> None:
@@ -191,18 +214,3 @@ class Upkeep:
         self._used -= segment.size
         self._tell(events.SegmentRemoved(segment.name, why), "info")
         self._gone(segment.name)
-
-
-def files_beneath(
-    folder: Folder, above: str = "", depth: int = _DEEPEST
-) -> Iterator[tuple[str, int]]:
-    """Yield the path and the size of each regular file."""
-    with contextlib.suppress(OSError):
-        for name in folder.listdir(above):
-            path = f"{above}/{name}" if above else name
-            with contextlib.suppress(OSError):
-                status = folder.stat(path)
-                if stat.S_ISREG(status.st_mode):
-                    yield path, status.st_size
-                elif stat.S_ISDIR(status.st_mode) and depth:
-                    yield from files_beneath(folder, path, depth - 1)

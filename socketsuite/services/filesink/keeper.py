@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 from socketsuite.contract import LogEvents
 from socketsuite.figures import Counter, Figure, Gauge
 from socketsuite.services.filesink import paths
+from socketsuite.services.filesink.opening import Opened, journal_name, open_folder
 from socketsuite.services.filesink.options import Options
 from socketsuite.services.filesink.records import LONGEST_HEADER
 from socketsuite.services.filesink.registry import StreamRegistry
@@ -25,6 +26,7 @@ from socketsuite.storage.beneath import Folder
 from socketsuite.storage.buffers import Buffers
 from socketsuite.storage.destination import Destination
 from socketsuite.storage.disk_threads import DiskThreads
+from socketsuite.storage.in_use import InUse
 from socketsuite.storage.journal import Journal
 from socketsuite.storage.journal_lines import (
     Began,
@@ -33,10 +35,10 @@ from socketsuite.storage.journal_lines import (
     FileGone,
 )
 from socketsuite.storage.journal_state import JournalState
-from socketsuite.storage.recovery import Recovery, boot_id, has_journal, recover
+from socketsuite.storage.names import shown
+from socketsuite.storage.recovery import Recovery
 from socketsuite.storage.setup import Setup
 from socketsuite.storage.store import Store
-from socketsuite.storage.upkeep import Upkeep
 from socketsuite.wire.records import RecordFramer
 
 
@@ -59,6 +61,8 @@ class Keeper:
         self.registry = StreamRegistry(sink.max_streams, own_files, self._say)
         self.store: Store
         self._started_well = False
+        self._in_use = InUse()
+        self._forget: Callable[[str], object] = lambda name: None
         # Records that were left out, shortened, or never came to their end.
         self.dropped = self.cut = self.torn = 0
         self.receipts = 0
@@ -75,47 +79,28 @@ class Keeper:
         base, name = paths.resolved(sink.template)
         self.plain = name
         self._threads = DiskThreads(sink.max_open_files + 2)
-        self._journal_name = f"{name}~journal"
+        self._journal_name = journal_name(name)
         started: Deferred[None] = Deferred()
 
         def work() -> None:
             try:
-                self._folder = folder = Folder(base)
-                upkeep = Upkeep(
-                    folder,
-                    sink.compress,
-                    sink.keep,
-                    sink.quota,
-                    self._tell_from_thread,
-                    self._segment_is_gone,
-                )
-                upkeep.start(name)
-                boot = boot_id()
-                found = None
-                if sink.acknowledges or has_journal(folder, self._journal_name):
-                    found = recover(folder, self._journal_name, boot, time.time())
+                told, gone = self._tell_from_thread, self._segment_is_gone
+                opened = open_folder(sink, base, name, self._in_use, told, gone)
             except OSError as error:
                 why = f"cannot open the journal of {sink.file}: {error.strerror or error}"
                 self._in_reactor(started.errback, Failure(SettingsError(why)))
             except BaseException:  # noqa: BLE001 - whoever started this is told, whatever it is
                 self._in_reactor(started.errback, Failure())
             else:
-                self._in_reactor(self._started, started, device, upkeep, found, boot)
+                self._in_reactor(self._started, started, device, opened)
 
         self._threads.call(work)
         return started
 
-    def _started(
-        self,
-        started: Deferred[None],
-        device: bool,
-        upkeep: Upkeep,
-        found: Recovery | None,
-        boot: str,
-    ) -> None:
+    def _started(self, started: Deferred[None], device: bool, opened: Opened) -> None:
         sink = self._sink
-        assert self._folder is not None
-        self._upkeep = upkeep
+        self._folder, self._upkeep, found, boot = opened
+        upkeep = self._upkeep
         setup = Setup(
             folder=self._folder,
             threads=self._threads,
@@ -135,7 +120,9 @@ class Keeper:
             written=upkeep.written,
             closed=upkeep.closed,
             tell=self._tell_from_thread,
+            in_use=self._in_use,
         )
+        self._forget = setup.forget
         if found is not None:
             self._begin_journal(setup, found, boot)
         most = sink.max_open_files
@@ -183,6 +170,7 @@ class Keeper:
             names = {name, name.removesuffix(".gz"), name.removesuffix(".zst")}
             return [FileGone(one.number) for one in state.files.values() if one.name in names]
 
+        self._forget(name)
         if self._journal is not None:
             self._journal.append(entries, sync=False)
 
@@ -204,7 +192,7 @@ class Keeper:
                 stream.sender.receipt(one)
 
     def _has_changed(self, one: Destination) -> None:
-        self.troubles.file_changed(one.name, one.trouble, one.waiting_for)
+        self.troubles.file_changed(shown(one.name), one.trouble, one.waiting_for)
 
     def _journal_has_failed(self, why: str) -> None:
         self.troubles.journal_has_failed(self._journal_name, why)
