@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from socketsuite.services.filesink import opening
-from socketsuite.storage import events, upkeep
+from socketsuite.storage import events, recovery, upkeep
 from socketsuite.storage.reading import open_stream
 from socketsuite.storage.succession import _Counted
 from socketsuite.storage.upkeep import Upkeep
@@ -177,12 +177,17 @@ def test_closed_files_are_looked_after_only_when_the_journal_was_recovered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order: list[str] = []
-    recover, start = opening.recover, Upkeep.start
-    monkeypatch.setattr(
-        opening, "recover", lambda *words: [order.append("recover"), recover(*words)][1]
-    )
-    monkeypatch.setattr(
-        upkeep.Upkeep, "start", lambda *words: [order.append("start"), start(*words)][1]
-    )
+    recover, start = recovery.recover, Upkeep.start
+
+    def recovers(*words: Any) -> Any:
+        order.append("recover")
+        return recover(*words)
+
+    def starts(*words: Any) -> None:
+        order.append("start")
+        start(*words)
+
+    monkeypatch.setattr(opening, "recover", recovers)
+    monkeypatch.setattr(upkeep.Upkeep, "start", starts)
     Sink(tmp_path / "all").stop()
     assert order == ["recover", "start"]
