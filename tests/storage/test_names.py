@@ -15,6 +15,7 @@ from socketsuite.storage.names import (
     encode_component,
     encode_path,
     is_own_name,
+    numbered,
 )
 from tests.support.hostile_names import check_names, hostile_names
 
@@ -150,6 +151,12 @@ def test_the_placeholders_of_a_template_are_known():
         ("x/all~", "no ~"),
         ("x/a\0", "no NUL"),
         ("x/" + "a" * 231, "at most 230"),
+        ("{seq}/x", "the name of the file, not of a folder"),
+        ("{seq}-{seq}", "stands once"),
+        ("{seq}-{stream}", "stands behind {stream}"),
+        ("{peer}{seq}", "needs a point or hyphen"),
+        ("x-{seq}0", "needs a point or hyphen"),
+        ("x-{seq}.gz", "the sink itself adds"),
     ],
 )
 def test_a_template_that_names_no_file_is_refused_with_a_cure(text, why):
@@ -162,6 +169,16 @@ def test_a_component_of_several_values_is_short_enough_for_the_sinks_own_files()
     one = template.expand(peer="p" * 150, stream="s" * 150)
     assert len(one) == 230
     assert one != template.expand(peer="p" * 150, stream="s" * 149 + "t")
+
+
+def test_the_number_is_found_again_in_a_name_that_is_cut():
+    template = Template("{peer}.{stream}.{seq}.log")
+    values = {"peer": "p" * 150, "stream": "s" * 150}
+    one = template.expand(**values, seq=7)
+    assert (len(one), one[-7:]) == (230, "-000007")
+    assert one == numbered(template.expand(**values), 7)
+    assert template.expand(**values, seq=8)[:-7] == one[:-7]
+    assert template.expand(peer="p" * 150, stream="s" * 149 + "t", seq=7)[:-7] != one[:-7]
 
 
 def test_the_sinks_own_files_are_known_by_their_tilde():

@@ -144,8 +144,9 @@ def test_the_number_of_a_file_that_somebody_took_is_not_used_again(
 
 
 def test_one_that_was_closed_is_not_written_when_later_ones_are_gone(tmp_path: Path) -> None:
-    sink = Sink(tmp_path / "{seq}.log", ack=False, rotate_size=6)
+    sink = Sink(tmp_path / "{seq}.log", ack=False)
     sink.deliver(b"closed")
+    sink.service.reload_service()
     sink.deliver(b"open")
     sink.reactor.advance(11)
     sink.reactor.advance(11)
