@@ -56,6 +56,18 @@ class HasDrain(Protocol):
         ...
 
 
+class HasUnfinished(Protocol):
+    """A protocol that may keep its peer waiting, for a disk or for another service."""
+
+    def unfinished(self) -> bool:
+        """Return whether it has yet to do what its peer asked.
+
+        Such a connection is not idle, for ``--idle-timeout``; and where the daemon ends it, that
+        is by a reset, so that no peer takes it for a good end.
+        """
+        ...
+
+
 class HasStop(Protocol):
     """A service that takes its time to stop."""
 

@@ -59,6 +59,7 @@ class Connections:
     :param policy: decides who is let in.
     :ivar admitted: how many of the open ones were let in; the others' headers are awaited.
     :ivar slow: looks after those whose peers are behind, if anybody does.
+    :ivar is_unfinished: whether a protocol has yet to do what its peer asked, as it says itself.
     :ivar is_busy: whether a protocol is at work on an answer; ``None`` if that cannot be known.
     """
 
@@ -72,6 +73,7 @@ class Connections:
         self.slow: SlowConsumers | None = None
         self.limits = LimitSettings()
         self.is_busy: Callable[[Any], bool | None] = lambda _: None
+        self.is_unfinished: Callable[[Any], bool] = lambda _: False
         self.open: dict[Connection, ConnectionRecord] = {}
         self.admitted = 0
         self._when_empty: list[Callable[[], None]] = []
@@ -173,6 +175,17 @@ class Connections:
     def busy(self, transport: Connection) -> bool | None:
         """Whether the service is at work on an answer for *transport*."""
         return self.is_busy(transport.protocol)
+
+    def unfinished(self, transport: Connection) -> bool:
+        """Whether the service says that it has yet to do what the peer of *transport* asked."""
+        return self.is_unfinished(transport.protocol)
+
+    def end(self, transport: Connection, reason: Reason) -> None:
+        """Close *transport*; at once, where its peer would take a FIN for a good end."""
+        if self.unfinished(transport):
+            transport.abort(reason)
+        else:
+            transport.close(reason)
 
     def half_close_seconds(self) -> float:
         """Return how long a service has for an answer whose caller has closed its half."""

@@ -21,7 +21,8 @@ _SHORTEST, _LONGEST = 0.02, 1.0
 class IdleTimeouts:
     """Looks at every connection eight times within the shortest limit, once a second at least.
 
-    One whose counters have not moved for ``idle_timeout`` seconds is closed, and one that
+    One whose counters have not moved for ``idle_timeout`` seconds is closed, unless it is the
+    service that keeps its peer waiting, and says so; and one that
     has said nothing ``first_byte_timeout`` seconds after it was made, at the first look
     after that.  A look that comes late (the process was stopped, a callback blocked) closes
     nobody: what peers have said meanwhile has not been read yet.
@@ -65,13 +66,18 @@ class IdleTimeouts:
             transport = connection.transport
             moved = transport.bytes_in + transport.bytes_out
             before, since = self._seen.get(transport, (0, connection.opened_at))
-            if moved != before:
+            if moved != before or self._waits_for_service(transport, now - since):
                 since = now
             seen[transport] = (moved, since)
             if not late:
                 self._judge(connection, now, now - since)
         self._seen = seen
         self.start()
+
+    def _waits_for_service(self, transport: Connection, still: float) -> bool:
+        """Whether it is time to close *transport*, and it is still by no fault of its peer."""
+        limit = self._limits.idle_timeout
+        return 0 < limit <= still and self._connections.unfinished(transport)
 
     def _judge(self, connection: ConnectionRecord, now: float, still: float) -> None:
         limits, transport = self._limits, connection.transport

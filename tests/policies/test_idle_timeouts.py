@@ -19,6 +19,7 @@ class Connection:
         self.bytes_in = self.bytes_out = self.queued = 0
         self.why: Reason | None = None
         self.ended: str | None = None
+        self.unfinished = False
 
     @property
     def transport(self) -> Any:
@@ -32,6 +33,9 @@ class Connection:
 class Registry:
     def __init__(self, *connections: Connection) -> None:
         self.open = {each: each for each in connections}
+
+    def unfinished(self, transport: Connection) -> bool:
+        return transport.unfinished
 
 
 def swept(clock: Any, *connections: Connection, **limits: float) -> IdleTimeouts:
@@ -58,6 +62,18 @@ def test_a_still_connection_is_closed_and_a_moving_one_is_not() -> None:
         moving.bytes_out += 1
     assert (still.ended, still.why) == ("closed", IDLE_TIMEOUT)
     assert moving.ended is None
+
+
+def test_who_waits_for_the_service_is_not_idle_and_has_its_time_afterwards() -> None:
+    clock, waiting = Clock(), Connection()
+    waiting.unfinished = True
+    swept(clock, waiting, idle_timeout=4.0)
+    advance(clock, 20)
+    waiting.unfinished = False
+    advance(clock, 2)
+    assert waiting.ended is None
+    advance(clock, 3)
+    assert (waiting.ended, waiting.why) == ("closed", IDLE_TIMEOUT)
 
 
 def test_who_never_says_anything_is_closed_and_who_has_said_something_stays() -> None:

@@ -116,7 +116,7 @@ class Report:
         for one in self.services:
             for each in _open(one):
                 if each.id == number:
-                    each.transport.close(CLOSED_BY_OPERATOR)
+                    one.service.connections.end(each.transport, CLOSED_BY_OPERATOR)
                     return True
         return False
 

@@ -46,6 +46,12 @@ def is_busy(protocol: Any) -> bool | None:
     return None
 
 
+def is_unfinished(protocol: Any) -> bool:
+    """Return whether *protocol* says of itself that it has yet to do what its peer asked."""
+    found = getattr(innermost(protocol), "unfinished", None)
+    return callable(found) and found() is True
+
+
 def innermost(protocol: Any) -> Any:
     """Return the service's own protocol, whatever wraps it.
 

@@ -27,7 +27,7 @@ from socketsuite.daemon.serve.factories import Factories
 from socketsuite.daemon.serve.further import DaemonHandle
 from socketsuite.daemon.serve.listeners import Listeners
 from socketsuite.daemon.serve.notices import start_notices
-from socketsuite.daemon.serve.protocols import is_busy
+from socketsuite.daemon.serve.protocols import is_busy, is_unfinished
 from socketsuite.daemon.serve.reload import needs_restart, take_over_limits, take_over_own
 from socketsuite.daemon.serve.tls_contexts import TLSContexts
 from socketsuite.observe.events import Events, Notice
@@ -78,6 +78,7 @@ class ServiceDaemon(Service):
         self.datagrams = DatagramPolicy(limits.udp_rate, monotonic, any_port=any_port)
         self.connections.limits = configuration.limits
         self.connections.is_busy = is_busy
+        self.connections.is_unfinished = is_unfinished
         total = total or TotalQueue(configuration.process.total_send_queue)
         self.connections.slow = SlowConsumers(reactor, configuration.limits, total)
         self.idle = IdleTimeouts(reactor, self.connections, configuration.limits)

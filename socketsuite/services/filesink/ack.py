@@ -250,6 +250,10 @@ class AckSender(LingeringClose):
         """Another connection sends the stream from now on."""
         self._refuse("replaced", "another sender took the stream over")
 
+    def unfinished(self) -> bool:
+        """Whether it is the sink that the sender waits for."""
+        return bool(self._holds)
+
     # ── the end ─────────────────────────────────────────────────────────────────────
 
     def drain(self) -> None:

@@ -175,6 +175,11 @@ class RawSender(Protocol):
         self._ended = True
         self.transport.abortConnection()
 
+    def unfinished(self) -> bool:
+        """Whether bytes of this client may wait for a disk: its FIN must not be answered yet."""
+        files = (*self._left, self._destination)
+        return any(one is not None and one.queued for one in files)
+
     # ── what the store says ─────────────────────────────────────────────────────────
 
     def pause(self) -> None:

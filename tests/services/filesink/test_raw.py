@@ -212,3 +212,20 @@ def test_more_files_than_may_be_open_reset_the_one_that_wants_another(tmp_path: 
     again.protocol.dataReceived(b"y")
     sink.finish(again)
     sink.stop()
+
+
+def test_who_waits_for_the_disk_is_unfinished_and_who_is_idle_is_not(file: Path) -> None:
+    sink = Sink(file, quota=10)
+    client = sink.connect()
+    assert client.protocol.unfinished() is False
+    client.protocol.dataReceived(b"more than there is room for")
+    assert client.protocol.unfinished() is True
+    sink.until(lambda: sink.service.health()["files"] is not True)
+    assert client.protocol.unfinished() is True
+    sink.stop()
+    other = Sink(file)
+    client = other.connect()
+    client.protocol.dataReceived(b"enough")
+    other.settle()
+    assert client.protocol.unfinished() is False
+    other.stop()
