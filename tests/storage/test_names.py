@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import urllib.parse
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -173,7 +174,7 @@ def test_a_component_of_several_values_is_short_enough_for_the_sinks_own_files()
 
 def test_the_number_is_found_again_in_a_name_that_is_cut():
     template = Template("{peer}.{stream}.{seq}.log")
-    values = {"peer": "p" * 150, "stream": "s" * 150}
+    values: dict[str, Any] = {"peer": "p" * 150, "stream": "s" * 150}
     one = template.expand(**values, seq=7)
     assert (len(one), one[-7:]) == (230, "-000007")
     assert one == numbered(template.expand(**values), 7)
