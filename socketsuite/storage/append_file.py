@@ -18,11 +18,18 @@ from socketsuite.wire.records import Piece
 FULL = (errno.ENOSPC, errno.EDQUOT)
 """What room on the disk cures."""
 
+NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
+"""What passes when others close theirs."""
+
 _MOST_PIECES = 512
 """Pieces of one writev; no system takes fewer than this."""
 
 _NO_SYNC = (errno.EINVAL, errno.EROFS, errno.ENOTSUP)
 """What fdatasync says of a device that has nothing to sync."""
+
+
+class SyncFailedError(OSError):
+    """The disk was found full when it was to keep what had been written: that is not waited for."""
 
 
 class AppendFile:
@@ -124,11 +131,13 @@ class AppendFile:
         """
         try:
             os.fdatasync(self._descriptor)
+            if self._unsynced_folder and self.regular:
+                self._sync_folder()
         except OSError as error:
+            if error.errno in FULL:
+                raise SyncFailedError(errno.EIO, error.strerror) from error
             if self.regular or error.errno not in _NO_SYNC:
                 raise
-        if self._unsynced_folder and self.regular:
-            self._sync_folder()
 
     def _sync_folder(self) -> None:
         try:

@@ -8,14 +8,13 @@ it had not happened.  A full disk is waited for.  This module must not know who 
 
 from __future__ import annotations
 
-import errno
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from socketsuite.storage.append_file import FULL
+from socketsuite.storage.append_file import FULL, NO_DESCRIPTORS
 from socketsuite.storage.batches import Receipt, Write, account
 from socketsuite.storage.current_file import CurrentFile
 from socketsuite.storage.journal_lines import Leaves, Skipped
@@ -177,14 +176,14 @@ class Destination:
             return
         writes = [item for item in group if type(item) is Write]
         if writes:
-            self._make_ready(size_of(writes))
+            self._when_possible(partial(self._file.make_ready, size_of(writes)))
             self._remember_trees(writes)
             start = self._append(writes)
             self._file.say(account(writes, self._file.number, start, self._unsynced))
         sync = any(type(item) is Barrier and item.sync for item in group)
         sync = sync or bool(writes and self.setup.sync == "always")
         if sync:
-            self._file.sync()
+            self._when_possible(self._file.sync)
         barriers = [item for item in group if type(item) is Barrier]
         calls = [item.then for item in barriers if item.then]
         self._hand_over(size_of(writes), sync, self._take_receipts(sync), calls)
@@ -234,21 +233,18 @@ class Destination:
             return
         sync = self.setup.sync != "none" or self.setup.journaled
         if sync:
-            self._file.sync()
+            self._when_possible(self._file.sync)
         self._hand_over(0, sync, self._take_receipts(sync), [how.then])
         self._file.close()
 
-    def _make_ready(self, size: int) -> None:
+    def _when_possible(self, work: Callable[[], None]) -> None:
         while True:
             try:
-                return self._file.make_ready(size)
+                return work()
             except OSError as error:
-                if error.errno in FULL:
-                    self._wait("disk-full")
-                elif error.errno in (errno.EMFILE, errno.ENFILE):
-                    self._wait("no-descriptors")
-                else:
+                if error.errno not in (*FULL, *NO_DESCRIPTORS):
                     raise
+                self._wait("disk-full" if error.errno in FULL else "no-descriptors")
 
     def _append(self, writes: list[Write]) -> int:
         """Write all there is, however long that takes; return where in the file it begins."""

@@ -6,8 +6,10 @@ This module must not know who renamed it.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from posixpath import dirname, join
 
+from socketsuite.storage.append_file import NO_DESCRIPTORS
 from socketsuite.storage.beneath import Folder
 from socketsuite.storage.journal_state import KnownFile
 
@@ -15,16 +17,29 @@ _MOST_LOOKED_AT = 10_000
 
 
 def find_moved(folder: Folder, name: str, inode: int) -> tuple[str, int] | None:
-    """Return what the file of this *inode*, which was *name*, is called now, and its length."""
+    """Return what the file of this *inode*, which was *name*, is called now, and its length.
+
+    :raises OSError: when there are no descriptors to look with.
+    """
     parent = dirname(name)
-    with contextlib.suppress(OSError):
+    with _unless_it_passes():
         for one in folder.listdir(parent)[:_MOST_LOOKED_AT]:
             path = join(parent, one)
-            with contextlib.suppress(OSError):
+            with _unless_it_passes():
                 status = folder.stat(path)
                 if status.st_ino == inode:
                     return path, status.st_size
     return None
+
+
+@contextlib.contextmanager
+def _unless_it_passes() -> Iterator[None]:
+    """Nothing is found where it cannot be looked; but for want of descriptors that is not known."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in NO_DESCRIPTORS:
+            raise
 
 
 def find_known(folder: Folder, file: KnownFile) -> int | None:

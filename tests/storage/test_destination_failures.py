@@ -276,35 +276,3 @@ def test_a_file_that_others_moved_while_it_was_closed_is_known_by_its_new_name(d
     disk.run()
     assert (disk.read("a.1"), disk.read()) == (b"one", b"two")
     assert recovered(disk) == {"s": (6, root(b"onetwo"))}
-
-
-@pytest.mark.parametrize("when", ["before our write", "behind our write"])
-def test_after_a_failure_nothing_is_cut_off_that_others_wrote(disk_of, monkeypatch, when):
-    disk = disk_of()
-    disk.write(b"one", disk.stream())
-    disk.run()
-    real = os.writev
-
-    def others_write():
-        with (disk.folder.path / "a").open("ab") as file:
-            file.write(b"theirs")
-
-    def failing(descriptor, pieces):
-        real(descriptor, [b"tw"])
-        if when == "behind our write":
-            others_write()
-        raise OSError(errno.EIO, os.strerror(errno.EIO))
-
-    if when == "before our write":
-        others_write()
-    monkeypatch.setattr(os, "writev", failing)
-    disk.write(b"two", disk.stream())
-    disk.run()
-    assert disk.open().trouble is not None
-    monkeypatch.undo()
-    disk.open().retry()
-    disk.write(b"two", disk.stream())
-    disk.run()
-    assert b"theirs" in disk.read()
-    assert disk.read().startswith(b"one")
-    assert disk.read().endswith(b"two")
