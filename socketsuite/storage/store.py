@@ -59,6 +59,7 @@ class Store:
         self._on_receipts = on_receipts
         self._changed = changed
         self._total = 0
+        self._given_up = False
         self._stopped: Deferred[None] | None = None
         self._tick = LoopingCall(self._look_after)
         self._tick.clock = reactor
@@ -227,6 +228,13 @@ class Store:
 
     # ── the end ─────────────────────────────────────────────────────────────────────
 
+    def give_up(self) -> None:
+        """Nothing that is written can be confirmed any more: no file is waited for at the end."""
+        self._given_up = True
+        if self._stopped is not None:
+            self.destinations.clear()
+            self._end()
+
     def stop(self) -> Deferred[None]:
         """Write what waits, and close all files; what there is no room for is lost, and said.
 
@@ -242,5 +250,7 @@ class Store:
                 del self.destinations[one.name]
             else:
                 self._close(one)
+        if self._given_up:
+            self.destinations.clear()
         self._end()
         return self._stopped

@@ -252,7 +252,9 @@ class AckSender(LingeringClose):
 
     def unfinished(self) -> bool:
         """Whether it is the sink that the sender waits for."""
-        return bool(self._holds)
+        sending = self._sending
+        destination = sending.destination if sending is not None else None
+        return bool(self._holds) or (destination is not None and destination.queued > 0)
 
     # ── the end ─────────────────────────────────────────────────────────────────────
 

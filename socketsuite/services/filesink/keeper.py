@@ -28,12 +28,7 @@ from socketsuite.storage.destination import Destination
 from socketsuite.storage.disk_threads import DiskThreads
 from socketsuite.storage.in_use import InUse
 from socketsuite.storage.journal import Journal
-from socketsuite.storage.journal_lines import (
-    Began,
-    Ended,
-    Entry,
-    FileGone,
-)
+from socketsuite.storage.journal_lines import Began, Ended, Entry, FileGone
 from socketsuite.storage.journal_state import JournalState
 from socketsuite.storage.names import shown
 from socketsuite.storage.recovery import Recovery
@@ -199,6 +194,7 @@ class Keeper:
         for destination in list(self.store.destinations.values()):
             for sender in list(destination.senders):
                 sender.failed(f"the journal: {why}")
+        self.store.give_up()
 
     def _journal_is_full(self, full: bool) -> None:
         self.troubles.journal_is_full(self._journal_name, full)

@@ -219,6 +219,8 @@ def test_a_journal_that_cannot_be_synced_ends_all_acknowledging(
     late, lost = sink.sender(), sink.connect()
     assert late.lines[-1].startswith(b"ERROR failed ")
     assert lost.reset
+    # Nor is anything waited for at the end.
+    sink.stop()
 
 
 def test_receipts_are_signed_where_there_is_a_key(file: Path, tmp_path: Path) -> None:
