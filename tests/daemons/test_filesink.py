@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from socketsuite.storage.segments import open_segment
 from socketsuite.testing import Daemon, read_all
 from tests.daemons.conftest import Start
 from tests.support.outside import MEGABYTE, NODE, SECONDS, memory, piped, reset
@@ -130,6 +131,28 @@ def test_a_client_whose_bytes_find_no_room_waits_and_the_daemon_lives(serve: Sta
             client.recv(1)
     assert filesink.log.count("no_room") == 1
     assert "Traceback" not in filesink.log
+
+
+def test_numbered_files_are_gone_on_with_after_a_kill(serve: Start, tmp_path: Path) -> None:
+    folder = tmp_path / "log"
+    folder.mkdir()
+    words = ("--framing", "lines", "--rotate-size", "4K", "--compress", "gzip", "--ack-port", "0")
+    sent = b""
+    for process in range(2):
+        filesink = serve("socketsuite-filesink", "--file", f"{folder}/{{seq}}.log", *words)
+        some = b"".join(b"line %d of process %d\n" % (line, process) for line in range(600))
+        deliver(filesink, some)
+        sent += some
+        if process == 0:
+            filesink.kill()
+    assert filesink.stop() == 0
+    kept, files = [], sorted(folder.glob("*.log*"))
+    for one in files:
+        with open_segment(one) as file:
+            kept.append(file.read())
+    assert b"".join(kept) == sent
+    assert [int(one.name[:6]) for one in files] == list(range(1, len(files) + 1))
+    assert len(files) > 6
 
 
 def test_without_a_file_there_is_one_line_and_status_2(launch: Start) -> None:

@@ -55,7 +55,7 @@ class FileSink:
     reactor: Any
     emit: LogEvents = ignore_events
     file: str = setting(
-        help="the file that is appended to; {date}, {peer}, {connection} and {stream} make many",
+        help="the file that is appended to; many with {date}, {peer}, {connection}, {stream}, {seq}",
         metavar="PATH",
         parse=template,
     )
@@ -91,7 +91,7 @@ class FileSink:
     keep: int = setting(0, "closed files kept of each name; 0 is all", minimum=0)
     quota: int = setting(
         0,
-        "bytes that all files may have together; 0 is no limit",
+        "bytes that all files may have together; the oldest that are over go; 0 is no limit",
         parse=byte_size,
         metavar="BYTES",
     )
