@@ -6,6 +6,7 @@
  * sender, an ending, an error, bytes that the kernel would not take) is left to the Python code.
  * This module must not know of any protocol, nor of the suite around the transport.
  */
+#include "_datagrams.h"
 #include "_objects.h"
 #include "_sends.h"
 
@@ -379,8 +380,11 @@ PyMODINIT_FUNC PyInit__burst(void)
         .slots = slots,
     };
     PyObject *module = PyModule_Create(&definition), *type = PyType_FromSpec(&writer);
-    if (module == NULL || type == NULL || PyModule_AddObjectRef(module, "Writer", type) < 0)
+    PyObject *datagrams = PyType_FromSpec(&datagrams_spec);
+    if (module == NULL || type == NULL || PyModule_AddObjectRef(module, "Writer", type) < 0 ||
+        datagrams == NULL || PyModule_AddObjectRef(module, "Datagrams", datagrams) < 0)
         Py_CLEAR(module);
     Py_XDECREF(type);
+    Py_XDECREF(datagrams);
     return module;
 }

@@ -66,6 +66,14 @@ def io_uring() -> bool:
     return AVAILABLE and _burst.io_uring() is None
 
 
+def datagram_calls(bound: socket.socket) -> tuple[Any, Any]:
+    """Return what receives a datagram and its sender, and what sends one."""
+    if AVAILABLE and bound.family == socket.AF_INET:
+        made = _burst.Datagrams(bound)
+        return made.receive, made.send
+    return bound.recvfrom, bound.sendto
+
+
 class CompiledBurst(Burst):
     """A burst whose loop is compiled; only where that is :data:`AVAILABLE`.
 

@@ -18,6 +18,8 @@ from twisted.internet.error import MessageLengthError
 from twisted.internet.protocol import DatagramProtocol
 from twisted.python import log
 
+from socketsuite.transport.compiled import datagram_calls
+
 # So many small answers are about a millisecond.
 _DATAGRAMS_PER_TURN = 256
 _LARGEST = 65536
@@ -36,9 +38,11 @@ class DatagramPort(udp.Port):
     behind, which an answer needs to find a link-local peer.
 
     :ivar frontend: the name of the service's frontend that the port belongs to.
+    :ivar pure: whether the calls are Python's, where there are compiled ones too.
     """
 
     frontend = ""
+    pure = True
 
     protocol: Any
     datagrams_in = datagrams_out = bytes_in = bytes_out = 0
@@ -51,7 +55,7 @@ class DatagramPort(udp.Port):
 
     def socket_calls(self, bound: socket.socket) -> tuple[Receive, Send]:
         """Return what receives a datagram and its sender, and what sends one."""
-        return bound.recvfrom, bound.sendto
+        return (bound.recvfrom, bound.sendto) if self.pure else datagram_calls(bound)
 
     def doRead(self) -> None:
         """Hand the waiting datagrams to the protocol, up to the bound."""
@@ -149,7 +153,9 @@ def _answer_from(told: list[tuple[int, int, bytes]]) -> tuple[int, int, bytes] |
     return None
 
 
-def adopt_datagrams(reactor: Any, bound: socket.socket, protocol: DatagramProtocol) -> Any:
+def adopt_datagrams(
+    reactor: Any, bound: socket.socket, protocol: DatagramProtocol, *, pure: bool = False
+) -> Any:
     """Return an ``IListeningPort`` that serves *protocol* on a socket that is bound.
 
     The port works on a duplicate of the descriptor: the caller closes its own.
@@ -157,5 +163,6 @@ def adopt_datagrams(reactor: Any, bound: socket.socket, protocol: DatagramProtoc
     every = sys.platform == "linux" and bound.getsockname()[0] in _EVERY_ADDRESS
     make = EveryAddressPort if every else DatagramPort
     port = make._fromListeningDescriptor(reactor, bound.fileno(), bound.family, protocol, _LARGEST)
+    port.pure = pure
     port.startListening()
     return port

@@ -16,13 +16,14 @@ COMPILED = pytest.param(
     "compiled",
     marks=pytest.mark.skipif(not compiled.AVAILABLE, reason="the burst is not compiled here"),
 )
-# The last is about the compiled one alone.
+# The last two are about what is compiled alone.
 WITHOUT_A_BURST = {
     "test_datagram_port",
     "test_pieces",
     "test_turns",
     "test_accepting",
     "test_compiled",
+    "test_compiled_datagrams",
 }
 ONE_IN = 3
 

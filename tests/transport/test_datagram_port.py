@@ -33,13 +33,13 @@ def recorder() -> Recorder:
     return Recorder()
 
 
-@pytest.fixture
-def port(recorder: Recorder) -> Iterator[Any]:
+@pytest.fixture(params=["compiled", "python"])
+def port(request: pytest.FixtureRequest, recorder: Recorder) -> Iterator[Any]:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bound:
         bound.bind(("127.0.0.1", 0))
         bound.setblocking(False)
         reactor: Any = EPollReactor()
-        made = adopt_datagrams(reactor, bound, recorder)
+        made = adopt_datagrams(reactor, bound, recorder, pure=request.param == "python")
     yield made
     reactor.disconnectAll()
 

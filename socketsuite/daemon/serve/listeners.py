@@ -99,7 +99,8 @@ class Listeners:
             tell_data=self._configuration.log.log_data != "off",
             frontend=bound.frontend,
         )
-        port = adopt_datagrams(self._reactor, bound.socket, admission)
+        plain = self._pure or not self._burst
+        port = adopt_datagrams(self._reactor, bound.socket, admission, pure=plain)
         port.frontend = bound.frontend
         return port
 
