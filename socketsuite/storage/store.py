@@ -176,10 +176,12 @@ class Store:
         for one in self.destinations.values():
             one.put(Rotate())
 
-    def retry(self) -> None:
-        """Have files that failed opened anew."""
-        for one in self.destinations.values():
+    def retry(self) -> list[Destination]:
+        """Have files that failed opened anew, and return them."""
+        failed = [one for one in self.destinations.values() if one.trouble is not None]
+        for one in failed:
             one.retry()
+        return failed
 
     def sync(self) -> None:
         """Have what was written synced; for ``--sync interval``."""

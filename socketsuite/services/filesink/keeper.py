@@ -31,6 +31,7 @@ from socketsuite.storage.journal import Journal
 from socketsuite.storage.journal_lines import Began, Ended, Entry, FileGone
 from socketsuite.storage.journal_state import JournalState
 from socketsuite.storage.names import shown
+from socketsuite.storage.queue_items import Rotate
 from socketsuite.storage.recovery import Recovery
 from socketsuite.storage.setup import Setup
 from socketsuite.storage.store import Store
@@ -233,8 +234,9 @@ class Keeper:
         return "asked for"
 
     def reload(self, rotate: bool) -> None:
-        """Open those files anew that failed; with *rotate* begin others."""
-        self.store.retry()
+        """Begin those files anew that failed; with *rotate* all of them."""
+        for one in self.store.retry():
+            one.put(Rotate())
         if rotate:
             self.rotate()
 

@@ -55,7 +55,7 @@ class FileSink:
     reactor: Any
     emit: LogEvents = ignore_events
     file: str = setting(
-        help="the file that is appended to; many with {date}, {peer}, {connection}, {stream}, {seq}",
+        help="what is appended to; many files with {date}, {peer}, {connection}, {stream}, {seq}",
         metavar="PATH",
         parse=template,
     )
@@ -167,8 +167,12 @@ class FileSink:
         return self.keeper.stop()
 
     def reload_service(self) -> None:
-        """Begin other files; open those anew that failed."""
-        self.keeper.reload(self.rotate_on_reload)
+        """Begin other files; of streams with files of their own only where they are rotated at all.
+
+        Files that failed are begun anew.
+        """
+        whole = "stream" in self.template.fields and not (self.rotate_size or self.rotate_every)
+        self.keeper.reload(self.rotate_on_reload and not whole)
 
     def metrics(self) -> list[Figure]:
         """Return what an operator may watch."""

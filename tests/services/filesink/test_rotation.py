@@ -68,6 +68,15 @@ def test_on_reload(file: Path) -> None:
     assert file.read_bytes() == b"after"
 
 
+def test_on_reload_a_streams_own_file_stays_as_it_is(tmp_path: Path) -> None:
+    sink = Sink(f"{tmp_path}/{{stream}}")
+    sink.upload("photo.jpg", b"whole")
+    sink.service.reload_service()
+    sink.upload("photo.jpg", b" and more", 5)
+    sink.stop()
+    assert (tmp_path / "photo.jpg").read_bytes() == b"whole and more"
+
+
 def test_on_reload_too_when_nobody_has_written_for_long(file: Path) -> None:
     file.write_bytes(b"of an earlier process")
     sink = Sink(file, ack=False)
