@@ -377,7 +377,7 @@ complete -c twistd -n '__fish_seen_subcommand_from socketsuite-echo' -l check-co
 complete -c twistd -n '__fish_seen_subcommand_from socketsuite-echo' -l version -d 'show the version and exit'
 complete -c twistd -n '__fish_seen_subcommand_from socketsuite-echo' -l help-all -d 'show every setting and exit'
 complete -c twistd -n '__fish_seen_subcommand_from socketsuite-echo' -s h -l help -d 'Show this message and exit.'
-complete -c twistd -n '__fish_seen_subcommand_from socketsuite-filesink' -l file -r -F -d 'what is appended to; many files with {date}, {peer}, {connection}, {stream}, {seq}  [required]'
+complete -c twistd -n '__fish_seen_subcommand_from socketsuite-filesink' -l file -r -F -d 'the file to append to; {date}, {peer}, {connection}, {stream} and {seq} make many  [required]'
 complete -c twistd -n '__fish_seen_subcommand_from socketsuite-filesink' -l framing -x -a 'raw lines length' -d 'what is kept whole: nothing, lines, or records behind a u32 big-endian length  [default: raw]'
 complete -c twistd -n '__fish_seen_subcommand_from socketsuite-filesink' -l max-record -x -d 'bytes of the longest record  [default: 64K]'
 complete -c twistd -n '__fish_seen_subcommand_from socketsuite-filesink' -l overlong -x -a 'drop cut' -d 'what becomes of a longer record  [default: drop]'

@@ -222,9 +222,8 @@ class Destination:
         # A closed segment is touched only when the journal knows of it.
         calls += [partial(self.setup.closed, one) for one in self._file.take_closed()]
         if entries or size or receipts or calls:
-            self.setup.commit(
-                entries, sync, lambda: self._committed(generation, size, receipts, calls)
-            )
+            then = partial(self._committed, generation, size, receipts, calls)
+            self.setup.commit(entries, sync, then)
 
     def _end_file(self, how: Rotate | Close) -> None:
         if isinstance(how, Rotate):
@@ -234,8 +233,9 @@ class Destination:
         sync = self.setup.sync != "none" or self.setup.journaled
         if sync:
             self._when_possible(self._file.sync)
-        self._hand_over(0, sync, self._take_receipts(sync), [how.then])
-        self._file.close()
+        self._hand_over(0, sync, self._take_receipts(sync), [])
+        self._file.close()  # before anybody may have it opened anew
+        self._hand_over(0, sync, [], [how.then])
 
     def _when_possible(self, work: Callable[[], None]) -> None:
         while True:

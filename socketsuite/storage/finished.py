@@ -61,8 +61,8 @@ class FinishedFiles:
             return []
         today, over = self._today(), []
         for one, match, highest in self._numbered(files):
-            past = bool(match.date) and match.date < today
-            if (past or match.connection) and one.number >= highest:
+            past = match.connection or (match.date and match.date < today)
+            if past and one.number >= highest and one.file not in self._in_use:
                 over.append(one)
         return over
 

@@ -27,6 +27,10 @@ class InUse:
         with self._changed:
             self._names.discard(name)
 
+    def __contains__(self, name: str) -> bool:
+        with self._changed:
+            return name in self._names
+
     def wait(self, name: str) -> None:
         """Wait until no file of *name*, which is in use, is being removed."""
         with self._changed:

@@ -100,7 +100,13 @@ class _Counted:
                 name = numbered(self._of, number)
                 os.close(folder.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, make_folders=True))
                 made = True
-        folder.sync_folder_of(name)
+        try:
+            folder.sync_folder_of(name)
+        except BaseException:
+            # The one that is written to goes on to be the highest.
+            with contextlib.suppress(OSError):
+                folder.unlink(name)
+            raise
         closed = self.name
         self._take(number)
         return closed

@@ -90,6 +90,14 @@ def test_no_more_goes_than_is_too_much(kept_of):
     assert bench.gone == [f"2026-01-{day:02d}" for day in range(1, 7)]
 
 
+def test_one_that_is_written_keeps_no_later_one_from_going(kept_of):
+    bench = kept_of("{connection}", _LIVE, _CLOSED)
+    bench.in_use.begin(_LIVE)
+    bench.upkeep._quota = 200
+    assert bench.upkeep.no_room(50) is None
+    assert bench.gone == [_CLOSED]
+
+
 def test_a_file_of_yesterday_that_is_still_written_stays(kept_of):
     bench = kept_of("{date}-{seq}", "2026-01-30-000001", "2026-01-30-000002")
     bench.in_use.begin("2026-01-30-\0")

@@ -55,7 +55,7 @@ class FileSink:
     reactor: Any
     emit: LogEvents = ignore_events
     file: str = setting(
-        help="what is appended to; many files with {date}, {peer}, {connection}, {stream}, {seq}",
+        help="the file to append to; {date}, {peer}, {connection}, {stream} and {seq} make many",
         metavar="PATH",
         parse=template,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from socketsuite.services.filesink import opening
 from socketsuite.storage import events, recovery, upkeep
+from socketsuite.storage.beneath import Folder
 from socketsuite.storage.reading import open_stream
 from socketsuite.storage.succession import _Counted
 from socketsuite.storage.upkeep import Upkeep
@@ -173,6 +175,29 @@ def test_the_oldest_numbers_go_when_there_is_no_room(tmp_path: Path) -> None:
     sink.stop()
     assert list(files(tmp_path)) == ["000004.log", "000005.log", "000006.log"]
     assert "G 1" in (tmp_path / "~journal").read_text()
+
+
+def test_where_the_next_file_cannot_be_made_durable_there_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink = Sink(tmp_path / "{seq}.log")
+    sink.upload("a", b"kept")
+    sync = Folder.sync_folder_of
+
+    def fails(folder: Folder, name: str) -> None:
+        if name == "000002.log":
+            raise OSError(errno.EIO, "the disk is broken")
+        sync(folder, name)
+
+    monkeypatch.setattr(Folder, "sync_folder_of", fails)
+    sink.service.reload_service()
+    sink.until(lambda: sink.events(events.FileFailed))
+    assert list(files(tmp_path)) == ["000001.log"]
+    monkeypatch.undo()
+    sink.service.keeper.store.retry()
+    sink.upload("a", b" on", 4)
+    sink.stop()
+    assert files(tmp_path) == {"000001.log": b"kept on"}
 
 
 def test_closed_files_are_looked_after_only_when_the_journal_was_recovered(
