@@ -126,7 +126,7 @@ class Journal:
                 if self.trouble is None:
                     self._write(batch)
             except Exception as error:  # noqa: BLE001 - whatever it is, nothing more is confirmed
-                self.trouble = getattr(error, "strerror", None) or repr(error)
+                self.trouble = _why(error)
                 self._in_reactor(self._told_failed, self.trouble)
             for one in batch:
                 if one.written is not None:
@@ -156,7 +156,7 @@ class Journal:
                 self._ending.wait(_RETRY_SECONDS)
         self._now_full(False)
         if any(one.sync for one in batch):
-            self._see_that_it_is_in_place()
+            self._see_that_it_is_in_place(self._length + len(lines))
             os.fdatasync(self._descriptor)
         self._length += len(lines)
         for entries in said:
@@ -169,7 +169,7 @@ class Journal:
             with open(self._folder.open(self._name, os.O_RDONLY), "rb") as old:
                 descriptor = replace(self._folder, self._name, compacted(self._state, old))
         except OSError:
-            self._see_that_it_is_in_place()
+            self._see_that_it_is_in_place(self._length)
             self._compact_at *= 2  # the old one still holds; tried again later
             return
         os.close(self._descriptor)
@@ -177,10 +177,17 @@ class Journal:
         self._length = os.fstat(descriptor).st_size
         self._set_threshold()
 
-    def _see_that_it_is_in_place(self) -> None:
+    def _see_that_it_is_in_place(self, length: int) -> None:
         """What is written to a file that nobody finds again must not be confirmed."""
-        if self._folder.stat(self._name).st_ino != os.fstat(self._descriptor).st_ino:
+        ours = os.fstat(self._descriptor)
+        try:
+            there = self._folder.stat(self._name).st_ino == ours.st_ino
+        except FileNotFoundError:
+            there = False
+        if not there:
             raise JournalFailedError("somebody has moved it away")
+        if ours.st_size != length:
+            raise JournalFailedError("somebody has written to it, or truncated it")
 
     def _set_threshold(self) -> None:
         self._compact_at = max(_COMPACT_FROM, 2 * self._length)
@@ -189,6 +196,12 @@ class Journal:
         if full != self._is_full:
             self._is_full = full
             self._in_reactor(self._told_full, full)
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, JournalFailedError):
+        return str(error)
+    return getattr(error, "strerror", None) or repr(error)
 
 
 def _call_all(calls: list[Callable[[], object]]) -> None:

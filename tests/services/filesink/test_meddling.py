@@ -1,0 +1,37 @@
+"""What a file sink makes of others who change what is its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.sink import Sink
+
+
+def append(path: Path) -> None:
+    with path.open("ab") as file:
+        file.write(b"junk\n")
+
+
+@pytest.mark.parametrize(
+    ("meddle", "why"),
+    [
+        (os.unlink, "somebody has moved it away"),
+        (lambda path: os.truncate(path, 0), "somebody has written to it, or truncated it"),
+        (append, "somebody has written to it, or truncated it"),
+    ],
+)
+def test_what_a_changed_journal_says_is_confirmed_to_nobody(
+    tmp_path: Path, meddle: Callable[[Path], object], why: str
+) -> None:
+    sink = Sink(tmp_path / "all")
+    assert sink.upload("s", b"x").replies(b"DONE")
+    meddle(tmp_path / "all~journal")
+    line = sink.upload("s", b"y", 1)
+    assert not line.replies(b"DONE") + line.replies(b"ACK")
+    assert line.lines[-1].startswith(b"ERROR failed ")
+    assert sink.service.health()["journal"] == why
+    sink.stop()
