@@ -14,6 +14,9 @@ from socketsuite.storage.journal_lines import Entry, Extent, Leaves
 from socketsuite.storage.streams import Stream
 from socketsuite.wire.records import Piece
 
+_OVERHEAD = 256
+"""Bytes of memory that a piece takes besides its own, about."""
+
 
 @dataclass(eq=False, slots=True)
 class Write:
@@ -28,6 +31,11 @@ class Write:
     stream: Stream | None = None
     own: Sequence[bool] | None = None
     lease: Lease | None = None
+
+    @property
+    def weight(self) -> int:
+        """Bytes that it takes in memory: a byte at a time may be sent."""
+        return self.size + _OVERHEAD * max(1, len(self.pieces))
 
 
 class Receipt(NamedTuple):

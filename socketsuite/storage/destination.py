@@ -26,6 +26,7 @@ from socketsuite.storage.queue_items import (
     is_queued,
     size_of,
     tell_failed,
+    weight_of,
 )
 from socketsuite.storage.setup import Setup
 from socketsuite.storage.streams import Stream
@@ -41,7 +42,7 @@ class Destination:
     """One file that senders write to.
 
     :ivar senders: who has bytes for it.
-    :ivar queued: bytes that are not committed.
+    :ivar queued: bytes of memory that what is not committed takes.
     :ivar trouble: why the file has failed.
     :ivar waiting_for: why it cannot be written for now.
     :ivar used: when it was last written to, by the reactor's clock.
@@ -67,7 +68,6 @@ class Destination:
         self._scheduled = False
         self._generation = 0
         self._stopping = threading.Event()
-        # The thread's own.
         self._file = CurrentFile(self.name, self.setup)
         self._unsynced: dict[Stream, Receipt] = {}
         # What the trees of streams were when the file was last synced.
@@ -86,7 +86,7 @@ class Destination:
             self.used = self.setup.seconds()
             if not self.queued:
                 self.moved_at = self.used
-            self.queued += item.size
+            self.queued += item.weight
         with self._lock:
             if is_queued(item, self._queue):
                 return
@@ -157,14 +157,18 @@ class Destination:
                     return
                 batch, self._queue = self._queue, []
             group: list[Item] = []
+            size = 0
             try:
                 for item in batch:
-                    if type(item) is Rotate or type(item) is Close:
+                    more = item.size if type(item) is Write else 0
+                    ends = isinstance(item, Rotate | Close)
+                    if ends or (more and self._file.is_full_with(size + more)):
                         self._commit(group)
+                        size = 0
+                    if isinstance(item, Rotate | Close):
                         self._end_file(item)
                         continue
-                    if type(item) is Write and self._file.is_full_with(size_of(group) + item.size):
-                        self._commit(group)
+                    size += more
                     group.append(item)
                 self._commit(group)
             except Exception as error:  # noqa: BLE001 - whatever it is, it costs this file alone
@@ -186,7 +190,7 @@ class Destination:
             self._when_possible(self._file.sync)
         barriers = [item for item in group if type(item) is Barrier]
         calls = [item.then for item in barriers if item.then]
-        self._hand_over(size_of(writes), sync, self._take_receipts(sync), calls)
+        self._hand_over(weight_of(writes), sync, self._take_receipts(sync), calls)
         for write in writes:
             if write.stream is not None:
                 write.stream.rollback = None

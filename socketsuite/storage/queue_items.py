@@ -61,6 +61,11 @@ def tell_failed(items: Sequence[Item], why: str) -> None:
             failed(why)
 
 
+def weight_of(items: Sequence[Item]) -> int:
+    """Return how many bytes of memory *items* take that are to be written."""
+    return sum(item.weight for item in items if type(item) is Write)
+
+
 def size_of(items: Sequence[Item]) -> int:
     """Return how many bytes *items* have that are to be written."""
     return sum(item.size for item in items if type(item) is Write)

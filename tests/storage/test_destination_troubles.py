@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 
 import pytest
 
@@ -98,3 +99,22 @@ def test_a_file_is_not_gone_because_there_was_no_descriptor_to_look_for_it(tmp_p
     disk.write(b"two", disk.stream())
     disk.run()
     assert {one.name for one in disk.state.files.values()} == {"moved", "a"}
+
+
+def test_many_small_writes_are_paused_for_the_memory_they_take_and_soon_done(tmp_path):
+    disk = Disk(tmp_path, rotate_size=1 << 20)
+    stream = disk.stream()
+    destination = disk.open()
+    count = 0
+    while not destination.paused:
+        stream.enqueued += 1
+        disk.store.write(destination, [b"x"], 1, stream)
+        count += 1
+        assert count < 10_000
+    began = time.process_time()
+    for _ in range(20_000):
+        disk.write(b"x", stream)
+    disk.run()
+    assert time.process_time() - began < 3  # each looked through those before it: half a minute
+    assert disk.receipts[-1].offset == 20_000 + count
+    assert not destination.paused
