@@ -51,6 +51,14 @@ class FileFailed:
 
 
 @dataclass(frozen=True)
+class NotWritten:
+    """The sink ended while so many files, *names* among them, waited for a disk."""
+
+    files: int
+    names: str
+
+
+@dataclass(frozen=True)
 class NoRoom:
     """*file* cannot be written for *why*; senders wait."""
 

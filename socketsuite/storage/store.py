@@ -24,7 +24,7 @@ from socketsuite.storage.streams import Stream
 from socketsuite.wire.records import Piece
 
 MOST_OF_A_FILE = 4 << 20
-"""Bytes that may wait for one file; then its senders are paused."""
+"""Bytes of memory that may wait for one file; then its senders are paused."""
 MOST_OF_ALL = 16 << 20
 """Bytes that may wait for all; then each file has :data:`LEAST_OF_A_FILE`."""
 LEAST_OF_A_FILE = 1 << 16
@@ -72,6 +72,11 @@ class Store:
         self._see_the_date()
         self._tick.start(_TICK_SECONDS, now=False)
 
+    @property
+    def unwritten(self) -> list[str]:
+        """The names of files for which something waits, or which are not closed yet."""
+        return [one.name for one in self.destinations.values() if one.queued or one.closing]
+
     # ── senders ─────────────────────────────────────────────────────────────────────
 
     def attach(self, name: str, sender: Sender) -> Destination:
@@ -113,8 +118,9 @@ class Store:
         lease: Lease | None = None,
     ) -> None:
         """Queue *pieces*, of *size* bytes together, and pause the senders if that is too much."""
-        destination.put(Write(pieces, size, stream, own, lease))
-        self._total += size
+        write = Write(pieces, size, stream, own, lease)
+        destination.put(write)
+        self._total += write.weight
         self.written += size
         if not destination.paused and destination.queued > self._allowed():
             destination.paused = True

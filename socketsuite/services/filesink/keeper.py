@@ -247,7 +247,7 @@ class Keeper:
         records = {"dropped": self.dropped, "cut": self.cut, "torn": self.torn}
         return [
             Gauge("filesink_open_files", "Files that are written to", len(open_files)),
-            Gauge("filesink_queue", "Bytes that wait for a disk", waiting),
+            Gauge("filesink_queue", "Bytes of memory that wait for a disk", waiting),
             Gauge("filesink_streams", "Streams that are known", len(self.registry.streams.by_name)),
             Counter("filesink_bytes_written", "Bytes written to files", self.store.written),
             Counter("filesink_receipts", "Receipts given", self.receipts),
@@ -262,7 +262,7 @@ class Keeper:
 
     def stop(self) -> Deferred[None]:
         """Write what waits, and close everything."""
-        ended: Deferred[None] = Deferred(lambda _: None)
+        ended: Deferred[None] = Deferred(lambda _: self.troubles.not_written(self.store.unwritten))
 
         def end_upkeep(_: object) -> None:
             self._upkeep.stop(lambda: self._in_reactor(end_journal))

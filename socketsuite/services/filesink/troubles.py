@@ -46,6 +46,10 @@ class Troubles:
         else:
             self._files[name] = trouble
 
+    def not_written(self, names: list[str]) -> None:
+        """Tell that the sink ends while these files have yet to be written."""
+        self.tell(events.NotWritten(len(names), ", ".join(names[:_MOST_NAMED])), "error")
+
     @property
     def of_files(self) -> bool:
         """Whether a file has failed or is waited for."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from socketsuite.storage.events import NotWritten
 from tests.support.sink import Sink
 
 
@@ -35,3 +37,22 @@ def test_what_a_changed_journal_says_is_confirmed_to_nobody(
     assert line.lines[-1].startswith(b"ERROR failed ")
     assert sink.service.health()["journal"] == why
     sink.stop()
+
+
+def test_an_end_that_is_not_waited_for_says_what_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink = Sink(tmp_path / "all")
+    sync, goes_on = os.fdatasync, threading.Event()
+
+    def hangs(descriptor: int) -> None:
+        goes_on.wait(10)
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fdatasync", hangs)
+    sink.connect().protocol.dataReceived(b"never confirmed")
+    ended = sink.service.stop_service()
+    ended.addErrback(lambda _: None)
+    ended.cancel()
+    assert sink.events(NotWritten) == [NotWritten(1, "all")]
+    goes_on.set()
