@@ -77,7 +77,11 @@ class AckSender(threading.Thread):
         replies = connection.makefile("rb")
         assert self._line(replies).startswith("READY 1 "), "no READY"
         connection.sendall(f"STREAM {self.stream.source.name}\n".encode())
-        words = self._line(replies).split(" ")
+        line = self._line(replies)
+        words = line.split(" ")
+        if words[0] == "ERROR":
+            self.error = line
+            raise EOFError(line)
         assert words[:2] == ["STREAM", self.stream.source.name], words
         self.stream.learn(int(words[2]), words[3])
         at = self.stream.acknowledged

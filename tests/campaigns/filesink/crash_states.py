@@ -33,6 +33,7 @@ from tests.campaigns.filesink.tracing import Call, parse, traced
 from tests.campaigns.filesink.uploads import Form, Uploads
 
 JOURNAL = "~journal"
+_RAW_RECORDS = 500
 FORMS: tuple[Form, ...] = (
     ("{stream}.bin", "lines", ("--rotate-size", "30K", "--compress", "zstd")),
     ("{stream}.bin", "raw", ()),
@@ -100,10 +101,11 @@ def traced_run(strace: str, folder: Path, form: Form, seed: int, size: int) -> R
     uploads = Uploads(kept, form, seed, senders=3)
     output = folder / "trace"
     with uploads.start() as daemon:
+        uploads.wait_for_journal()
         disk = Disk(kept)
         options = ("-v", "-s", "4000000", "-e", f"trace={images.CALLS}")
         with traced(strace, daemon.process.pid, output, options):
-            senders = uploads.send(daemon, size)
+            senders = uploads.send(daemon, size, raw_most=_RAW_RECORDS)
             for sender in senders:
                 if isinstance(sender, AckSender):
                     sender.join(60)

@@ -75,6 +75,7 @@ def run(some: tuple[Fault, ...], compiler: str, strace: str | None, seed: int) -
         uploads = Uploads(kept, FORM, seed, STREAMS)
         output, acknowledged = folder / "trace", 0
         with uploads.start(env=library.environment) as daemon:
+            uploads.wait_for_journal()
             lengths = {str(one): one.stat().st_size for one in kept.iterdir()}
             with contextlib.ExitStack() as stack:
                 if strace is not None:

@@ -6,6 +6,7 @@ This module must not know what is done to the sink meanwhile.
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -66,6 +67,13 @@ class Uploads:
         flags = ("--port", "0", "--ack-port", "0", "--framing", self._framing, *self._flags, *more)
         file = str(self._folder / self._name)
         return Daemon(self._folder.parent, "socketsuite-filesink", "--file", file, *flags, env=env)
+
+    def wait_for_journal(self) -> None:
+        """Return once the sink has said in its journal that it began; nothing is written then."""
+        deadline = time.monotonic() + _DEADLINE
+        while b" R " not in self.journal.read_bytes().splitlines()[-1]:
+            assert time.monotonic() < deadline, "the sink says nothing in its journal"
+            time.sleep(0.001)
 
     def send(
         self, daemon: Daemon, most: int = _MOST, *, least: int = 1, raw_most: int = 1 << 30
