@@ -17,7 +17,7 @@ from typing import BinaryIO
 from socketsuite.storage import events
 from socketsuite.storage.beneath import Folder
 from socketsuite.storage.damaged_journal import kernel_kept_all, rebuild
-from socketsuite.storage.journal_file import compacted, lines_of, replace
+from socketsuite.storage.journal_file import compacted, extents_in, lines_of, replace
 from socketsuite.storage.journal_lines import (
     HEADER,
     JournalError,
@@ -103,8 +103,17 @@ def recover(
             file.closed = file.closed or is_closed(file.name)
             if not file.closed:
                 found.files[file.name] = KnownAs(file.number, file.inode, file.written, True)
+        _forget_files(old, state)
         found.descriptor = replace(folder, name, compacted(state, old))
     return found
+
+
+def _forget_files(old: BinaryIO, state: JournalState) -> None:
+    """Forget closed files that hold nothing of a known stream: or the journal would grow."""
+    needed = {one.file for one in extents_in(old) if one.stream in state.streams}
+    for file in list(state.files.values()):
+        if file.closed and file.number not in needed:
+            del state.files[file.number]
 
 
 def _locked(folder: Folder, name: str) -> BinaryIO:

@@ -53,7 +53,9 @@ def open_folder(
     journal = journal_name(name)
     found = None
     if sink.acknowledges or has_journal(folder, journal):
-        is_closed = NumberedFiles(folder, template).is_closed
+        is_closed: Callable[[str], bool] = NumberedFiles(folder, template).is_closed
+        if "connection" in template.fields:
+            is_closed = _always  # no connection has the name of an earlier one
         found = recover(folder, journal, boot, time.time(), is_closed)
     finished = None if name else FinishedFiles(folder, template, in_use)
     upkeep = Upkeep(folder, sink.compress, sink.keep, sink.quota, tell, gone, finished)
@@ -65,3 +67,7 @@ def open_folder(
 def journal_name(name: str) -> str:
     """Return the name of the journal beside the only file *name*, or beneath a folder."""
     return f"{name}~journal"
+
+
+def _always(name: str) -> bool:
+    return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -56,3 +57,20 @@ def test_an_end_that_is_not_waited_for_says_what_is_not_written(
     ended.cancel()
     assert sink.events(NotWritten) == [NotWritten(1, "all")]
     goes_on.set()
+
+
+def test_of_closed_files_the_journal_keeps_those_that_hold_a_stream(tmp_path: Path) -> None:
+    file = tmp_path / "{connection}.log"
+    for data in (b"one", b"two"):
+        sink = Sink(file)
+        sink.deliver(data)
+        sink.stop()
+    sink = Sink(file)
+    sink.upload("s", b"x")
+    sink.stop()
+    sink = Sink(file)
+    assert sink.upload("s", b"y", 1).replies(b"DONE")[0][1] == b"2"
+    sink.stop()
+    journal = (tmp_path / "~journal").read_text()
+    # The stream's before, and the one that it was gone on with in.
+    assert len(re.findall(r"\bF ", journal)) == 2
