@@ -191,6 +191,10 @@ def _check_files(folder: Folder, old: BinaryIO, found: Recovery, boot: str) -> N
             cut_bytes += status - trusted
             cut = events.TailCut(file.name, status - trusted, "it was never committed")
             found.told.append((cut, "warn"))
+        elif status > trusted and not ours:
+            # Whose bytes they are cannot be known: who moved it may have written there.
+            how = f"moved to {file.name}, with {status - trusted} bytes that were never committed"
+            found.told.append((events.FileReplaced(name, how), "warn"))
         short = short or trusted < file.written
         if file.durable < trusted:
             _sync(folder, file)

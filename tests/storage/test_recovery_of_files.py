@@ -108,8 +108,9 @@ def test_another_file_with_the_number_of_one_that_is_gone_is_not_cut(disk):
     # As if it had been deleted, and its inode used again.
     os.rename(disk.folder.path / "a", disk.folder.path / "letters")
     (disk.folder.path / "letters").write_bytes(b"dear sir or madam")
-    recovered(disk)
+    told = [event for event, _ in recovered(disk).told]
     assert disk.read("letters") == b"dear sir or madam"
+    assert "moved to letters, with 14 bytes" in str(told)
 
 
 def test_what_was_not_committed_is_cut_off_a_segment_of_which_the_journal_does_not_know(disk):
