@@ -166,11 +166,12 @@ struct batch {
 /* Add what a plain connection has to send; 0 where the Python code is to see to it. */
 static int add(struct batch *batch, PyObject *transport)
 {
-    PyObject *data = is_a(transport, connection_type) ? SLOT(transport, UNSENT) : NULL;
-    if (data == NULL || !PyBytes_CheckExact(data) || PyBytes_GET_SIZE(data) == 0)
+    if (!is_a(transport, connection_type))
         return 0;
+    /* First: the socket's class is Python's, and what it says might be changed by somebody. */
     int descriptor = plain(SLOT(transport, SEND), socket_send), i = batch->n;
-    if (descriptor < 0)
+    PyObject *data = SLOT(transport, UNSENT);
+    if (descriptor < 0 || data == NULL || !PyBytes_CheckExact(data) || PyBytes_GET_SIZE(data) == 0)
         return 0;
     batch->transports[i] = Py_NewRef(transport);
     batch->data[i] = data; /* the slot's own reference */

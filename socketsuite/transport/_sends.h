@@ -125,6 +125,7 @@ static int send_by_ring(struct one_send *sends, int n)
         entry->len = sends[i].size > 1 << 30 ? 1 << 30 : (unsigned)sends[i].size;
         entry->msg_flags = SEND_FLAGS;
         entry->user_data = (unsigned)i;
+        sends[i].sent = -EIO; /* until it is known */
         ring.sq_array[at] = at;
     }
     atomic_store_explicit(ring.sq_tail, tail + (unsigned)n, memory_order_release);
