@@ -8,6 +8,7 @@ module must not know how a sink runs.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 from collections.abc import Callable
@@ -30,6 +31,7 @@ from socketsuite.storage.setup import KnownAs
 from socketsuite.storage.stream_recovery import recede, restored
 from socketsuite.storage.streams import Stream
 
+_MOST_TRIES = 20
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
@@ -121,7 +123,7 @@ def _locked(folder: Folder, name: str) -> BinaryIO:
 
     :raises JournalInUseError: when somebody else has it.
     """
-    while True:
+    for _ in range(_MOST_TRIES):
         old = os.fdopen(folder.open(name, os.O_RDONLY), "rb")
         try:
             fcntl.flock(old.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -135,6 +137,9 @@ def _locked(folder: Folder, name: str) -> BinaryIO:
             old.close()
             raise
         old.close()
+    raise OSError(
+        errno.ESTALE, "its inode is another each time: keep it on another file system", name
+    )
 
 
 # ── reading the journal ─────────────────────────────────────────────────────────────────

@@ -80,7 +80,10 @@ class Office:
     def __init__(self, *peers: Peer) -> None:
         self.clock = Clock()
         self.process = Process()
-        connections = SimpleNamespace(open={id(each): each for each in peers})
+        connections = SimpleNamespace(
+            open={id(each): each for each in peers},
+            end=lambda transport, reason: transport.close(reason),
+        )
         service = SimpleNamespace(
             name="echo", events=Events(), connections=connections, factory=None
         )

@@ -18,7 +18,7 @@ FULL = Fault("writev", "s0.bin", 2, 4, ENOSPC)
 @pytest.mark.parametrize(
     "some",
     [
-        (Fault("fdatasync", "s0.bin", 2, 2, EIO),),
+        (Fault("fdatasync", "s0.bin", 1, 1, EIO),),
         (Fault("fdatasync", "~journal", 3, 3, EIO),),
         (HALF, FULL, Fault("ftruncate", "s0.bin", 1, FOR_EVER, EIO)),
         (Fault("rename", "s0.bin", 1, 3, ENOSPC),),

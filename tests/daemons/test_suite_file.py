@@ -219,9 +219,11 @@ def test_a_variable_for_the_process_is_told_from_one_for_a_service(
 
 
 def test_an_error_at_the_start_says_whose_it_is(suite: LoadSuite) -> None:
-    daemon = suite("[chat]\nport = 0\n[filesink]\nport = 0\nfile = '/'\n")
+    daemon = suite("[chat]\nport = 0\n[filesink]\nport = 0\nfile = '/tmp'\n")
     assert daemon.wait() == 1
-    assert daemon.errors.startswith("socketsuite: socketsuite-filesink: cannot append to /: it is")
+    assert daemon.errors.startswith(
+        "socketsuite: socketsuite-filesink: cannot append to /tmp: it is"
+    )
 
 
 def test_without_a_file_there_is_nothing_to_run(launch: Start) -> None:

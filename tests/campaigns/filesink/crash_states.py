@@ -49,6 +49,8 @@ class _TracedInodes(Folder):
 
     def stat(self, relative: str) -> os.stat_result:
         status = super().stat(relative)
+        if relative.endswith("~journal"):
+            return status  # it is known by its name
         number = self.inodes.get(status.st_ino, status.st_ino)
         return os.stat_result((status[0], number, *status[2:]))
 
@@ -119,17 +121,19 @@ def traced_run(strace: str, folder: Path, form: Form, seed: int, size: int) -> R
     trace.acknowledged.sort(key=lambda one: one.line)
     sources = {name: stream.source for name, stream in uploads.streams.items()}
     run = Run(disk, calls, trace, sources, uploads.journal.name)
-    run.raw = _raw_bytes(kept, read_journal(uploads.journal).state.files.values())
+    run.raw = _raw_bytes(kept)
     return run
 
 
-def _raw_bytes(folder: Path, files: object) -> bytes:
+def _raw_bytes(folder: Path) -> bytes:
+    """Return what is in the files of the raw port, in order; the journal forgets closed ones."""
+    names = {name.removesuffix(".gz").removesuffix(".zst") for name in os.listdir(folder)}
+    its = sorted(name for name in names if name.startswith("raw.bin~0"))
     data = b""
     with Folder(folder) as opened:
-        for known in files:  # type: ignore[attr-defined]
-            if known.name.startswith("raw.bin"):
-                with open_known(opened, known.name) as file:
-                    data += file.read()
+        for name in [*its, *names & {"raw.bin"}]:
+            with open_known(opened, name) as file:
+                data += file.read()
     return data
 
 
@@ -165,7 +169,7 @@ def check(folder: Path, image: Image, run: Run) -> None:
     known = {name: Stream(run.sources[name], offset) for name, offset in run.known.items()}
     check_streams(folder, holdings, known, {})
     if run.journal == JOURNAL:
-        raw = _raw_bytes(folder, holdings.state.files.values())
+        raw = _raw_bytes(folder)
         wanted = run.raw[: run.confirmed]
         assert raw[: run.confirmed] == wanted, f"of {run.confirmed} raw bytes confirmed {len(raw)}"
 

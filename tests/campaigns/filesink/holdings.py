@@ -84,6 +84,9 @@ def contents(folder: Path, holdings: Holdings) -> Iterator[tuple[int, bytes]]:
                 data = file.read()
             assert len(data) == known.written, f"{known.name}: {len(data)}, not {known.written}"
             yield known.number, data
+        for name in unknown_files(folder, holdings, segments=True):
+            with open_known(opened, name) as file:
+                yield -1, file.read()
 
 
 def check_files(
@@ -127,8 +130,12 @@ def _sound(line: bytes) -> bool:
     return True
 
 
-def unknown_files(folder: Path, holdings: Holdings) -> list[str]:
-    """Return the files in *folder* that the journal does not know; empty ones may have failed."""
+def unknown_files(folder: Path, holdings: Holdings, *, segments: bool = False) -> list[str]:
+    """Return the files in *folder* that the journal does not know; empty ones may have failed.
+
+    :param segments: those that are closed, which a start forgets if they hold nothing of a stream;
+        else those that are not.
+    """
     known = {one.name for one in holdings.state.files.values()}
     found = []
     for path, _, names in os.walk(folder):
@@ -137,6 +144,8 @@ def unknown_files(folder: Path, holdings: Holdings) -> list[str]:
             if not os.path.getsize(os.path.join(path, name)):
                 continue
             plain = relative.removesuffix(".zst").removesuffix(".gz")
+            if ("~0" in relative) != segments:
+                continue
             if plain not in known and not relative.endswith(("~journal", "~tmp")):
                 found.append(relative)
     return found
