@@ -28,7 +28,7 @@ STARTS_PROCESSES = {"client", "launch", "on_terminal", "serve", "start", "strang
 """Fixtures whose tests have processes of their own, at half a second of the processor each."""
 
 MANY, VERY_MANY = 3, 7
-"""Combinations from which on one of three is run, and one of six."""
+"""Combinations from which on one of four is run, and one of eight."""
 
 
 def _every(item: pytest.Item, combinations: int) -> int:
@@ -38,7 +38,7 @@ def _every(item: pytest.Item, combinations: int) -> int:
         return int(sampled.args[0])
     if not STARTS_PROCESSES & set(getattr(item, "fixturenames", ())):
         return 1
-    return 6 if combinations >= VERY_MANY else 3 if combinations >= MANY else 1
+    return 8 if combinations >= VERY_MANY else 4 if combinations >= MANY else 1
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -134,7 +134,7 @@ def test_a_reader_that_is_gone_needs_no_words(client: Client, arguments: tuple[s
         assert (done.returncode, done.stderr) == (1, b"")
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("closed", [(1,), (2,), (0, 1), (0, 1, 2)])
 def test_closed_descriptors_are_as_if_nobody_were_there(
     client: Client, arguments: tuple[str, ...], closed: tuple[int, ...]
@@ -167,7 +167,7 @@ def test_standard_error_on_a_full_disk_changes_no_status(client: Client) -> None
         assert done.returncode == status
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("way", ["variable", "option"])
 def test_a_command_warns_of_nothing(client: Client, arguments: tuple[str, ...], way: str) -> None:
     """-X dev makes sockets and files that nobody closes warnings, and warnings are errors here."""

@@ -54,7 +54,7 @@ MISTAKES = {
 }
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("command", MISTAKES, ids=lambda command: command[:60])
 def test_a_check_finds_what_a_start_would_refuse_in_the_same_words(
     launch: Start, tmp_path: Path, command: str
@@ -191,7 +191,7 @@ TOGETHER = {
 }
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("text", TOGETHER)
 def test_two_services_at_one_address_are_one_line_and_status_2(
     launch: Start, tmp_path: Path, text: str

@@ -15,11 +15,14 @@ from tests.testing.kits import EVERY
 
 # One has all of them; of the others those whose outcome differs by service.
 ALL_CHECKS = {"socketsuite-echo"}
-FOR_ALL = {"matrix", "drain"}
+FOR_ALL = {"drain"}
+# Each listener with each transport: of those who differ most.
+MATRIX = {"socketsuite-chat", "socketsuite-filesink"}
 
 
 def _marks(kit: str, check: str) -> tuple[pytest.MarkDecorator, ...]:
-    return () if kit in ALL_CHECKS or check in FOR_ALL else (pytest.mark.thorough,)
+    always = kit in ALL_CHECKS or check in FOR_ALL or (kit in MATRIX and check == "matrix")
+    return () if always else (pytest.mark.thorough,)
 
 
 @pytest.mark.parametrize(

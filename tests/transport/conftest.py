@@ -25,7 +25,7 @@ WITHOUT_A_BURST = {
     "test_compiled",
     "test_compiled_datagrams",
 }
-ONE_IN = 3
+ONE_IN = 8
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

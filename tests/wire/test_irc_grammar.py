@@ -177,4 +177,4 @@ def test_the_worst_lines_cost_little(raw: bytes) -> None:
     began = time.perf_counter()
     with pytest.raises(BadLineError):
         parse(raw)
-    assert time.perf_counter() - began < 0.01
+    assert time.perf_counter() - began < 0.05
