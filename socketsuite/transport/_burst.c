@@ -7,237 +7,70 @@
  * This module must not know of any protocol, nor of the suite around the transport.
  */
 #include "_datagrams.h"
-#include "_objects.h"
-#include "_sends.h"
+#include "_flushing.h"
+#include "_reading.h"
 
-#include <sys/epoll.h>
+#include <time.h>
 
-enum { MOST_EVENTS = 128, LARGEST_READ = 1 << 16, LARGE = 1 << 14 };
+/* ── bursts ────────────────────────────────────────────────────────────────────────────── */
 
-/* ── reading ───────────────────────────────────────────────────────────────────────────── */
-
-/* Return the descriptor where *method* is that method of a plain socket; else -1.
- *
- * The socket is asked each time: one that was closed behind our back has none any more, and its
- * number may be somebody else's by then. */
-static int plain(PyObject *method, PyMethodDef *wanted)
+/* Return for how many milliseconds to wait until *due*, by the monotonic clock; below 0: no end. */
+static int milliseconds_until(double due)
 {
-    if (method == NULL || !PyCFunction_CheckExact(method) ||
-        ((PyCFunctionObject *)method)->m_ml != wanted ||
-        !Py_IS_TYPE(PyCFunction_GET_SELF(method), socket_type))
+    struct timespec now = {0};
+    if (due < 0)
         return -1;
-    int descriptor = PyObject_AsFileDescriptor(PyCFunction_GET_SELF(method));
-    if (descriptor < 0)
-        PyErr_Clear(); /* Python's own call says what is wrong */
-    return descriptor;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    double left = due - ((double)now.tv_sec + (double)now.tv_nsec * 1e-9);
+    return left <= 0 ? 0 : left > 1e6 ? 1000000000 : (int)(left * 1000) + 1;
 }
 
-/* Read a plain socket into new bytes; NULL with an exception, or without one and with errno. */
-static PyObject *receive(PyObject *transport, int descriptor)
-{
-    static char room[LARGEST_READ]; /* copied from before anybody else can be called */
-    PyObject *read_size = SLOT(transport, READ_SIZE), *data = NULL;
-    long size = read_size == NULL ? 0 : PyLong_AsLong(read_size);
-    if (size == -1 && PyErr_Occurred())
-        return NULL;
-    if (size >= LARGEST_READ && (data = PyBytes_FromStringAndSize(NULL, LARGEST_READ)) == NULL)
-        return NULL;
-    ssize_t got = recv(descriptor, data == NULL ? room : PyBytes_AS_STRING(data), LARGEST_READ,
-                       MSG_DONTWAIT);
-    if (got < 0) {
-        int number = errno;
-        Py_XDECREF(data);
-        errno = number;
-        return NULL;
-    }
-    if (data != NULL) {
-        _PyBytes_Resize(&data, got);
-        return data;
-    }
-    if (got >= LARGE) {
-        PyObject *large = PyLong_FromLong(LARGEST_READ);
-        if (large == NULL)
-            return NULL;
-        put(transport, READ_SIZE, large);
-    }
-    return PyBytes_FromStringAndSize(room, got);
-}
-
-/* Read a connection once and give its protocol what was there. */
-static void read_one(PyObject *burst, PyObject *transport, int descriptor)
-{
-    put(burst, CURRENT, Py_NewRef(transport));
-    PyObject *data = receive(transport, descriptor), *protocol = SLOT(transport, PROTOCOL);
-    if (data == NULL && !PyErr_Occurred()) {
-        PyObject *number = PyLong_FromLong(errno);
-        if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
-            finish(burst, transport,
-                   number == NULL ? NULL : call(burst, READ_FAILED, transport, number));
-        Py_XDECREF(number);
-    } else if (data != NULL && PyBytes_GET_SIZE(data) == 0) {
-        finish(burst, transport, call(burst, END_OF_STREAM, transport, NULL));
-    } else if (data == NULL || count(transport, BYTES_IN, PyBytes_GET_SIZE(data)) < 0) {
-        finish(burst, transport, NULL);
-    } else {
-        protocol = Py_NewRef(protocol == NULL ? Py_None : protocol);
-        finish(burst, transport, call(protocol, DATA_RECEIVED, data, NULL));
-        Py_DECREF(protocol);
-    }
-    Py_XDECREF(data);
-}
-
-/* Read each connection that is ready but *own*; those that are not plain by the Python code. */
-static int read_each(PyObject *burst, const struct epoll_event *events, int ready, int own)
-{
-    PyObject *others = NULL;
-    for (int i = 0; i < ready; i++) {
-        if (events[i].data.fd == own)
-            continue;
-        PyObject *number = PyLong_FromLong(events[i].data.fd), *found = SLOT(burst, READING);
-        if (number == NULL || found == NULL || !PyDict_Check(found)) {
-            Py_XDECREF(number);
-            break; /* whatever is wrong: the kernel tells of it again */
-        }
-        PyObject *transport = Py_XNewRef(PyDict_GetItemWithError(found, number));
-        int usual = events[i].events == EPOLLIN && is_a(transport, connection_type);
-        int descriptor = usual ? plain(SLOT(transport, RECEIVE), socket_recv) : -1;
-        if (descriptor >= 0) {
-            read_one(burst, transport, descriptor);
-        } else {
-            PyObject *pair = Py_BuildValue("OI", number, events[i].events);
-            if (others == NULL)
-                others = PyList_New(0);
-            if (others != NULL && pair != NULL)
-                (void)PyList_Append(others, pair);
-            Py_XDECREF(pair);
-        }
-        Py_XDECREF(transport);
-        Py_DECREF(number);
-        PyErr_Clear();
-    }
-    PyErr_Clear();
-    if (others == NULL)
-        return 0;
-    PyObject *returned = call(burst, READ_EACH, others, NULL);
-    Py_XDECREF(returned);
-    Py_DECREF(others);
-    return returned == NULL ? -1 : 0;
-}
-
-/* read(burst, descriptor, most, milliseconds, own): wait for the epoll set, and begin a burst
- * where connections are ready.  Returns how many they are; its complement where the descriptor
- * *own*, which is no connection's, is ready too. */
-static PyObject *py_read(PyObject *module, PyObject *const *arguments, Py_ssize_t n)
+/* serve(burst, descriptor, most, due, own): wait for the epoll set until *due*, by the monotonic
+ * clock (below 0: without end; 0: not at all), and run a burst where connections are ready.
+ * Returns how many they are; its complement where the descriptor *own*, which is no connection's,
+ * is ready too. */
+static PyObject *py_serve(PyObject *module, PyObject *const *arguments, Py_ssize_t n)
 {
     struct epoll_event events[MOST_EVENTS];
-    long numbers[4]; /* of the arguments behind the first */
-    PyObject *burst = n == 5 ? arguments[0] : NULL;
-    for (int i = 0; n == 5 && i < 4; i++)
-        if ((numbers[i] = PyLong_AsLong(arguments[i + 1])) == -1 && PyErr_Occurred())
-            return NULL;
-    if (!is_a(burst, burst_type) || numbers[1] < 1 || numbers[1] > MOST_EVENTS)
-        return PyErr_Format(PyExc_TypeError, "this is no burst, or too much at once");
-    int ready, waits = numbers[2] != 0, own = 0;
-    PyThreadState *others = waits ? PyEval_SaveThread() : NULL;
-    ready = epoll_wait((int)numbers[0], events, (int)numbers[1], (int)numbers[2]);
-    if (waits)
-        PyEval_RestoreThread(others);
+    PyObject *burst = n == 5 ? arguments[0] : NULL, *error = NULL;
+    if (!is_a(burst, burst_type))
+        return PyErr_Format(PyExc_TypeError, "this is no burst");
+    long descriptor = PyLong_AsLong(arguments[1]), most = PyLong_AsLong(arguments[2]);
+    long own = PyLong_AsLong(arguments[4]);
+    double due = PyFloat_AsDouble(arguments[3]);
+    if (PyErr_Occurred())
+        return NULL;
+    if (most < 1 || most > MOST_EVENTS || !(due == due))
+        return PyErr_Format(PyExc_TypeError, "too much at once, or no time");
+    int ready, others = 0, milliseconds = due == 0 ? 0 : milliseconds_until(due);
+    PyThreadState *thread = milliseconds != 0 ? PyEval_SaveThread() : NULL;
+    ready = epoll_wait((int)descriptor, events, (int)most, milliseconds);
+    if (thread != NULL)
+        PyEval_RestoreThread(thread);
     if (ready < 0 && errno != EINTR)
         return PyErr_SetFromErrno(PyExc_OSError);
     for (int i = 0; i < ready; i++)
-        own |= events[i].data.fd == numbers[3];
-    int connections = ready < 0 ? 0 : ready - own;
+        others |= events[i].data.fd == own;
+    int connections = ready < 0 ? 0 : ready - others;
     if (connections > 0) {
         put(burst, ACTIVE, Py_NewRef(Py_True));
-        if (read_each(burst, events, ready, (int)numbers[3]) < 0)
-            return NULL;
+        if (read_each(burst, events, ready, (int)own) < 0)
+            error = raised();
+        end_burst(burst);
     }
-    return PyLong_FromLong(own ? ~connections : connections);
+    if (error == NULL)
+        return PyLong_FromLong(others ? ~connections : connections);
+    PyErr_SetObject((PyObject *)Py_TYPE(error), error);
+    Py_DECREF(error);
+    return NULL;
 }
 
-/* ── flushing ──────────────────────────────────────────────────────────────────────────── */
-
-struct batch {
-    int n;
-    PyObject *transports[MOST_SENDS], *data[MOST_SENDS];
-    struct one_send sends[MOST_SENDS];
-};
-
-/* Add what a plain connection has to send; 0 where the Python code is to see to it. */
-static int add(struct batch *batch, PyObject *transport)
+/* end(burst): flush everything that protocols wrote in this burst, and end it. */
+static PyObject *py_end(PyObject *module, PyObject *burst)
 {
-    if (!is_a(transport, connection_type))
-        return 0;
-    /* First: the socket's class is Python's, and what it says might be changed by somebody. */
-    int descriptor = plain(SLOT(transport, SEND), socket_send), i = batch->n;
-    PyObject *data = SLOT(transport, UNSENT);
-    if (descriptor < 0 || data == NULL || !PyBytes_CheckExact(data) || PyBytes_GET_SIZE(data) == 0)
-        return 0;
-    batch->transports[i] = Py_NewRef(transport);
-    batch->data[i] = data; /* the slot's own reference */
-    SLOT(transport, UNSENT) = Py_NewRef(empty);
-    batch->sends[i] = (struct one_send){
-        descriptor, PyBytes_AS_STRING(data), (size_t)PyBytes_GET_SIZE(data), 0};
-    batch->n++;
-    return 1;
-}
-
-/* Send a batch, and have the slots of all say so before anybody else is called. */
-static void send_batch(PyObject *burst, struct batch *batch)
-{
-    send_all(batch->sends, batch->n);
-    for (int i = 0; i < batch->n; i++) {
-        PyObject *transport = batch->transports[i];
-        ssize_t *sent = &batch->sends[i].sent;
-        if (*sent == -EAGAIN || *sent == -EWOULDBLOCK || *sent == -EINTR)
-            *sent = 0;
-        PyObject *offset = *sent < 0 ? NULL : PyLong_FromSsize_t(*sent);
-        if (*sent >= 0 && (offset == NULL || count(transport, BYTES_OUT, *sent) < 0)) {
-            PyErr_Clear();
-            *sent = -ENOMEM;
-        } else if (*sent >= 0) {
-            put(transport, ANSWERED, Py_XNewRef(SLOT(transport, BYTES_IN)));
-            if (*sent < PyBytes_GET_SIZE(batch->data[i])) {
-                put(transport, DATA_BUFFER, Py_NewRef(batch->data[i]));
-                put(transport, OFFSET, Py_NewRef(offset));
-                put(transport, UNSENT, Py_NewRef(slow_path));
-            }
-        }
-        Py_XDECREF(offset);
-    }
-    for (int i = 0; i < batch->n; i++) {
-        PyObject *transport = batch->transports[i];
-        if (batch->sends[i].sent < 0)
-            finish(burst, transport, call(burst, SEND_FAILED, transport, NULL));
-        else if (batch->sends[i].sent < PyBytes_GET_SIZE(batch->data[i]))
-            finish(burst, transport, call(transport, KEPT, NULL, NULL));
-        Py_DECREF(batch->data[i]);
-        Py_DECREF(transport);
-    }
-    batch->n = 0;
-}
-
-/* flush(burst): send what was written; what is not plain by the Python code. */
-static PyObject *py_flush(PyObject *module, PyObject *burst)
-{
-    struct batch batch;
-    PyObject *dirty = is_a(burst, burst_type) ? SLOT(burst, DIRTY) : NULL;
-    if (dirty == NULL || !PyList_CheckExact(dirty))
+    if (!is_a(burst, burst_type))
         return PyErr_Format(PyExc_TypeError, "this is no burst");
-    Py_INCREF(dirty);
-    batch.n = 0;
-    /* The list may grow meanwhile: a connectionLost may write to others. */
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(dirty); i++) {
-        PyObject *transport = Py_NewRef(PyList_GET_ITEM(dirty, i));
-        int added = add(&batch, transport);
-        /* Nobody may be called who could write behind what is still to be sent. */
-        if (batch.n > 0 && (!added || batch.n == MOST_SENDS || i + 1 == PyList_GET_SIZE(dirty)))
-            send_batch(burst, &batch);
-        if (!added)
-            finish(burst, transport, call(burst, FLUSH_ONE, transport, NULL));
-        Py_DECREF(transport);
-    }
-    Py_DECREF(dirty);
+    end_burst(burst);
     Py_RETURN_NONE;
 }
 
@@ -355,8 +188,8 @@ static PyObject *py_set_up(PyObject *module, PyObject *arguments)
 
 static PyMethodDef functions[] = {
     {"set_up", py_set_up, METH_VARARGS, NULL},
-    {"read", (PyCFunction)(void (*)(void))py_read, METH_FASTCALL, NULL},
-    {"flush", py_flush, METH_O, NULL},
+    {"serve", (PyCFunction)(void (*)(void))py_serve, METH_FASTCALL, NULL},
+    {"end", py_end, METH_O, NULL},
     {"io_uring", py_io_uring, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };

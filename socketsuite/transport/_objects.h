@@ -2,6 +2,9 @@
  *
  * This file must not know what is read, sent or flushed.
  */
+#ifndef SOCKETSUITE_OBJECTS_H
+#define SOCKETSUITE_OBJECTS_H
+
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <structmember.h>
@@ -11,11 +14,11 @@
 enum slot {
     UNSENT, BURST, RECEIVE, SEND, PROTOCOL, READ_SIZE, BYTES_IN, BYTES_OUT, ANSWERED,
     DATA_BUFFER, OFFSET,
-    OF_BURST, ACTIVE = OF_BURST, CURRENT, DIRTY, READING, SLOTS
+    OF_BURST, ACTIVE = OF_BURST, FLUSHING, CURRENT, DIRTY, READING, SLOTS
 };
 static const char *const slot_names[SLOTS] = {
     "unsent", "burst", "receive", "send", "protocol", "read_size", "bytes_in", "bytes_out",
-    "answered", "dataBuffer", "offset", "active", "current", "dirty", "reading",
+    "answered", "dataBuffer", "offset", "active", "flushing", "current", "dirty", "reading",
 };
 static Py_ssize_t offsets[SLOTS];
 static PyTypeObject *connection_type, *burst_type, *socket_type;
@@ -101,3 +104,23 @@ static void finish(PyObject *burst, PyObject *transport, PyObject *returned)
         PyErr_Clear(); /* there is nobody left to tell */
     Py_XDECREF(returned);
 }
+
+/* ── sockets ───────────────────────────────────────────────────────────────────────────── */
+
+/* Return the descriptor where *method* is that method of a plain socket; else -1.
+ *
+ * The socket is asked each time: one that was closed behind our back has none any more, and its
+ * number may be somebody else's by then. */
+static int plain(PyObject *method, PyMethodDef *wanted)
+{
+    if (method == NULL || !PyCFunction_CheckExact(method) ||
+        ((PyCFunctionObject *)method)->m_ml != wanted ||
+        !Py_IS_TYPE(PyCFunction_GET_SELF(method), socket_type))
+        return -1;
+    int descriptor = PyObject_AsFileDescriptor(PyCFunction_GET_SELF(method));
+    if (descriptor < 0)
+        PyErr_Clear(); /* Python's own call says what is wrong */
+    return descriptor;
+}
+
+#endif

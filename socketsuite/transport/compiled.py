@@ -30,7 +30,8 @@ from socketsuite.transport.connection import (
     _Connection,
 )
 
-_LONGEST = (1 << 31) - 1  # milliseconds that the kernel can be told to wait
+# Where the reactor says that there is something for it to do.
+_ASKED = ("_newTimedCalls", "_pendingTimedCalls", "_justStopped", "running")
 
 PURE = os.environ.get("SOCKETSUITE_PURE", "") not in ("", "0")
 """Whether the environment forbids it."""
@@ -98,28 +99,15 @@ class CompiledBurst(Burst):
         most = self.most_at_once()
         descriptor, own = epoll.fileno(), self._own
         while True:
-            ready = self._begin(descriptor, most, 0, own)
+            ready = _burst.serve(self, descriptor, most, 0.0, own)
             if ready < 0:
                 ready = ~ready
             if ready < BUSY or monotonic() > due or epoll.closed:
                 return
 
-    def _begin(self, descriptor: int, most: int, milliseconds: int, own: int) -> int:
-        try:
-            return _burst.read(self, descriptor, most, milliseconds, own)
-        finally:
-            if self.active:
-                self.end()
-
     def end(self) -> None:
         """Flush everything that protocols wrote in this burst, and end it."""
-        self.flushing = True
-        try:
-            _burst.flush(self)
-        finally:
-            self.dirty.clear()
-            self.active = self.flushing = False
-            self.current = None
+        _burst.end(self)
 
     # ── the reactor's wait ──────────────────────────────────────────────────────────
 
@@ -151,26 +139,42 @@ class CompiledBurst(Burst):
         if epoll is None or self.active:
             turn(self.reactor, timeout)
             return
-        milliseconds = -1 if timeout is None else min(math.ceil(timeout * 1000), _LONGEST)
         others = True
         try:
-            others = context.call(self._context, self._wait, epoll, milliseconds)
+            others = context.call(self._context, self._wait, epoll, timeout)
         except BaseException:
             log_exception(self)
         if others:
             turn(self.reactor, 0)
 
-    def _wait(self, epoll: select.epoll, milliseconds: int) -> bool:
-        """Wait, and serve who is ready; return whether the reactor's others have their turn."""
-        ready = self._begin(epoll.fileno(), self.most_at_once(), milliseconds, self._own)
-        others = ready < 0
-        if others:
-            ready = ~ready
-        if ready >= BUSY and not epoll.closed:
-            self._run(epoll)
-            return True
-        return others
+    def _wait(self, epoll: select.epoll, timeout: float | None) -> bool:
+        """Wait and serve who is ready, again and again while that is few, until *timeout* is over.
 
+        Return whether the reactor's others have their turn.  Before each wait it is seen that the
+        reactor has nothing to do meanwhile, so that its own turn is not needed for that.
+        """
+        reactor, serve = self.reactor, _burst.serve
+        descriptor, most, own = epoll.fileno(), self.most_at_once(), self._own
+        # 0 is not to wait at all, and False, while the reactor starts and ends.
+        due = -1.0 if timeout is None else timeout and monotonic() + timeout
+        timers = reactor._pendingTimedCalls
+        next_due = timers[0].time if timers else math.inf
+        while True:
+            ready = serve(self, descriptor, most, due, own)
+            others = ready < 0
+            if others:
+                ready = ~ready
+            if ready >= BUSY and not epoll.closed:
+                self._run(epoll)
+                return True
+            if others or not ready or not due:
+                return others
+            if reactor._newTimedCalls or (timers and timers[0].time < next_due):
+                return False
+            if reactor._justStopped or not reactor.running or not self.members:
+                return False
+            if 0 < due < monotonic():
+                return False
 
 def _is_stock_epoll(reactor: Any) -> bool:
     """Whether *reactor* waits as Twisted's epoll reactor does, and nobody has changed that."""
@@ -179,6 +183,7 @@ def _is_stock_epoll(reactor: Any) -> bool:
         and type(reactor).doIteration is EPollReactor.doIteration
         and "doIteration" not in vars(reactor)
         and type(getattr(reactor, "_poller", None)) is select.epoll
+        and all(hasattr(reactor, name) for name in _ASKED)
     )
 
 

@@ -201,15 +201,15 @@ def test_nothing_but_connections_and_bursts_is_worked_on(tmp_path: Path) -> None
 
     for burst in (None, object(), 7, _burst):
         with pytest.raises(TypeError):
-            _burst.read(burst, 0, 1, 0, -1)
+            _burst.serve(burst, 0, 1, 0.0, -1)
         with pytest.raises(TypeError):
-            _burst.flush(burst)
+            _burst.end(burst)
     with served_port("tcp", tmp_path, Echo) as served:
         for most in (0, -1, 129, 1 << 20):
             with pytest.raises(TypeError):
-                _burst.read(served.burst, 0, most, 0, -1)
+                _burst.serve(served.burst, 0, most, 0.0, -1)
         with pytest.raises(OSError, match="Bad file descriptor"):
-            _burst.read(served.burst, -1, 1, 0, -1)
+            _burst.serve(served.burst, -1, 1, 0.0, -1)
         with pytest.raises(TypeError, match="set up already"):
             _burst.set_up(type(served.burst), type(served.burst), socket.socket, EMPTY, EMPTY)
     with pytest.raises(AttributeError):
@@ -286,8 +286,8 @@ def test_a_burst_with_strange_slots_raises_at_most(tmp_path: Path, name: str, va
         caller.sendall(b"hello")
         setattr(served.burst, name, value)
         try:
-            _burst.read(served.burst, _set_of(served), 128, 0, -1)
-            _burst.flush(served.burst)
+            _burst.serve(served.burst, _set_of(served), 128, 0.0, -1)
+            _burst.end(served.burst)
         except (TypeError, AttributeError):
             pass
         setattr(served.burst, name, before)
