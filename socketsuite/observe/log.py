@@ -7,9 +7,11 @@ unless an event of that kind is emitted, which takes ``--log-data``.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import cache
+from operator import attrgetter
 from typing import Any, Literal
 
 from twisted.logger import Logger, LogLevel
@@ -57,7 +59,7 @@ class EventLog:
         self._log = Logger(namespace=service)
         self._seconds = seconds
         self._payload = payload
-        self._left_out = () if connections else (Connected, Closed)
+        self._connections = connections
         self._refusals: dict[str, tuple[float, int]] = {}
 
     @classmethod
@@ -68,9 +70,10 @@ class EventLog:
 
     def __call__(self, event: Event) -> None:
         """Write *event*, unless it is one refusal of a crowd, or nobody wants to see it."""
-        if isinstance(event, self._left_out):
-            return
-        if isinstance(event, Notice):
+        if isinstance(event, (Connected, Closed)):
+            if self._connections:
+                self._tell(event)
+        elif isinstance(event, Notice):
             self._log.emit(
                 LogLevel.lookupByName(event.level), "{text}", text=event.text, event=event
             )
@@ -84,6 +87,22 @@ class EventLog:
             self._refused(event)
         else:
             self._log.info("{text}", text=event_line(event), event=event)
+
+    def _tell(self, event: Event) -> None:
+        """Do what ``Logger.info()`` does, without looking for the level among all there are."""
+        log = self._log
+        log.observer(
+            {
+                "log_logger": log,
+                "log_level": LogLevel.info,
+                "log_namespace": log.namespace,
+                "log_source": None,
+                "log_format": "{text}",
+                "log_time": time.time(),
+                "text": event_line(event),
+                "event": event,
+            }
+        )
 
     def _refused(self, event: Refused) -> None:
         now = self._seconds()
@@ -99,17 +118,23 @@ class EventLog:
 def event_line(event: Event) -> str:
     """Return ``name key=value …`` for *event*; a value with a space in it is quoted."""
     kind: Any = type(event)
-    word, names = _shape(kind)
-    values = [(name, getattr(event, name)) for name in names]
-    told = [f" {name}={_value_text(value)}" for name, value in values if value is not None]
-    return word + "".join(told) + _frontend_text(event)
+    line, names, values = _shape(kind)
+    for name, value in zip(names, values(event), strict=False):
+        if value is not None:
+            plain = type(value) is str and " " not in value
+            line += name + (value if plain else _value_text(value))
+    return line + _frontend_text(event)
 
 
 @cache
-def _shape(kind: type[Any]) -> tuple[str, tuple[str, ...]]:
-    names = (field.name for field in fields(kind))
-    return kind.__name__.lower(), tuple(
-        name for name in names if name not in ("service", "frontend")
+def _shape(kind: Any) -> tuple[str, tuple[str, ...], Callable[[Any], tuple[Any, ...]]]:
+    names = [field.name for field in fields(kind)]
+    shown = [name for name in names if name not in ("service", "frontend")]
+    # Behind them one that every event has: for a single name it would be no tuple.
+    return (
+        kind.__name__.lower(),
+        tuple(f" {name}=" for name in shown),
+        attrgetter(*shown, "service"),
     )
 
 

@@ -63,6 +63,7 @@ class Writer:
         self._dropped_since = 0
         self._head = 0
         self._written = 0
+        self._size = -1
         self._torn = False
         self._owed = 0
         self._why = _UNREAD
@@ -148,6 +149,7 @@ class Writer:
         with self._lock:
             self._batch, self._lines = self._lines, []
             self._characters = self._head = self._written = 0
+            self._size = -1
             self._dropped_since, self._dropped = self._dropped, 0
 
     def _put(self) -> bool:
@@ -160,6 +162,7 @@ class Writer:
             head += self._notice(self._owed, self._why)
         self._head = len(head.encode())
         data = (head + "".join(self._batch)).encode("utf-8", "backslashreplace")
+        self._size = len(data)
         failed: OSError | None = None
         try:
             self._send(data)
@@ -194,6 +197,8 @@ class Writer:
     @property
     def _not_written(self) -> int:
         """How many lines of the batch have not left as a whole."""
+        if self._written == self._size:
+            return 0
         left, written = len(self._batch), self._written - self._head
         for line in self._batch:
             written -= len(line.encode("utf-8", "backslashreplace"))

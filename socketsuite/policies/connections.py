@@ -255,7 +255,7 @@ def closing_reason(transport: Connection, reason: Failure) -> Reason:
     """Return why a connection ended: as somebody said, or else as it looks."""
     if transport.why is not None:
         return transport.why
-    if reason.check(ConnectionDone):
+    if isinstance(reason.value, ConnectionDone):  # almost always so
         return CLOSED_BY_PEER if transport.peer_finished else CLOSED_BY_SERVICE
     if reason.check(ConnectionAborted):
         return ABORTED_BY_SERVICE

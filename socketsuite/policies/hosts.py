@@ -29,7 +29,7 @@ class _Host:
 
 
 class HostLimits:
-    """Counts hosts.  With both limits at 0 it does nothing at all, and is false.
+    """Counts hosts.  With both limits at 0 it is not *limited*, and does nothing at all.
 
     The rate is that of two windows, the second of which begins with the first connection
     after the end of the first: the one before counts for the part of it that the last
@@ -57,16 +57,13 @@ class HostLimits:
     ) -> None:
         self.max_connections = max_connections_per_host
         self.max_rate = max_rate_per_host
+        self.limited = bool(max_connections_per_host or max_rate_per_host)
         self.window = window_seconds
         self._seconds = seconds
         self._remembered = remembered
         self._busy: dict[bytes, _Host] = {}
         # Hosts without a connection, the longest idle first.
         self._idle: OrderedDict[bytes, _Host] = OrderedDict()
-
-    def __bool__(self) -> bool:
-        """Whether there is a limit."""
-        return bool(self.max_connections or self.max_rate)
 
     def __len__(self) -> int:
         return len(self._busy) + len(self._idle)
@@ -85,13 +82,14 @@ class HostLimits:
         """
         self.max_connections = max_connections_per_host
         self.max_rate = max_rate_per_host
+        self.limited = bool(max_connections_per_host or max_rate_per_host)
         self.window = window_seconds
         now = self._seconds()
         for key, host in self._busy.items():
             host.connections, host.idle_since = 0, now
             self._idle[key] = host
         self._busy.clear()
-        if not self:
+        if not self.limited:
             self._idle.clear()
             return
         for each in present:
@@ -102,7 +100,7 @@ class HostLimits:
 
     def refusal(self, host: Any) -> Reason | None:
         """Return the limit that keeps a new connection of *host* out, or ``None``."""
-        if not self:
+        if not self.limited:
             return None
         key = host_key(host)
         if key is None:
@@ -123,7 +121,7 @@ class HostLimits:
 
     def opened(self, host: Any) -> None:
         """Count a connection that was let in."""
-        if not self:
+        if not self.limited:
             return
         key = host_key(host)
         if key is None:
@@ -136,7 +134,7 @@ class HostLimits:
 
     def closed(self, host: Any) -> None:
         """Count a connection no more."""
-        if not self:
+        if not self.limited:
             return
         key = host_key(host)
         known = self._busy.get(key) if key is not None else None

@@ -190,7 +190,7 @@ class Admission:
 
     def refusal(self, host: Any) -> Reason | None:
         """Return the list that keeps *host* out, or ``None``."""
-        if host in self.deny:
+        if self.deny.words and host in self.deny:
             return DENY
         if self.allow.words and host not in self.allow and packed_host(host) is not None:
             return ALLOW

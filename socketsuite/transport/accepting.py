@@ -15,13 +15,17 @@ from twisted.python import log
 _ACCEPTS_PER_TURN = 64
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _PAUSE_SECONDS = 0.2
+_IP_TRANSPARENT = 19  # linux/in.h; the socket module has no name for it
 
 
 def accept_waiting(port: Any, burst: Any, stock_accept: Callable[[], None]) -> None:
     """Accept what waits, up to a bound; an error that is not ours is left to Twisted."""
+    listening, kind = port.socket, (port.addressFamily, port.socketType, port.socket.proto)
     for _ in range(_ACCEPTS_PER_TURN):
         try:
-            skt, peer = port.socket.accept()
+            # What accept() of the socket is made of; that makes enumerations for each, too.
+            descriptor, peer = listening._accept()
+            skt = socket.socket(*kind, fileno=descriptor)
         except BlockingIOError:
             return
         except OSError as error:
@@ -33,6 +37,18 @@ def accept_waiting(port: Any, burst: Any, stock_accept: Callable[[], None]) -> N
                 stock_accept()
             return
         _begin(port, burst, skt, peer)
+
+
+def local_address(port: Any) -> Any:
+    """Return the address that each of *port*'s connections has on our side.
+
+    ``None`` where that is not the same for all: on a wildcard address, on a link-local one, whose
+    scope differs, and where the port takes what was sent to others (``IP_TRANSPARENT``).
+    """
+    if port.addressFamily != socket.AF_INET or port.socket.getsockname()[0] == "0.0.0.0":
+        return None
+    transparent = port.socket.getsockopt(socket.IPPROTO_IP, _IP_TRANSPARENT)
+    return None if transparent else port.getHost()
 
 
 def _begin(port: Any, burst: Any, skt: socket.socket, peer: Any) -> None:

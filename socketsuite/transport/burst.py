@@ -26,7 +26,7 @@ from typing import Any, TypeVar
 from twisted.internet import tcp, unix
 
 from socketsuite.transport import compiled
-from socketsuite.transport.accepting import accept_waiting
+from socketsuite.transport.accepting import accept_waiting, local_address
 from socketsuite.transport.burst_loop import Burst, log_exception
 from socketsuite.transport.options import PortOptions
 
@@ -66,6 +66,8 @@ def accelerate(
     made.options = options = options or PortOptions()
     options.burst = burst = burst_of(made.reactor, pure=options.pure)
     local = isinstance(port, unix.Port)
+    if not local:
+        options.local = local_address(made)
     made.transport = server or compiled.server_class(local=local, pure=options.pure)
     stock_accept = made.doRead
 
@@ -82,4 +84,5 @@ def accelerate(
             burst.end()
 
     made.doRead = accept
+    burst.watch_port(made, lambda: accept_waiting(made, burst, stock_accept))
     return port

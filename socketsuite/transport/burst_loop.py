@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
@@ -173,6 +174,8 @@ class Burst:
         """Handle what is not a plain read; return the transport if it is to be read too."""
         transport = self.members.get(descriptor)
         if transport is None:
+            self.current = None
+            self.accept(descriptor)
             return None
         if events & OUT:
             self.flush_slow_path(transport)
@@ -295,6 +298,14 @@ class Burst:
             with contextlib.suppress(BaseException):
                 self.change(transport, 0)
 
+    # ── ports ───────────────────────────────────────────────────────────────────────
+
+    def watch_port(self, port: Any, accept: Callable[[], object]) -> None:
+        """*port* has its connections here: a burst may accept them, by *accept*, if it waits."""
+
+    def accept(self, descriptor: int) -> None:
+        """Accept who waits at the port of that *descriptor*, if there is one."""
+
     # ── membership ──────────────────────────────────────────────────────────────────
 
     def change(self, transport: Any, mask: int) -> None:
@@ -309,9 +320,10 @@ class Burst:
         elif mask:
             self._open().modify(descriptor, mask)
         else:
-            # Closed behind our back, which takes it out of the set too?
-            with contextlib.suppress(OSError):
+            try:  # noqa: SIM105 - three calls more for each connection
                 self._open().unregister(descriptor)
+            except OSError:
+                pass  # closed behind our back, which takes it out of the set, too
             del self.members[descriptor]
             if not self.members:
                 self._left()

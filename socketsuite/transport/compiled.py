@@ -9,10 +9,12 @@ built, nor who asks for it.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import select
 import socket
+from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
@@ -89,6 +91,8 @@ class CompiledBurst(Burst):
         self._never = self._own = -1
         self._context = {ILogContext: LogContext(self)}
         self._waits = _is_stock_epoll(reactor)
+        self._ports: dict[int, Callable[[], object]] = {}
+        self._accepted = False
 
     def fileno(self) -> int:
         """Return what the reactor waits for."""
@@ -109,6 +113,44 @@ class CompiledBurst(Burst):
         """Flush everything that protocols wrote in this burst, and end it."""
         _burst.end(self)
 
+    # ── ports ───────────────────────────────────────────────────────────────────────
+
+    def watch_port(self, port: Any, accept: Callable[[], object]) -> None:
+        """Have *port* in the set, too, while it is read; callers need no turn of the reactor."""
+        if not self._waits:
+            return
+        start, stop, reactor = port.startReading, port.stopReading, self.reactor
+
+        def start_reading() -> None:
+            start()
+            descriptor = port.fileno()
+            if descriptor not in self._ports:
+                self._ports[descriptor] = accept
+                if self._epoll is not None:
+                    with contextlib.suppress(OSError):
+                        self._epoll.register(descriptor, IN)
+
+        def stop_reading() -> None:
+            descriptor = port.fileno()
+            if self._ports.pop(descriptor, None) is not None and self._epoll is not None:
+                with contextlib.suppress(OSError):
+                    self._epoll.unregister(descriptor)
+            stop()
+
+        port.startReading, port.stopReading = start_reading, stop_reading
+        if port in reactor.getReaders():
+            start_reading()
+
+    def accept(self, descriptor: int) -> None:
+        """Accept who waits at that port."""
+        accept = self._ports.get(descriptor)
+        if accept is not None:
+            self._accepted = True
+            try:
+                accept()
+            except BaseException:
+                log_exception(self)
+
     # ── the reactor's wait ──────────────────────────────────────────────────────────
 
     def _open(self) -> select.epoll:
@@ -117,6 +159,9 @@ class CompiledBurst(Burst):
             self._own = self.reactor._poller.fileno()
             epoll = self._epoll = select.epoll()
             epoll.register(self._own, IN)
+            for descriptor in self._ports:
+                with contextlib.suppress(OSError):  # the reactor has it too
+                    epoll.register(descriptor, IN)
         if not self.members and self._waits:
             self.reactor.doIteration = self._iterate
         return super()._open()
@@ -159,11 +204,18 @@ class CompiledBurst(Burst):
         due = -1.0 if timeout is None else timeout and monotonic() + timeout
         timers = reactor._pendingTimedCalls
         next_due = timers[0].time if timers else math.inf
+        ignored = 0.0
         while True:
             ready = serve(self, descriptor, most, due, own)
             others = ready < 0
             if others:
                 ready = ~ready
+                if self._accepted:
+                    # The reactor has the port, too: that may be all that it would find.
+                    self._accepted = False
+                    now = monotonic()
+                    ignored = ignored or now
+                    others = now > ignored + burst_loop.SECONDS_PER_TURN
             if ready >= BUSY and not epoll.closed:
                 self._run(epoll)
                 return True
@@ -175,6 +227,7 @@ class CompiledBurst(Burst):
                 return False
             if 0 < due < monotonic():
                 return False
+
 
 def _is_stock_epoll(reactor: Any) -> bool:
     """Whether *reactor* waits as Twisted's epoll reactor does, and nobody has changed that."""

@@ -406,6 +406,11 @@ def _closed(_: Any) -> Any:
 class BurstTCPServer(_Connection, tcp.Server):
     """An accepted TCP connection of a burst."""
 
+    def getHost(self) -> Any:
+        """Return the address on our side."""
+        local = self.server.options.local  # type: ignore[attr-defined]
+        return super().getHost() if local is None else local
+
 
 class BurstUNIXServer(_Connection, unix.Server):
     """An accepted Unix socket connection of a burst; passes descriptors like Twisted's."""
