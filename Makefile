@@ -87,7 +87,7 @@ pictures: $(VENV)/.installed-tests     ## draw the chat's clients anew, from rea
 	$(BIN)/python -m tools.chat_pictures docs/pictures
 	$(BIN)/python -m tools.page_pictures docs/pictures
 
-bench: $(VENV)/.installed-bench        ## compare with other servers, seven minutes; writes docs/bench.svg
+bench: $(VENV)/.installed-bench        ## compare with other servers, ten minutes; writes docs/bench.svg
 	@tools/install-peers bench
 	$(BIN)/python -m bench.run --json docs/bench.json --svg docs/bench.svg
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
+from statistics import median, quantiles
 
 from bench.workloads import Workload
 
@@ -44,7 +44,7 @@ class Round:
 
 @dataclass(frozen=True)
 class Ratio:
-    """Ours by theirs: the median of the rounds, and their spread."""
+    """Ours by theirs: the median of the rounds, and their quartiles."""
 
     median: float
     low: float
@@ -84,7 +84,8 @@ def ratio(workload: Workload, ours: Sequence[Round], theirs: Sequence[Round]) ->
     if not all(other > 0 for _, other in costs):
         return None
     ratios = [mine / other for mine, other in costs]
-    return Ratio(median(ratios), min(ratios), max(ratios))
+    low, _, high = quantiles(ratios, method="inclusive") if len(ratios) > 1 else ratios * 3
+    return Ratio(median(ratios), low, high)
 
 
 def met(value: float, target: float) -> bool:

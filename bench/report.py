@@ -14,7 +14,7 @@ from bench.contestants import OURS
 from bench.figures import Ratio, ratio, reached, throughput, typical
 from bench.session import Outcome
 
-_HEAD = ("ours is", "(min–max)", "to reach")
+_HEAD = ("ours is", "(quartiles)", "to reach")
 
 
 @dataclass(frozen=True)

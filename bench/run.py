@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import trustme
@@ -40,7 +41,16 @@ def _arguments(words: Sequence[str]) -> argparse.Namespace:
         metavar="PATTERN",
         help="workloads by name, such as 'chat-*'; those not quick, too",
     )
-    return parser.parse_args(words)
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        metavar="N",
+        help="as many rounds: more for figures that are surer, on a machine that is busy",
+    )
+    options = parser.parse_args(words)
+    if options.rounds is not None and options.rounds < 1:
+        parser.error("--rounds: at least 1")
+    return options
 
 
 def choose(only: str | None, *, quick: bool) -> list[Workload]:
@@ -85,6 +95,7 @@ def main(words: Sequence[str]) -> int:
         generator = make_generator(compiler, folder)
         found, missing = contestants(compile_c_echo(compiler, folder))
         pace = QUICK if options.quick else FULL
+        pace = replace(pace, rounds=options.rounds or pace.rounds)
         outcomes = Session(found, generator, cores, make_files(folder), pace, _tell).run(workloads)
     notes = [*generator.notes, *(f"left out: {one}" for one in missing)]
     if cores.shared:

@@ -31,8 +31,10 @@ class Pace:
     idle_rounds: int
 
 
-FULL = Pace(rounds=5, warm=0.1, window=0.3, latency_window=0.5, idle_rounds=2)
-QUICK = Pace(rounds=3, warm=0.04, window=0.12, latency_window=0.2, idle_rounds=1)
+# Many short rounds: what else the machine does changes from second to second, and the median of
+# many neighbours' ratios is nearer to the truth than that of a few long ones.
+FULL = Pace(rounds=15, warm=0.04, window=0.12, latency_window=0.5, idle_rounds=2)
+QUICK = Pace(rounds=5, warm=0.03, window=0.08, latency_window=0.2, idle_rounds=1)
 
 
 @dataclass

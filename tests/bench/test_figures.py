@@ -46,7 +46,11 @@ def test_typical_and_throughput_are_medians() -> None:
 
 def test_ratio_is_the_median_of_the_rounds_ratios_not_the_ratio_of_medians() -> None:
     found = ratio(ECHO, rounds(1, 4, 9), rounds(2, 2, 9))
-    assert found == Ratio(median=1.0, low=0.5, high=2.0)
+    assert found == Ratio(median=1.0, low=0.75, high=1.5)
+
+
+def test_the_quartiles_of_one_round_are_that_round() -> None:
+    assert ratio(ECHO, rounds(1), rounds(2)) == Ratio(0.5, 0.5, 0.5)
 
 
 def test_there_is_no_ratio_to_nothing() -> None:
