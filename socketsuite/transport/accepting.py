@@ -54,7 +54,7 @@ def local_address(port: Any) -> Any:
 def _begin(port: Any, burst: Any, skt: socket.socket, peer: Any) -> None:
     transport: Any = None
     try:
-        if len(peer) == 4 and peer[3]:
+        if port.addressFamily == socket.AF_INET6 and peer[3]:
             # A link-local caller: its scope belongs to its address.
             numeric = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
             peer = (socket.getnameinfo(peer, numeric)[0], *peer[1:])
