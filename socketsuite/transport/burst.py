@@ -66,8 +66,7 @@ def accelerate(
     made.options = options = options or PortOptions()
     options.burst = burst = burst_of(made.reactor, pure=options.pure)
     local = isinstance(port, unix.Port)
-    if not local:
-        options.local = local_address(made)
+    made.local_address = None if local else local_address(made)
     made.transport = server or compiled.server_class(local=local, pure=options.pure)
     stock_accept = made.doRead
 

@@ -408,8 +408,8 @@ class BurstTCPServer(_Connection, tcp.Server):
 
     def getHost(self) -> Any:
         """Return the address on our side."""
-        local = self.server.options.local  # type: ignore[attr-defined]
-        return super().getHost() if local is None else local
+        # One for all of the port's connections, where they have the same.
+        return self.server.local_address or super().getHost()  # type: ignore[attr-defined]
 
 
 class BurstUNIXServer(_Connection, unix.Server):

@@ -111,8 +111,6 @@ class PortOptions:
     :param pure: whether the burst is the one in Python, where there is a compiled one too.
     :ivar burst: the burst that the connections belong to, on the burst transport.
     :ivar turns: tells the turns of the port's reactor apart.
-    :ivar local: the address that each connection has on our side; ``None`` where they differ, or
-        it is not known.
     """
 
     observer: ConnectionObserver | None = None
@@ -126,4 +124,3 @@ class PortOptions:
     pure: bool = False
     burst: Any = None
     turns: Any = None
-    local: Any = None

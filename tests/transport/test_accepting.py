@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from pathlib import Path
 
 import pytest
 from twisted.internet.protocol import Protocol
 
+from socketsuite.addresses import host_text
+from socketsuite.transport.burst import accelerate
 from tests.support.served_port import served_port
 
 
@@ -27,3 +30,20 @@ def test_a_caller_on_a_unix_socket_may_have_a_name_of_any_length(
         caller.bind(name)
         caller.connect(served.path)
         served.until(lambda: served.made and served.made[0].transport)
+
+
+@pytest.mark.parametrize("interface", ["127.0.0.1", "0.0.0.0", "::1", "::"])
+def test_a_connection_knows_its_own_address_on_whatever_address_the_port_is(
+    tmp_path: Path, interface: str
+) -> None:
+    with served_port("tcp", tmp_path, Protocol) as served:
+        port = accelerate(served.reactor.listenTCP(0, served.port.factory, interface=interface))
+        number = port.getHost().port
+        for host in ("127.0.0.1", "127.0.0.2", "::1"):
+            with contextlib.suppress(OSError), socket.create_connection((host, number)) as caller:
+                known = len(served.made)
+                served.until(lambda known=known: len(served.made) > known)
+                address = served.made[-1].transport.getHost()
+                told = host_text(address.host), address.port
+                assert told == caller.getpeername()[:2]
+        assert served.made
