@@ -18,7 +18,7 @@ from twisted.logger import Logger
 from socketsuite.storage.append_file import FULL
 from socketsuite.storage.beneath import Folder
 from socketsuite.storage.journal_file import compacted, replace
-from socketsuite.storage.journal_lines import Entry, encode
+from socketsuite.storage.journal_lines import Entry, Synced, encode
 from socketsuite.storage.journal_state import JournalState
 
 _log = Logger(namespace="socketsuite")
@@ -64,7 +64,8 @@ class Journal:
         self._waiting: deque[_Commit] = deque()
         self._changed = threading.Condition()
         self._ending = threading.Event()
-        self._length = self._compact_at = os.fstat(descriptor).st_size
+        self._length = self._synced = self._compact_at = os.fstat(descriptor).st_size
+        self._said = 0
         self._set_threshold()
         self._is_full = False
         self.trouble: str | None = None
@@ -142,6 +143,9 @@ class Journal:
     def _write(self, batch: list[_Commit]) -> None:
         said = [one.entries(self._state) if callable(one.entries) else one.entries for one in batch]
         lines = b"".join(encode(entries) for entries in said if entries)
+        if lines and self._synced > self._said:
+            # A hole behind it is what a power loss leaves, and before it is damage.
+            lines = encode([Synced(self._synced)]) + lines
         rest = memoryview(lines)
         while rest:
             try:
@@ -155,10 +159,15 @@ class Journal:
                 self._now_full(True)
                 self._ending.wait(_RETRY_SECONDS)
         self._now_full(False)
-        if any(one.sync for one in batch):
+        synced = any(one.sync for one in batch)
+        if synced:
             self._see_that_it_is_in_place(self._length + len(lines))
             os.fdatasync(self._descriptor)
+        if lines:
+            self._said = self._synced
         self._length += len(lines)
+        if synced:
+            self._synced = self._length
         for entries in said:
             self._state.apply(entries)
         if self._length > self._compact_at and not self._ending.is_set():
@@ -174,7 +183,8 @@ class Journal:
             return
         os.close(self._descriptor)
         self._descriptor = descriptor
-        self._length = os.fstat(descriptor).st_size
+        self._length = self._synced = os.fstat(descriptor).st_size
+        self._said = 0
         self._set_threshold()
 
     def _see_that_it_is_in_place(self, length: int) -> None:

@@ -142,6 +142,14 @@ class Used:
     time: int
 
 
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """Of the journal itself the first *length* bytes are on disk."""
+
+    letter: ClassVar[str] = "Y"
+    length: int
+
+
 Entry: TypeAlias = (
     Began
     | Ended
@@ -156,6 +164,7 @@ Entry: TypeAlias = (
     | Skipped
     | Leaves
     | Used
+    | Synced
 )
 _KINDS: dict[str, type[Entry]] = {
     kind.letter: kind
@@ -173,6 +182,7 @@ _KINDS: dict[str, type[Entry]] = {
         Skipped,
         Leaves,
         Used,
+        Synced,
     )
 }
 _TEXTS = {"boot", "name", "hashes"}

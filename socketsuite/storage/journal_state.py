@@ -22,6 +22,7 @@ from socketsuite.storage.journal_lines import (
     Skipped,
     StreamAdded,
     StreamGone,
+    Synced,
     Used,
     Written,
 )
@@ -125,6 +126,8 @@ class JournalState:
                 self.boot, self.ended = boot, False
             case Ended():
                 self.ended = True
+            case Synced():
+                pass  # it is of the journal's file, and no news of others
 
     def _extend(self, extent: Extent) -> None:
         known = self.streams[extent.stream]

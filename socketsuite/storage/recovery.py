@@ -19,6 +19,7 @@ from socketsuite.storage import events
 from socketsuite.storage.beneath import Folder
 from socketsuite.storage.damaged_journal import kernel_kept_all, rebuild
 from socketsuite.storage.journal_file import compacted, extents_in, lines_of, replace
+from socketsuite.storage.journal_hole import cut_off_hole
 from socketsuite.storage.journal_lines import (
     HEADER,
     JournalError,
@@ -94,7 +95,13 @@ def recover(
         return made
     with old:
         state, damage = _replay(old)
+        cut = cut_off_hole(folder, name, old) if damage and not kernel_kept_all(state, boot) else 0
+        if cut:
+            state, damage = _replay(old)
         found = Recovery(state)
+        if cut:
+            why = "a power loss left a hole there, which had not been synced"
+            found.told.append((events.TailCut(name, cut, why), "warn"))
         if damage:
             found.told += rebuild(folder, name, old, state, damage, boot, now)
         else:
