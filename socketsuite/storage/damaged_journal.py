@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import time
-from typing import BinaryIO
+from collections.abc import Callable
+from typing import BinaryIO, NamedTuple
 
 from socketsuite.storage import events
 from socketsuite.storage.beneath import Folder
@@ -18,6 +19,17 @@ from socketsuite.storage.journal_state import JournalState, KnownFile, KnownStre
 from socketsuite.storage.moved import find_known
 from socketsuite.storage.segments import list_segments, next_number, segment_name
 from socketsuite.storage.stream_recovery import all_extents, recede
+
+
+class FileNames(NamedTuple):
+    """What names tell of files.
+
+    :ivar is_closed: whether the file of this name is closed.
+    :ivar close: closes the file of this name, if it keeps its name then; else it is renamed.
+    """
+
+    is_closed: Callable[[str], bool]
+    close: Callable[[str], bool]
 
 
 def kernel_kept_all(state: JournalState, boot: str) -> bool:
@@ -33,6 +45,7 @@ def rebuild(
     damage: str,
     boot: str,
     now: float,
+    names: FileNames,
 ) -> list[tuple[object, str]]:
     """Set a damaged journal aside, and keep of each stream what is certain.
 
@@ -42,7 +55,7 @@ def rebuild(
     :return: what an operator should know, each with its level.
     """
     told: list[tuple[object, str]] = []
-    sound = _sound_streams(folder, old, boot)
+    sound = _sound_streams(folder, old, boot, names)
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
     aside = f"{name}~damaged-{stamp}"
     with contextlib.suppress(FileNotFoundError):
@@ -51,13 +64,13 @@ def rebuild(
     folder.link(name, aside)
     folder.sync_folder_of(aside)
     for file in list(state.files.values()):
-        status = find_known(folder, file)
+        status = _find(folder, file, names)
         if status is None:
             del state.files[file.number]
             continue
         file.written = file.durable = status
         if not file.closed:
-            _close_as_segment(folder, file)
+            _close(folder, file, names)
     extents = all_extents(old, state.streams)
     before = len(state.streams)
     for stream in list(state.streams.values()):
@@ -82,11 +95,13 @@ def rebuild(
     return told
 
 
-def _sound_streams(folder: Folder, old: BinaryIO, boot: str) -> dict[int, KnownStream]:
+def _sound_streams(
+    folder: Folder, old: BinaryIO, boot: str, names: FileNames
+) -> dict[int, KnownStream]:
     """Return, by number, what streams were before the damage, as far as files have it."""
     sound = _replay_sound(old)
     for file in list(sound.files.values()):
-        status = find_known(folder, file)
+        status = _find(folder, file, names)
         if status is None:
             del sound.files[file.number]
             continue
@@ -113,7 +128,17 @@ def _replay_sound(old: BinaryIO) -> JournalState:
     return state
 
 
-def _close_as_segment(folder: Folder, file: KnownFile) -> None:
+def _find(folder: Folder, file: KnownFile, names: FileNames) -> int | None:
+    """Return how long *file* is, be it compressed; what had closed it may be what is lost."""
+    file.closed = file.closed or names.is_closed(file.name)
+    return find_known(folder, file)
+
+
+def _close(folder: Folder, file: KnownFile, names: FileNames) -> None:
+    """Begin no more where it is not known what a file holds."""
+    if names.close(file.name):
+        file.closed = True
+        return
     number = next_number(list_segments(folder, file.name))
     segment = segment_name(file.name, number)
     folder.rename(file.name, segment)

@@ -7,12 +7,13 @@ compressed.  This module must not know when a file is closed, nor what is in it.
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import stat
 from collections.abc import Sequence
 
 from socketsuite.storage.beneath import Folder
-from socketsuite.storage.names import NUMBER, is_numbered
+from socketsuite.storage.names import NUMBER, is_numbered, numbered
 from socketsuite.storage.segment_reading import SUFFIXES
 from socketsuite.storage.segments import Segment, list_segments
 from socketsuite.storage.template_match import TemplateMatch
@@ -71,6 +72,28 @@ def number_to_write(files: Sequence[Segment], known: int = 0) -> int:
     return files[-1].number + (files[-1].compression != "none")
 
 
+def make_next(folder: Folder, name: str, number: int) -> int:
+    """Make the next file of *name* behind that of *number*, which closes it; return its number.
+
+    :raises OSError: when it cannot be made, or its name is not on disk; then there is none.
+    """
+    path = ""
+    while not path:
+        number += 1
+        with contextlib.suppress(FileExistsError):
+            begun = numbered(name, number)
+            os.close(folder.open(begun, os.O_WRONLY | os.O_CREAT | os.O_EXCL, make_folders=True))
+            path = begun
+    try:
+        folder.sync_folder_of(path)
+    except BaseException:
+        # The one that is written to goes on to be the highest.
+        with contextlib.suppress(OSError):
+            folder.unlink(path)
+        raise
+    return number
+
+
 class NumberedFiles:
     """Tells which files of a template are closed, by one look at each folder."""
 
@@ -88,6 +111,18 @@ class NumberedFiles:
         if above not in self._highest:
             self._highest[above] = self._look(above)
         return match.number < self._highest[above].get(match.name, 0)
+
+    def close(self, path: str) -> bool:
+        """Have a file that is not closed be so, by making the next one; ``False``: it has no number.
+
+        :raises OSError: when that cannot be made.
+        """
+        match = self._template.match(path)
+        if match is None or not match.number:
+            return False
+        make_next(self._folder, match.name, match.number)
+        self._highest.clear()
+        return True
 
     def _look(self, above: str) -> dict[str, int]:
         highest: dict[str, int] = {}

@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 from socketsuite.storage import events
 from socketsuite.storage.beneath import Folder
-from socketsuite.storage.damaged_journal import kernel_kept_all, rebuild
+from socketsuite.storage.damaged_journal import FileNames, kernel_kept_all, rebuild
 from socketsuite.storage.journal_file import compacted, extents_in, lines_of, replace
 from socketsuite.storage.journal_hole import cut_off_hole
 from socketsuite.storage.journal_lines import (
@@ -79,11 +79,13 @@ def recover(
     boot: str,
     now: float,
     is_closed: Callable[[str], bool] = lambda _: False,
+    close: Callable[[str], bool] = lambda _: False,
 ) -> Recovery:
     """Find out what there is, and write the journal anew.
 
     :param is_closed: whether the file of this name is known by it to be closed: the journal may
         not have come to say so.
+    :param close: closes the file of this name, if it keeps its name then; else it is renamed.
     :raises JournalInUseError: when another process has it.
     :raises OSError: when it cannot be read or written.
     """
@@ -103,7 +105,8 @@ def recover(
             why = "a power loss left a hole there, which had not been synced"
             found.told.append((events.TailCut(name, cut, why), "warn"))
         if damage:
-            found.told += rebuild(folder, name, old, state, damage, boot, now)
+            names = FileNames(is_closed, close)
+            found.told += rebuild(folder, name, old, state, damage, boot, now, names)
         else:
             _check_files(folder, old, found, boot)
         found.streams, dropped = restored(folder, state)

@@ -8,13 +8,12 @@ when one is closed.
 from __future__ import annotations
 
 import contextlib
-import os
 from typing import Protocol
 
 from socketsuite.storage.append_file import AppendFile
 from socketsuite.storage.beneath import Folder
 from socketsuite.storage.names import is_numbered, numbered
-from socketsuite.storage.numbered import list_numbered, number_to_write
+from socketsuite.storage.numbered import list_numbered, make_next, number_to_write
 from socketsuite.storage.segments import list_segments, next_number, segment_name
 from socketsuite.storage.setup import Setup
 
@@ -92,23 +91,8 @@ class _Counted:
 
     def close(self, file: AppendFile) -> str:
         """Make the next one."""
-        folder, number = self._setup.folder, self._number
-        made = False
-        while not made:
-            number += 1
-            with contextlib.suppress(FileExistsError):
-                name = numbered(self._of, number)
-                os.close(folder.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, make_folders=True))
-                made = True
-        try:
-            folder.sync_folder_of(name)
-        except BaseException:
-            # The one that is written to goes on to be the highest.
-            with contextlib.suppress(OSError):
-                folder.unlink(name)
-            raise
         closed = self.name
-        self._take(number)
+        self._take(make_next(self._setup.folder, self._of, self._number))
         return closed
 
     def leave(self) -> None:

@@ -53,10 +53,11 @@ def open_folder(
     journal = journal_name(name)
     found = None
     if sink.acknowledges or has_journal(folder, journal):
-        is_closed: Callable[[str], bool] = NumberedFiles(folder, template).is_closed
+        numbers = NumberedFiles(folder, template)
+        is_closed: Callable[[str], bool] = numbers.is_closed
         if "connection" in template.fields:
             is_closed = _always  # no connection has the name of an earlier one
-        found = recover(folder, journal, boot, time.time(), is_closed)
+        found = recover(folder, journal, boot, time.time(), is_closed, numbers.close)
     finished = None if name else FinishedFiles(folder, template, in_use)
     upkeep = Upkeep(folder, sink.compress, sink.keep, sink.quota, tell, gone, finished)
     # Only now: recovery looks for files by what they are, and they are compressed to others.

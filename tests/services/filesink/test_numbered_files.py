@@ -218,3 +218,33 @@ def test_closed_files_are_looked_after_only_when_the_journal_was_recovered(
     monkeypatch.setattr(upkeep.Upkeep, "start", starts)
     Sink(tmp_path / "all").stop()
     assert order == ["recover", "start"]
+
+
+@pytest.mark.parametrize("template", ["{stream}-{seq}.log", "all-{seq}.log"])
+def test_a_damaged_journal_leaves_each_file_its_number(tmp_path: Path, template: str) -> None:
+    data = b"x" * (192 << 10)
+    sink = Sink(tmp_path / template, rotate_size=90 << 10, compress="gzip")
+    sink.upload("s", data)
+    sink.until(lambda: sum(name.endswith(".gz") for name in files(tmp_path)) == 2)
+    sink.stop()
+    before = files(tmp_path)
+    journal = tmp_path / "~journal"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    # Also that a file was closed.
+    lines = [line if b"N " not in line else b"damaged\n" for line in lines]
+    journal.write_bytes(b"".join(lines))
+    sink = Sink(tmp_path / template, rotate_size=90 << 10)
+    assert len(sink.events(events.JournalSetAside)) == 1
+    after = files(tmp_path)
+    assert {name: after[name] for name in before} == before
+    done = sink.upload("s", b"and more", len(data)).replies(b"DONE")
+    assert [words[1] for words in done] == [b"%d" % (len(data) + 8)]
+    sink.stop()
+    names = [name for name in files(tmp_path) if "~" not in name]
+    assert [name.partition("-")[2] for name in names] == [
+        "000001.log.gz",
+        "000002.log.gz",
+        "000003.log",
+        "000004.log",
+    ]
+    assert stored(tmp_path, "s") == data + b"and more"
