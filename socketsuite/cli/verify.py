@@ -54,8 +54,9 @@ def verify(
 
     FILE is what the server wrote to; its closed segments beside it are read with it, compressed
     or not.  The server's journal, if it is beside them, tells which bytes are of which stream.  If
-    FILE is a folder, the files of all streams are beneath it.  Nothing is changed, and no server
-    is needed.
+    FILE is a folder, the files of all streams are beneath it; where the journal is gone, and files
+    are not named by their streams alone, FILE may be the template: '/srv/sink/{stream}-{seq}.log'.
+    Nothing is changed, and no server is needed.
     """
     from socketsuite.cli.verifying.index import ReceiptIndex
     from socketsuite.cli.verifying.report import Verification
@@ -69,7 +70,7 @@ def verify(
     try:
         output.totals |= {"receipts": index.receipts, "signed": index.signed}
         stored = StoredStreams(file, stream)
-        streams = _chosen(index, stored, file, stream)
+        streams = _chosen(index, stored, stream)
         if source is not None and len(streams) > 1:
             raise click.UsageError("--source wants one stream; --stream ID chooses it.")
         Verification(output, stored, index, source).run(streams)
@@ -86,16 +87,14 @@ def _look_at(path: Path) -> None:
         raise click.UsageError(f"cannot read {path}: {os_cause(error)}.") from None
 
 
-def _chosen(
-    index: ReceiptIndex, stored: StoredStreams, file: Path, stream: str | None
-) -> list[str]:
+def _chosen(index: ReceiptIndex, stored: StoredStreams, stream: str | None) -> list[str]:
     """Return the streams to check."""
     if stream is not None:
         if not index.has(stream):
             raise Failed(f"there is no receipt of stream {stream}", "not-found")
         return [stream]
     streams = list(index.streams())
-    if len(streams) > 1 and not file.is_dir():
+    if len(streams) > 1 and not stored.are_many:
         # Where the server's journal is beside FILE, it says which of them are in it.
         here = sum(map(stored.knows, streams))
         if here < len(streams):

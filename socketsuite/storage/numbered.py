@@ -113,7 +113,7 @@ class NumberedFiles:
         return match.number < self._highest[above].get(match.name, 0)
 
     def close(self, path: str) -> bool:
-        """Have a file that is not closed be so, by making the next one; ``False``: it has no number.
+        """Close a file by making the next one; return whether it has a number.
 
         :raises OSError: when that cannot be made.
         """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 import zstandard
@@ -22,6 +23,7 @@ from socketsuite.storage.journal_lines import (
     encode,
 )
 from socketsuite.storage.reading import StorageError, StoredStreams, open_stream
+from tests.support.sink import Sink
 
 
 def test_closed_segments_come_first_in_their_order_compressed_or_not(tmp_path: Path) -> None:
@@ -125,3 +127,43 @@ def test_a_stream_whose_first_bytes_were_deleted_begins_behind_them(tmp_path: Pa
     assert (reader.first, list(reader.chunks())) == (7, [(b"yy", tmp_path / "log", 2)])
     reader = stored.open("b")
     assert (reader.first, list(reader.chunks())) == (3, [])
+
+
+@pytest.mark.parametrize(
+    ("template", "streams"),
+    [
+        ("{stream}-{seq}.log", ["s", "s-000001", "of/s"]),
+        ("{date}/{stream}/{seq}", ["s", "ñu 1", "%" * 100]),
+        ("{date}-{stream}", ["s", "s-1"]),
+        ("all-{seq}.log", ["s"]),
+    ],
+)
+def test_without_a_journal_the_template_tells_which_files_are_of_a_stream(
+    tmp_path: Path, template: str, streams: list[str]
+) -> None:
+    data = {name: b"".join(b"%s %d\n" % (name.encode(), n) for n in range(90)) for name in streams}
+    sink = Sink(tmp_path / template, rotate_size=150, compress="gzip")
+    for day in range(2):
+        sink.service.keeper.store.date = f"2026-01-{day + 1:02}"
+        for stream, its in data.items():
+            sink.upload(quote(stream), its[day * 300 :][: 300 if day == 0 else None], day * 300)
+    sink.stop()
+    (tmp_path / "~journal").unlink()
+    stored = StoredStreams(tmp_path / template)
+    assert stored.are_many
+    for stream, its in data.items():
+        assert b"".join(part for part, _, _ in stored.open(stream).chunks()) == its
+
+
+def test_what_a_template_does_not_tell_is_said(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match=r"order of \{connection\} and \{peer\}$"):
+        open_stream(tmp_path / "{connection}/{peer}", "s")
+    with pytest.raises(StorageError, match="has named no file of it"):
+        open_stream(tmp_path / "{stream}", "s")
+    with pytest.raises(StorageError, match="nor is there a journal: name the template"):
+        open_stream(tmp_path, "s")
+    with pytest.raises(StorageError, match="none cannot be read"):
+        open_stream(tmp_path / "none" / "{stream}", "s")
+    braces = tmp_path / "{date}"
+    braces.write_bytes(b"a file of that name")
+    assert [data for data, _, _ in open_stream(braces, "s").chunks()] == [b"a file of that name"]
