@@ -92,6 +92,12 @@ class JournalState:
             except KeyError as error:
                 raise JournalError(f"it names number {error}, which there is not") from None
 
+    def forget_tails(self) -> None:
+        """Keep no longer where each stream's last bytes lie."""
+        self._tails = False
+        for known in self.streams.values():
+            known.tail = []
+
     def _apply(self, entry: Entry) -> None:
         match entry:
             case Extent():
@@ -136,8 +142,11 @@ class JournalState:
         known.offset += extent.length
         if self._tails:
             first = known.offset // LEAF * LEAF
-            kept = [one for one in known.tail if one.offset + one.length > first]
-            known.tail = list(merged([*kept, extent])) if known.offset > first else []
+            # Of small records there are many: they are looked through once a leaf.
+            if first > extent.offset:
+                known.tail = [one for one in known.tail if one.offset + one.length > first]
+            if known.offset > first:
+                known.tail[-1:] = merged([*known.tail[-1:], extent])
 
 
 def add_extent(extents: list[Extent], one: Extent) -> None:

@@ -115,6 +115,7 @@ def recover(
             file.closed = file.closed or is_closed(file.name)
             if not file.closed:
                 found.files[file.name] = KnownAs(file.number, file.inode, file.written, True)
+        state.forget_tails()
         _forget_files(old, state)
         found.descriptor = replace(folder, name, compacted(state, old))
     return found
