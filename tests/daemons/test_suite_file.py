@@ -226,6 +226,20 @@ def test_an_error_at_the_start_says_whose_it_is(suite: LoadSuite) -> None:
     )
 
 
+def test_two_file_sinks_with_the_same_folder_are_one_line_and_status_1(
+    suite: LoadSuite, tmp_path: Path
+) -> None:
+    table = "[{0}]\nservice = 'socketsuite-filesink'\nport = 0\nfile = '{1}/{{{2}}}'\n"
+    text = table.format("one", tmp_path, "peer") + table.format("two", tmp_path, "date")
+    daemon = suite(text)
+    assert daemon.wait() == 1
+    (line,) = daemon.errors.splitlines()
+    assert line == (
+        f"socketsuite: two: cannot append to {tmp_path}/{{date}}: another sink has"
+        f" {tmp_path}/{{peer}}: give each a folder of its own"
+    )
+
+
 def test_without_a_file_there_is_nothing_to_run(launch: Start) -> None:
     daemon = launch("socketsuite")
     assert daemon.wait() == 2

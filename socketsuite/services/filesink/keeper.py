@@ -83,7 +83,8 @@ class Keeper:
                 told, gone = self._tell_from_thread, self._segment_is_gone
                 opened = open_folder(sink, base, name, self._in_use, told, gone)
             except OSError as error:
-                why = f"cannot open the journal of {sink.file}: {error.strerror or error}"
+                what = f" ({error.filename})" if error.filename else ""
+                why = f"cannot open the journal of {sink.file}{what}: {error.strerror or error}"
                 self._in_reactor(started.errback, Failure(SettingsError(why)))
             except BaseException:  # noqa: BLE001 - whoever started this is told, whatever it is
                 self._in_reactor(started.errback, Failure())

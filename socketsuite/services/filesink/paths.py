@@ -69,4 +69,5 @@ def _check_folder(folder: Path, text: str) -> None:
     if not folder.is_dir():
         raise _refusal(text, errno.ENOENT)
     if not os.access(folder, os.W_OK | os.X_OK, effective_ids=True):
-        raise _refusal(text, errno.EACCES)
+        read_only = os.statvfs(folder).f_flag & os.ST_RDONLY
+        raise _refusal(text, errno.EROFS if read_only else errno.EACCES)

@@ -19,7 +19,7 @@ from twisted.internet.task import LoopingCall
 
 from socketsuite.contract import AdminCommand, LogEvents, ignore_events
 from socketsuite.figures import Figure
-from socketsuite.services.filesink import paths
+from socketsuite.services.filesink import claims, paths
 from socketsuite.services.filesink.keeper import Keeper
 from socketsuite.services.filesink.signing import Signer, load_signer
 from socketsuite.settings import SettingsError, byte_size, setting
@@ -136,14 +136,21 @@ class FileSink:
 
         :raises SettingsError: when they could not.
         """
-        paths.check(self.template, create=False)
+        self._check(create=False)
+
+    def _check(self, *, create: bool) -> bool:
+        """See that files can be appended to, and that they are no other sink's."""
+        device = paths.check(self.template, create=create)
+        if not device:
+            claims.claim(self.reactor, self, self.template)
+        return device
 
     def start_service(self) -> Deferred[None]:
         """Open what is needed; after a crash, put it in order first.
 
         :return: fails with ``SettingsError`` when that cannot be done.
         """
-        started = self.keeper.start(paths.check(self.template, create=True))
+        started = self.keeper.start(self._check(create=True))
         started.addCallback(lambda _: self._start_ticks())
         return started
 
@@ -164,6 +171,7 @@ class FileSink:
         """Write what waits, sync and close everything."""
         for tick in self._ticks:
             tick.stop()
+        claims.let_go(self.reactor, self)
         return self.keeper.stop()
 
     def reload_service(self) -> None:
