@@ -12,6 +12,7 @@ import pytest
 from bench.figures import Round
 from bench.picture import PEERS, Bars, bars, draw
 from bench.report import data, summary, table
+from bench.tables import tables
 from bench.session import Outcome
 from bench.workloads import Workload
 
@@ -92,6 +93,17 @@ def test_the_picture_has_a_bar_for_each_peer_as_long_as_its_ratio(
         "CPU µs per message",
         "0.68×",
         "2.00×",
+    ]
+
+
+def test_the_table_of_a_document_has_the_ratios_and_their_quartiles(
+    stored: list[dict[str, Any]],
+) -> None:
+    head, _, *rows = tables(stored).splitlines()
+    assert head == "| workload | ours | to stock Twisted | to uvloop | to Node | to bare C |"
+    assert rows == [
+        "| Echo & all | 6 µs per message | – | – | 0.68× (0.64–0.71) | 2.00× (2.00–2.00) |",
+        "| TCP echo, 64 B | 6 µs per message | – | – | 0.68× (0.64–0.71) | 2.00× (2.00–2.00) |",
     ]
 
 
