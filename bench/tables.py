@@ -43,8 +43,9 @@ def _row(outcome: Mapping[str, Any], peers: Mapping[str, str]) -> str:
     if "ours" not in servers or not any(ratios):
         return ""
     title = SHOWN.get(outcome["workload"], outcome["title"])
-    cost = f"{servers['ours']['cost']:,.3g} {outcome['figure'].removeprefix('CPU ')}"
-    return _line([title, cost, *map(_cell, ratios)])
+    cost = servers["ours"]["cost"]
+    shown = f"{cost:,.0f}" if cost >= 100 else f"{cost:.3g}"
+    return _line([title, f"{shown} {outcome['figure'].removeprefix('CPU ')}", *map(_cell, ratios)])
 
 
 def _cell(ratio: Mapping[str, float] | None) -> str:

@@ -12,8 +12,8 @@ import pytest
 from bench.figures import Round
 from bench.picture import PEERS, Bars, bars, draw
 from bench.report import data, summary, table
-from bench.tables import tables
 from bench.session import Outcome
+from bench.tables import tables
 from bench.workloads import Workload
 
 DOCS = Path(__file__).parents[2] / "docs"
