@@ -11,15 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from twisted.internet.error import ConnectionDone
 from twisted.internet.protocol import Protocol
+from twisted.python import log
+from twisted.python.failure import Failure
 
-from socketsuite.transport import compiled
+from socketsuite.transport import accepting, burst_loop, compiled
 from tests.support.served_port import ServedPort, served_port
 
 pytestmark = pytest.mark.skipif(not compiled.AVAILABLE, reason="the burst is not compiled here")
 
 MOST = 20.0
 """Seconds after which a test gives up: what it waits for has not come."""
+FEW_CALLERS, MOST_CALLERS = 5, 300
 
 
 class Served(Protocol):
@@ -129,6 +133,54 @@ def test_a_timer_that_is_due_among_messages_is_on_time(tmp_path: Path) -> None:
         assert fired[0] >= due - 0.01
 
 
+def test_a_timer_is_on_time_while_there_is_always_a_message(
+    tmp_path: Path, told: list[Callable[[], object]]
+) -> None:
+    with served_port("tcp", tmp_path, Served) as served:
+        caller, _ = served.connect()
+        fired: list[int] = []
+        left = 50_000
+
+        def next_one() -> None:
+            nonlocal left
+            left -= 1
+            if left and not fired:
+                caller.sendall(b"x")
+                told.append(next_one)
+
+        told.append(next_one)
+        caller.sendall(b"x")
+        served.reactor.callLater(0.02, fired.append, 1)
+        run(served, lambda: fired)
+        assert left
+
+
+def test_a_message_may_end_every_connection(
+    tmp_path: Path, told: list[Callable[[], object]]
+) -> None:
+    with served_port("tcp", tmp_path, Served) as served:
+        caller, _ = served.connect()
+        errors: list[Any] = []
+        over: list[int] = []
+
+        def observe(event: dict[str, Any]) -> None:
+            if event["isError"]:
+                errors.append(event)
+
+        def end_all() -> None:
+            served.burst.connectionLost(Failure(ConnectionDone()))
+            over.append(1)
+
+        told.append(end_all)
+        caller.sendall(b"x")
+        log.addObserver(observe)
+        try:
+            run(served, lambda: over)
+        finally:
+            log.removeObserver(observe)
+        assert not errors
+
+
 def test_what_another_thread_asks_for_is_done_among_messages(tmp_path: Path) -> None:
     with served_port("tcp", tmp_path, Served) as served, talking(served):
         done: list[int] = []
@@ -185,7 +237,7 @@ def test_callers_are_accepted_without_a_turn_of_the_reactor(tmp_path: Path) -> N
 
 
 def test_other_readers_have_their_turn_while_callers_keep_coming(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Reader:
         """Counts how often it is read."""
@@ -193,7 +245,7 @@ def test_other_readers_have_their_turn_while_callers_keep_coming(
         reads = 0
 
         def __init__(self) -> None:
-            self.descriptor = os.eventfd(1)
+            self.descriptor = os.eventfd(0)
 
         def fileno(self) -> int:
             return self.descriptor
@@ -208,18 +260,22 @@ def test_other_readers_have_their_turn_while_callers_keep_coming(
             self.reads += 1
 
     class Calls(Protocol):
-        """Each message brings the next caller."""
+        """Each caller brings the next."""
 
-        def dataReceived(self, data: bytes) -> None:
-            served.call()
-            next_caller.sendall(b"x")
+        def connectionMade(self) -> None:
+            if len(served.callers) < MOST_CALLERS:
+                served.call()
+            if len(served.callers) == FEW_CALLERS:
+                os.eventfd_write(reader.descriptor, 1)
 
+    monkeypatch.setattr(burst_loop, "SECONDS_PER_TURN", 0.0005)
+    monkeypatch.setattr(accepting, "_ACCEPTS_PER_TURN", 2)
     with served_port("tcp", tmp_path, Calls) as served:
-        next_caller, _ = served.connect()
         reader = Reader()
         served.reactor.addReader(reader)
-        next_caller.sendall(b"x")
-        run(served, lambda: reader.reads >= 3)
+        served.connect()
+        run(served, lambda: reader.reads)
+        assert len(served.callers) < MOST_CALLERS
         served.reactor.removeReader(reader)
         os.close(reader.descriptor)
 
