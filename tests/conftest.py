@@ -4,11 +4,16 @@ A test that is marked ``thorough`` has a like one that is not: of the same check
 service, of the same factory on the other transport.  Of one that is marked ``sampled(n)`` every
 n-th of its parameters' combinations is run, always the same ones; so it is with tests that start
 a process for each of many combinations.
+
+Each worker of pytest-xdist collects everything, and most of that is the rewriting of assertions,
+which pytest keeps in files.  So each begins with another module and finds what others have written.
 """
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
+from collections.abc import Generator
 
 import pytest
 
@@ -41,8 +46,39 @@ def _every(item: pytest.Item, combinations: int) -> int:
     return 8 if combinations >= VERY_MANY else 4 if combinations >= MANY else 1
 
 
+def _worker(config: pytest.Config) -> tuple[int, int]:
+    """Return which worker this is, and of how many; the first of one without pytest-xdist."""
+    told = getattr(config, "workerinput", None)
+    return (int(told["workerid"].removeprefix("gw")), told["workercount"]) if told else (0, 1)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    """Have rewritten assertions kept, though nothing else that is compiled may be."""
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, False
+    try:
+        return (yield)
+    finally:
+        sys.dont_write_bytecode = before
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Begin in each folder where no other worker does."""
+    report = yield
+    worker, workers = _worker(collector.config)
+    if report.passed and isinstance(collector, pytest.Directory):
+        first = len(report.result) * worker // workers
+        report.result = report.result[first:] + report.result[:first]
+    return report
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is not asked for; with ``--thorough`` nothing."""
+    """Put modules in order, and leave out what is not asked for; with ``--thorough`` nothing."""
+    items.sort(key=lambda item: item.path.parts)
     if config.getoption("--thorough"):
         return
     combinations = Counter(_test_of(item) for item in items)
