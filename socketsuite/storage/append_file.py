@@ -21,6 +21,17 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
 """What passes when others close theirs."""
 
+NAME_IS_TAKEN = (
+    errno.EISDIR,
+    errno.ENOTDIR,
+    errno.ELOOP,
+    errno.ENXIO,
+    errno.ENODEV,
+    errno.ENAMETOOLONG,
+    errno.EINVAL,
+)
+"""What it is that no file of this name can be made, while others can."""
+
 _MOST_PIECES = 512
 """Pieces of one writev; no system takes fewer than this."""
 

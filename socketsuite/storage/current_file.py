@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Sequence
 
 from socketsuite.storage import events
-from socketsuite.storage.append_file import FULL, AppendFile
+from socketsuite.storage.append_file import FULL, NAME_IS_TAKEN, AppendFile
 from socketsuite.storage.journal_lines import (
     Durable,
     Entry,
@@ -54,6 +54,11 @@ class CurrentFile:
     def length(self) -> int:
         """Bytes in the file."""
         return self._file.length if self._file is not None else 0
+
+    def is_refused(self, error: Exception) -> bool:
+        """Whether by *error* there can be no file of this name, which a sender chose."""
+        taken = isinstance(error, OSError) and error.errno in NAME_IS_TAKEN
+        return taken and self._setup.own_files and self._file is None
 
     @property
     def dirty(self) -> bool:

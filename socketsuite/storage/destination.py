@@ -44,6 +44,7 @@ class Destination:
     :ivar senders: who has bytes for it.
     :ivar queued: bytes of memory that what is not committed takes.
     :ivar trouble: why the file has failed.
+    :ivar refused: whether that is for its name, which a sender chose, and costs nobody else.
     :ivar waiting_for: why it cannot be written for now.
     :ivar used: when it was last written to, by the reactor's clock.
     """
@@ -56,6 +57,7 @@ class Destination:
     senders: set[Any] = field(default_factory=set)
     queued: int = 0
     trouble: str | None = None
+    refused: bool = False
     waiting_for: str | None = None
     paused: bool = False
     closing: bool = False
@@ -184,11 +186,10 @@ class Destination:
             self._remember_trees(writes)
             start = self._append(writes)
             self._file.say(account(writes, self._file.number, start, self._unsynced))
-        sync = any(type(item) is Barrier and item.sync for item in group)
-        sync = sync or bool(writes and self.setup.sync == "always")
-        if sync:
-            self._when_possible(self._file.sync)
         barriers = [item for item in group if type(item) is Barrier]
+        sync = any(item.sync for item in barriers)
+        if sync := sync or bool(writes and self.setup.sync == "always"):
+            self._when_possible(self._file.sync)
         calls = [item.then for item in barriers if item.then]
         self._hand_over(weight_of(writes), sync, self._take_receipts(sync), calls)
         for write in writes:
@@ -202,8 +203,7 @@ class Destination:
         if not self._file.dirty:
             self._synced = {}
         for write in writes:
-            stream = write.stream
-            if stream is not None and stream not in self._synced:
+            if (stream := write.stream) is not None and stream not in self._synced:
                 self._synced[stream] = stream.tree.copy()
 
     def _take_receipts(self, synced: bool) -> list[Receipt]:
@@ -281,6 +281,7 @@ class Destination:
         self._unsynced = {}
         self._told_reason = None
         why = error.strerror if isinstance(error, OSError) else str(error)
+        self.refused = self._file.is_refused(error)
         for item in group:
             if type(item) is Write and item.stream is not None:
                 item.stream.roll_back()

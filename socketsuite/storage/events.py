@@ -51,6 +51,14 @@ class FileFailed:
 
 
 @dataclass(frozen=True)
+class FileRefused:
+    """A sender named *file*, which cannot be made; others can."""
+
+    file: str
+    why: str
+
+
+@dataclass(frozen=True)
 class NotWritten:
     """The sink ended while so many files, *names* among them, waited for a disk."""
 

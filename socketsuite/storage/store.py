@@ -154,6 +154,10 @@ class Store:
 
     def _has_changed(self, destination: Destination) -> None:
         self._changed(destination)
+        if destination.refused and self.destinations.get(destination.name) is destination:
+            # Or whoever names what cannot be would have all files that there may be.
+            del self.destinations[destination.name]
+            self._setup.in_use.end(destination.name)
         if self._stopped is not None:
             if destination.trouble is not None:
                 self.destinations.pop(destination.name, None)

@@ -21,6 +21,7 @@ from socketsuite.services.filesink.records import LONGEST_HEADER
 from socketsuite.services.filesink.registry import StreamRegistry
 from socketsuite.services.filesink.troubles import Troubles
 from socketsuite.settings import SettingsError
+from socketsuite.storage import events
 from socketsuite.storage.batches import Receipt
 from socketsuite.storage.beneath import Folder
 from socketsuite.storage.buffers import Buffers
@@ -189,7 +190,10 @@ class Keeper:
                 stream.sender.receipt(one)
 
     def _has_changed(self, one: Destination) -> None:
-        self.troubles.file_changed(shown(one.name), one.trouble, one.waiting_for)
+        name = shown(one.name)
+        if one.refused:
+            self.troubles.tell(events.FileRefused(name, one.trouble or ""), "warn")
+        self.troubles.file_changed(name, None if one.refused else one.trouble, one.waiting_for)
 
     def _journal_has_failed(self, why: str) -> None:
         self.troubles.journal_has_failed(self._journal_name, why)

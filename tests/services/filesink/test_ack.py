@@ -309,3 +309,36 @@ def test_other_modes_acknowledge_what_they_keep_and_an_end_is_always_synced(
     sink.until(lambda: line.replies(b"DONE"))
     assert inode in synced
     sink.stop()
+
+
+def test_names_that_cannot_be_files_cost_nobody_else_a_file(tmp_path: Path) -> None:
+    sink = Sink(tmp_path / "{stream}", max_open_files=3)
+    sink.upload("a", b"a file")
+    sink.upload("b/c", b"in a folder")
+    for number in range(10):
+        name = f"a/{number}" if number else "b"
+        (error,) = sink.upload(name, b"x").replies(b"ERROR")
+        assert error[1] == b"failed"
+    refused = [(one.file, one.why) for one in sink.events(events.FileRefused)]
+    assert refused[0] == ("b", "it is a folder")
+    assert refused[1:] == [
+        (f"a/{number}", "a part of its path is not a folder") for number in range(1, 10)
+    ]
+    assert not sink.events(events.FileFailed)
+    assert sink.service.health()["files"] is True
+    assert sink.upload("good", b"x").replies(b"DONE")
+    # It is looked at again, when somebody comes back with it.
+    (tmp_path / "a").unlink()
+    assert sink.upload("a/1", b"x").replies(b"DONE")
+    sink.stop()
+    assert (tmp_path / "a" / "1").read_bytes() == b"x"
+
+
+def test_a_single_file_that_became_a_folder_is_wrong_until_a_reload(file: Path) -> None:
+    sink = Sink(file)
+    sink.upload("s", b"x")
+    file.unlink()
+    file.mkdir()
+    sink.upload("s", b"y", 1)
+    assert sink.service.health()["files"] == "sink: it is a folder"
+    sink.stop()
