@@ -67,8 +67,7 @@ class Destination:
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
         self._queue: list[Item] = []
-        self._scheduled = False
-        self._generation = 0
+        self._scheduled, self._generation = False, 0
         self._stopping = threading.Event()
         self._file = CurrentFile(self.name, self.setup)
         self._unsynced: dict[Stream, Receipt] = {}
@@ -187,8 +186,8 @@ class Destination:
             start = self._append(writes)
             self._file.say(account(writes, self._file.number, start, self._unsynced))
         barriers = [item for item in group if type(item) is Barrier]
-        sync = any(item.sync for item in barriers)
-        if sync := sync or bool(writes and self.setup.sync == "always"):
+        always = bool(writes) and self.setup.sync == "always"
+        if sync := always or any(item.sync for item in barriers):
             self._when_possible(self._file.sync)
         calls = [item.then for item in barriers if item.then]
         self._hand_over(weight_of(writes), sync, self._take_receipts(sync), calls)
