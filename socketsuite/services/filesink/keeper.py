@@ -55,7 +55,7 @@ class Keeper:
         self._folder: Folder | None = None
         self.troubles = Troubles(emit)
         own_files = "stream" in sink.template.fields
-        self.registry = StreamRegistry(sink.max_streams, own_files, self._say)
+        self.registry = StreamRegistry(sink.max_streams, own_files, self._say, reactor.seconds)
         self.store: Store
         self._started_well = False
         self._in_use = InUse()

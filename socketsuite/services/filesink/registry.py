@@ -15,6 +15,9 @@ from socketsuite.storage.queue_items import Rotate
 from socketsuite.storage.streams import Stream, Streams
 
 _MOST_LISTED = 100
+_MOST_SAID = 1000
+_STEP = 10.0
+"""Seconds by which a clock is not set by being corrected a little."""
 
 
 class RefusedError(Exception):
@@ -31,11 +34,20 @@ class StreamRegistry:
     :param most: how many there may be.
     :param own_files: whether each has files of its own.
     :param say: has the journal say something.
+    :param seconds: a clock that nobody sets.
     """
 
-    def __init__(self, most: int, own_files: bool, say: Callable[[list[Entry]], object]) -> None:
+    def __init__(
+        self,
+        most: int,
+        own_files: bool,
+        say: Callable[[list[Entry]], object],
+        seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._own_files = own_files
         self._say = say
+        self._seconds = seconds
+        self._clocks = time.time(), seconds()
         self.streams = Streams(most)
 
     def begin(self, streams: list[Stream], last_number: int) -> None:
@@ -82,11 +94,26 @@ class StreamRegistry:
 
     def expire(self, seconds: float) -> None:
         """Forget the streams that nobody has sent for so long."""
+        self._follow_the_clock()
         for stream in self.streams.expired(time.time() - seconds):
             # Of others the journal may yet have to say something.
             if stream.enqueued == stream.durable:
                 del self.streams.by_name[stream.name]
                 self._say([StreamGone(stream.number)])
+
+    def _follow_the_clock(self) -> None:
+        """Nobody was silent for longer because somebody has set the clock."""
+        (wall, own), (was_wall, was_own) = (time.time(), self._seconds()), self._clocks
+        self._clocks = wall, own
+        step = wall - was_wall - (own - was_own)
+        if abs(step) < _STEP:
+            return
+        streams = list(self.streams.by_name.values())
+        for stream in streams:
+            stream.used = min(stream.used + max(step, 0.0), wall)
+        for at in range(0, len(streams), _MOST_SAID):
+            some = streams[at : at + _MOST_SAID]
+            self._say([Used(one.number, int(one.used)) for one in some])
 
     def listed(self) -> list[dict[str, object]]:
         """Return what there is to say of streams, the last used first."""

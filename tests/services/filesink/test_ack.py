@@ -7,6 +7,7 @@ import errno
 import hashlib
 import os
 import random
+import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from socketsuite.settings import SettingsError
 from socketsuite.storage import events
+from socketsuite.storage.streams import Stream
 from socketsuite.wire.acks import signed_text
 from socketsuite.wire.merkle import TreeHash
 from tests.support.sink import Sink
@@ -342,3 +344,32 @@ def test_a_single_file_that_became_a_folder_is_wrong_until_a_reload(file: Path) 
     sink.upload("s", b"y", 1)
     assert sink.service.health()["files"] == "sink: it is a folder"
     sink.stop()
+
+
+@pytest.mark.parametrize("step", [365 * 86400, -365 * 86400])
+def test_a_clock_that_is_set_makes_no_stream_older(
+    file: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    sink = Sink(file, stream_expiry=1000.0)
+    sink.upload("before", b"x")
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() + step)
+    sink.upload("after", b"y")
+    sink.reactor.advance(60)
+    known = {one.name: one.used - time.time() for one in streams(sink)}
+    assert known.keys() == {"before", "after"}
+    assert all(-100 < age <= 0 for age in known.values())
+    sink.stop()
+    # The next process knows it by the journal.
+    again = Sink(file, stream_expiry=1000.0)
+    again.reactor.advance(60)
+    assert {one.name for one in streams(again)} == {"before", "after"}
+    for one in streams(again):
+        one.used -= 1000
+    again.reactor.advance(60)
+    assert not streams(again)
+    again.stop()
+
+
+def streams(sink: Sink) -> list[Stream]:
+    return list(sink.service.keeper.registry.streams.by_name.values())
