@@ -88,7 +88,8 @@ class CompiledBurst(Burst):
 
     def __init__(self, reactor: Any) -> None:
         super().__init__(reactor)
-        self._never = self._own = -1
+        self._own = -1
+        self._never: select.epoll | None = None  # an empty set
         self._context = {ILogContext: LogContext(self)}
         self._waits = _is_stock_epoll(reactor)
         self._ports: dict[int, Callable[[], object]] = {}
@@ -96,7 +97,7 @@ class CompiledBurst(Burst):
 
     def fileno(self) -> int:
         """Return what the reactor waits for."""
-        return super().fileno() if self._never < 0 else self._never
+        return super().fileno() if self._never is None else self._never.fileno()
 
     def _run(self, epoll: select.epoll) -> None:
         due = monotonic() + burst_loop.SECONDS_PER_TURN
@@ -155,7 +156,7 @@ class CompiledBurst(Burst):
 
     def _open(self) -> select.epoll:
         if self._epoll is None and self._waits:
-            self._never = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+            self._never = select.epoll()
             self._own = self.reactor._poller.fileno()
             epoll = self._epoll = select.epoll()
             epoll.register(self._own, IN)
@@ -174,9 +175,9 @@ class CompiledBurst(Burst):
 
     def _close(self) -> None:
         super()._close()
-        if self._never >= 0:
-            os.close(self._never)
-            self._never = self._own = -1
+        if self._never is not None:
+            self._never.close()
+            self._never, self._own = None, -1
 
     def _iterate(self, timeout: float | None) -> None:
         """Do what ``EPollReactor.doPoll`` does: wait, and call whoever there is something for."""

@@ -62,3 +62,7 @@ class HandTurned:
         for caller in self.callers:
             caller.close()
         self.reactor.disconnectAll()
+        # Nobody runs it to its end, where it would give back what it opened for itself.
+        for reader in self.reactor._internalReaders:
+            reader.connectionLost(None)
+        self.reactor._poller.close()

@@ -16,7 +16,7 @@ COMPILED = pytest.param(
     "compiled",
     marks=pytest.mark.skipif(not compiled.AVAILABLE, reason="the burst is not compiled here"),
 )
-# The last two are about what is compiled alone.
+# The last three are about what is compiled alone.
 WITHOUT_A_BURST = {
     "test_datagram_port",
     "test_pieces",
@@ -24,6 +24,7 @@ WITHOUT_A_BURST = {
     "test_accepting",
     "test_compiled",
     "test_compiled_datagrams",
+    "test_compiled_turns",
 }
 ONE_IN = 8
 

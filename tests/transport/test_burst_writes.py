@@ -268,6 +268,6 @@ def test_all_that_is_written_comes_out_once_and_in_order(
         served.until(lambda: writer.lost)
         assert burst_of(served.reactor).members == {}
     finally:
-        served.close()
         served.port.stopListening()
         served.turn()
+        served.close()
