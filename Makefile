@@ -24,7 +24,7 @@ RUNS ?= 1000000
 SECONDS ?= 120
 
 # Where PYTHONDONTWRITEBYTECODE is set, each of a thousand daemons would compile the suite anew.
-COMPILE = $(BIN)/python -m compileall -q socketsuite twisted examples
+COMPILE = $(BIN)/python -m compileall -q -j 0 socketsuite twisted examples
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-thorough lint format types check check-compiled coverage docs pictures
@@ -150,8 +150,9 @@ $(VENV)/.installed-bench: $(VENV)/.made $(BUILT_FROM)
 	@touch $@ $(VENV)/.installed
 
 $(VENV)/.installed-tests: $(VENV)/.made $(BUILT_FROM) $(EXAMPLES:%=%/pyproject.toml)
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[test,strangers,lint]'
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps $(EXAMPLES:%=-e %)
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile -e '.[test,strangers,lint]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation $(EXAMPLES:%=-e %)
+	@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || :  # as pip does, but on every processor
 	@$(BIN)/python -m socketsuite.transport.compiled
 	@touch $@ $(VENV)/.installed
 
