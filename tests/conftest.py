@@ -3,7 +3,8 @@
 A test that is marked ``thorough`` has a like one that is not: of the same check on another
 service, of the same factory on the other transport.  Of one that is marked ``sampled(n)`` every
 n-th of its parameters' combinations is run, always the same ones; so it is with tests that start
-a process for each of many combinations.
+a process for each of many combinations.  A test that differs in nothing but the transport is run
+on one of the two, half of them on either.
 
 Each worker of pytest-xdist collects everything, and most of that is the rewriting of assertions,
 which pytest keeps in files.  So each begins with another module and finds what others have written.
@@ -12,7 +13,8 @@ which pytest keeps in files.  So each begins with another module and finds what 
 from __future__ import annotations
 
 import sys
-from collections import Counter
+import zlib
+from collections import Counter, defaultdict
 from collections.abc import Generator
 
 import pytest
@@ -34,6 +36,29 @@ STARTS_PROCESSES = {"client", "launch", "on_terminal", "serve", "start", "strang
 
 MANY, VERY_MANY = 3, 7
 """Combinations from which on one of four is run, and one of eight."""
+
+
+TRANSPORTS = ("burst", "twisted")
+
+
+def _transport(item: pytest.Item) -> str | None:
+    """Return on which transport a test is run, where its parameters say that."""
+    called = getattr(item, "callspec", None)
+    said = called.params.values() if called else ()
+    return next((value for value in said if value in TRANSPORTS), None)
+
+
+def _others(items: list[pytest.Item]) -> set[pytest.Item]:
+    """Return those on the transport that is not the one of its test, of tests for each."""
+    tests: dict[object, list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        tests[_test_of(item)].append(item)
+    left_out = set()
+    for of_one in tests.values():
+        if sorted(str(_transport(item)) for item in of_one) == list(TRANSPORTS):
+            own = TRANSPORTS[zlib.crc32(of_one[0].name.partition("[")[0].encode()) % 2]
+            left_out |= {item for item in of_one if _transport(item) != own}
+    return left_out
 
 
 def _every(item: pytest.Item, combinations: int) -> int:
@@ -85,11 +110,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     seen: Counter[object] = Counter()
     kept: list[pytest.Item] = []
     left_out: list[pytest.Item] = []
+    others = _others(items)
     for item in items:
         test = _test_of(item)
         place = seen[test] % _every(item, combinations[test])
         seen[test] += 1
-        (left_out if place or item.get_closest_marker("thorough") else kept).append(item)
+        rare = place or item in others or item.get_closest_marker("thorough")
+        (left_out if rare else kept).append(item)
     config.hook.pytest_deselected(items=left_out)
     items[:] = kept
 

@@ -126,6 +126,7 @@ def test_an_unknown_workload_is_a_usage_error(capsys: pytest.CaptureFixture[str]
     assert "no workload is called 'nonsense'; there are: tcp-echo-64" in capsys.readouterr().err
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_run_that_is_stopped_leaves_nobody_behind(number: signal.Signals) -> None:
     run = subprocess.Popen(

@@ -26,7 +26,7 @@ def test_an_ipv6_address_with_a_port_is_in_brackets(client: Client, serve: Serve
     assert (done.returncode, done.stdout, done.stderr) == (0, b"x", b"")
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("command", ["accumulate", "connect", "send", "udp"])
 @pytest.mark.parametrize("words", ["here:nosuch", "here:0", "here:1 2", "here +80"])
 def test_what_is_no_port_is_a_usage_error(client: Client, command: str, words: str) -> None:
@@ -48,7 +48,7 @@ def test_a_service_has_a_name_for_each_protocol(client: Client) -> None:
     assert (done.returncode, b"'tcpmux' is not a port" in done.stderr) == (2, True)
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     ("host", "cause"),
     [

@@ -121,7 +121,7 @@ def test_too_few_descriptors_are_not_taken_for_closed_ports(client: Client, most
         assert done.stderr.count(b"\n") == 1
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("form", ["{host} {one} {two}", "{host}:{one},{two}", "{host} {one},{two}"])
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
 def test_ports_may_be_written_in_several_ways(
@@ -149,7 +149,7 @@ def test_services_and_ranges_mix(client: Client) -> None:
 NO_PORTS = ["h", "h:", "h 1 :2", "h 1,,2", "h 0", "h 65536", "h +80", "h 2-1", "h 1-", "h ²"]
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("words", [*NO_PORTS, "h a:1"])
 def test_what_is_no_port_is_a_usage_error(client: Client, words: str) -> None:
     done = client("probe", *words.split())

@@ -102,7 +102,7 @@ def says(greeting: bytes) -> Handler:
     return greet
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("command", ["connect", "probe", "send", "accumulate"])
 @pytest.mark.parametrize(
     "handler",

@@ -155,7 +155,7 @@ def test_a_narrow_terminal_keeps_a_long_peer_as_long_as_it_can(
     assert any(line.startswith(LONG[:20]) and line.endswith("…") for line in lines)
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("columns", [1, 2, 3, 5, 8, 13, 20])
 def test_no_width_is_too_small(
     on_terminal: OnTerminal, admin: Callable[[Any], str], columns: int
@@ -226,7 +226,7 @@ def test_a_signal_ends_the_watch_and_gives_the_terminal_back(
     assert b"Traceback" not in terminal.raw
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("variables", [{"TERM": "dumb"}, {"NO_COLOR": "1"}, {"TERM": ""}])
 @pytest.mark.parametrize(
     "command", ["status", "status --watch", "ports --all", "probe", "send"], ids=str

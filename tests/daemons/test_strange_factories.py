@@ -108,7 +108,7 @@ UNFIT = {
 }
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("arguments", [("--port", "0"), (CHECK,)], ids=["start", "check"])
 @pytest.mark.parametrize("target", UNFIT)
 def test_what_cannot_serve_is_one_line_and_status_1_for_a_start_and_a_check(
@@ -210,7 +210,7 @@ WRONG = {
 }
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("mistake", WRONG)
 def test_a_wrong_declaration_is_one_line_naming_plugin_setting_and_cure(
     stranger: Start, mistake: str

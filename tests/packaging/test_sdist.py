@@ -42,8 +42,8 @@ def test_the_sdist_holds_all_that_a_checkout_holds_and_no_more(unpacked_sdist: P
 def make_run(unpacked_sdist: Path) -> Iterator[subprocess.Popen[str]]:
     command = ["make", "run", "PORT=0", "IRC_PORT=0", "WEB_PORT=0"]
     environment = {name: text for name, text in os.environ.items() if not name.startswith("MAKE")}
-    environment["PIP_NO_COMPILE"] = "1"  # most of it is never imported
-    environment["CC"] = "/there/is/none"  # the editable install of test_wheel.py has one
+    environment["PIP_NO_COMPILE"] = "0"  # pip's word for yes: most of it is never imported
+    environment["CC"] = "/there/is/none"  # every other install of the tests has one
     with subprocess.Popen(
         command,
         cwd=unpacked_sdist,

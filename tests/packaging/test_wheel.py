@@ -19,6 +19,8 @@ from tests.packaging.conftest import ROOT, Venv
 # One worker makes the venvs, once, however many run the other tests.
 pytestmark = pytest.mark.xdist_group("packaging")
 
+WHERE = ["installed", pytest.param("editable", marks=pytest.mark.thorough)]
+
 COMMANDS = {
     "socketsuite",
     "socketsuite-accumulator",
@@ -129,13 +131,14 @@ def test_an_installed_wheel_lists_every_command(installed: Venv) -> None:
     assert installed.commands() >= COMMANDS
 
 
+@pytest.mark.thorough  # the tests themselves run in such a one
 def test_an_editable_install_lists_every_command(editable: Venv, source: Path) -> None:
     assert editable.home_of("socketsuite").is_relative_to(source)
     assert editable.home_of("acme").is_relative_to(source)
     assert editable.commands() >= COMMANDS
 
 
-@pytest.mark.parametrize("where", ["installed", "editable"])
+@pytest.mark.parametrize("where", WHERE)
 def test_an_installed_echo_answers_and_ends_with_status_0(
     request: pytest.FixtureRequest, tmp_path: Path, where: str
 ) -> None:
@@ -152,7 +155,7 @@ def test_an_installed_echo_answers_and_ends_with_status_0(
         daemon.kill()
 
 
-@pytest.mark.parametrize("where", ["installed", "editable"])
+@pytest.mark.parametrize("where", WHERE)
 def test_a_third_partys_package_adds_a_daemon_of_its_own(
     request: pytest.FixtureRequest, tmp_path: Path, where: str
 ) -> None:

@@ -91,6 +91,7 @@ def test_list_says_what_each_check_proves_and_runs_none(kits: Path) -> None:
     assert all(one["proves"] for one in told)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -127,7 +127,7 @@ def _params() -> Iterator[Any]:
         yield pytest.param(name, *rest, id=f"{name}-{number}", marks=marks)
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(("name", "source", "words", "more"), list(_params()))
 def test_a_broken_service_fails(
     tmp_path: Path, name: str, source: str, words: str, more: dict[str, Any]
