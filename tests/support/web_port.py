@@ -168,4 +168,6 @@ class WebPort(HandTurned):
 
     @property
     def burst(self) -> Any:
-        return getattr(self.reactor, "_socketsuite_burst", None)
+        """The reactor's burst, compiled or not; None before there is one."""
+        found = vars(self.reactor)
+        return found.get("_socketsuite_burst", found.get("_socketsuite_burst_pure"))
