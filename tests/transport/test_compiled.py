@@ -361,6 +361,7 @@ def tell_many(folder: Path) -> None:
         assert {one.transport.bytes_out for one in made} == {len(text)}
 
 
+@pytest.mark.skipif("SOCKETSUITE_NO_IO_URING" in os.environ, reason="it is forbidden to all")
 @pytest.mark.parametrize("forbidden", ["", "1"])
 def test_a_child_of_fork_sends_by_a_ring_of_its_own_or_by_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forbidden: str
