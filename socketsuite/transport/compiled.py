@@ -49,6 +49,9 @@ try:
     Writer = _burst.Writer
     """What a class of connections begins with, to have its writes compiled."""
 
+    Datagrams = _burst.Datagrams
+    """What a class of UDP ports begins with, to have its turns and answers compiled."""
+
     AVAILABLE = True
     """Whether there is a compiled burst."""
 except (ImportError, TypeError):
@@ -60,6 +63,9 @@ except (ImportError, TypeError):
 
         __slots__ = ()
 
+    class Datagrams:  # type: ignore[no-redef]
+        """Stands where the compiled one would."""
+
 
 def io_uring() -> bool:
     """Whether a burst's sends leave by one call of Linux's io_uring; it is asked for once.
@@ -67,14 +73,6 @@ def io_uring() -> bool:
     ``SOCKETSUITE_NO_IO_URING=1`` in the environment forbids it, as the system may.
     """
     return AVAILABLE and _burst.io_uring() is None
-
-
-def datagram_calls(bound: socket.socket) -> tuple[Any, Any]:
-    """Return what receives a datagram and its sender, and what sends one."""
-    if AVAILABLE and bound.family == socket.AF_INET:
-        made = _burst.Datagrams(bound)
-        return made.receive, made.send
-    return bound.recvfrom, bound.sendto
 
 
 class CompiledBurst(Burst):

@@ -18,7 +18,7 @@ from twisted.internet.error import MessageLengthError
 from twisted.internet.protocol import DatagramProtocol
 from twisted.python import log
 
-from socketsuite.transport.compiled import datagram_calls
+from socketsuite.transport import compiled
 
 # So many small answers are about a millisecond.
 _DATAGRAMS_PER_TURN = 256
@@ -38,11 +38,9 @@ class DatagramPort(udp.Port):
     behind, which an answer needs to find a link-local peer.
 
     :ivar frontend: the name of the service's frontend that the port belongs to.
-    :ivar pure: whether the calls are Python's, where there are compiled ones too.
     """
 
     frontend = ""
-    pure = True
 
     protocol: Any
     datagrams_in = datagrams_out = bytes_in = bytes_out = 0
@@ -55,7 +53,7 @@ class DatagramPort(udp.Port):
 
     def socket_calls(self, bound: socket.socket) -> tuple[Receive, Send]:
         """Return what receives a datagram and its sender, and what sends one."""
-        return (bound.recvfrom, bound.sendto) if self.pure else datagram_calls(bound)
+        return bound.recvfrom, bound.sendto
 
     def doRead(self) -> None:
         """Hand the waiting datagrams to the protocol, up to the bound."""
@@ -71,17 +69,21 @@ class DatagramPort(udp.Port):
                 except ConnectionError:
                     continue  # an earlier answer found nobody; that is no news of this socket
                 except OSError:
-                    log.err(None, "cannot receive datagrams")
+                    self.read_failed("cannot receive datagrams")
                     return
                 count += 1
                 size += len(datagram)
                 try:
                     received(datagram, address)
                 except BaseException:
-                    log.err()
+                    self.read_failed()
         finally:
             self.datagrams_in += count
             self.bytes_in += size
+
+    def read_failed(self, what: str | None = None) -> None:
+        """Log the exception that is being handled; the port goes on."""
+        log.err(None, what)
 
     def write(self, datagram: bytes, addr: Any = None) -> None:
         """Send *datagram* to *addr*; what the kernel cannot take now is dropped.
@@ -153,6 +155,43 @@ def _answer_from(told: list[tuple[int, int, bytes]]) -> tuple[int, int, bytes] |
     return None
 
 
+class CompiledPort(compiled.Datagrams, DatagramPort):
+    """The same compiled.
+
+    An answer to the sender of the datagram that is being handled waits for those to the next
+    few, some milliseconds at most, and leaves with them.  What fails then is dropped; the next
+    answers leave one by one, so that whoever writes them is told.
+    """
+
+    write_now = DatagramPort.write
+
+    def doRead(self) -> None:
+        """Hand the waiting datagrams to the protocol, up to the bound."""
+        if not self.read(self.protocol.datagramReceived, _DATAGRAMS_PER_TURN):
+            super().doRead()
+
+    def connectionLost(self, reason: Any = None) -> None:
+        """Send what is still to be sent."""
+        self.end()
+        super().connectionLost(reason)
+
+
+class CompiledEveryAddressPort(CompiledPort, EveryAddressPort):
+    """The same for a wildcard address."""
+
+    def write_now(self, datagram: bytes, addr: Any = None) -> None:
+        """Send one datagram, from the address that the one was sent to that is being handled."""
+        asked = self.asked()
+        if asked is None:
+            EveryAddressPort.write(self, datagram, addr)
+            return
+        self._source = asked
+        try:
+            EveryAddressPort.write(self, datagram, addr)
+        finally:
+            self._source = None
+
+
 def adopt_datagrams(
     reactor: Any, bound: socket.socket, protocol: DatagramProtocol, *, pure: bool = False
 ) -> Any:
@@ -161,8 +200,9 @@ def adopt_datagrams(
     The port works on a duplicate of the descriptor: the caller closes its own.
     """
     every = sys.platform == "linux" and bound.getsockname()[0] in _EVERY_ADDRESS
-    make = EveryAddressPort if every else DatagramPort
+    make: type[DatagramPort] = EveryAddressPort if every else DatagramPort
+    if compiled.AVAILABLE and not pure:
+        make = CompiledEveryAddressPort if every else CompiledPort
     port = make._fromListeningDescriptor(reactor, bound.fileno(), bound.family, protocol, _LARGEST)
-    port.pure = pure
     port.startListening()
     return port

@@ -1,138 +1,263 @@
-"""What only the compiled calls for datagrams can get wrong: whose an answer is, and memory."""
+"""What only the compiled UDP port can get wrong: what waits, memory, failing system calls."""
 
 from __future__ import annotations
 
 import contextlib
 import gc
+import os
 import select
 import socket
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from twisted.internet.epollreactor import EPollReactor
+from twisted.internet.protocol import DatagramProtocol
 
 from socketsuite.transport import compiled
+from socketsuite.transport.datagrams import CompiledPort, adopt_datagrams
 
 pytestmark = pytest.mark.skipif(not compiled.AVAILABLE, reason="the burst is not compiled here")
 
-MORE_THAN_THE_TABLE_HAS = 400
+LARGEST = 65_507
+_COARSE = 6  # CLOCK_MONOTONIC_COARSE, for which Python has no name
+
+
+class Recorder(DatagramProtocol):
+    """Does what a test wants of it with each datagram; else answers it."""
+
+    noisy = False
+    transport: Any
+
+    def __init__(self) -> None:
+        self.act: Callable[[bytes, Any], object] = self.echo
+
+    def datagramReceived(self, datagram: bytes, addr: Any) -> None:
+        self.act(datagram, addr)
+
+    def echo(self, datagram: bytes, addr: Any) -> None:
+        self.transport.write(datagram, addr)
 
 
 @pytest.fixture
-def bound() -> Iterator[socket.socket]:
+def recorder() -> Recorder:
+    return Recorder()
+
+
+@pytest.fixture
+def port(recorder: Recorder) -> Iterator[Any]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bound:
+        bound.bind(("127.0.0.1", 0))
+        bound.setblocking(False)
+        reactor: Any = EPollReactor()
+        made = adopt_datagrams(reactor, bound, recorder)
+    assert isinstance(made, CompiledPort)
+    yield made
+    reactor.disconnectAll()
+
+
+@pytest.fixture
+def caller(port: Any) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as made:
-        made.bind(("127.0.0.1", 0))
-        made.setblocking(False)
+        made.settimeout(10)
+        made.connect(("127.0.0.1", port.getHost().port))
         yield made
 
 
-@pytest.fixture
-def calls(bound: socket.socket) -> Any:
-    from socketsuite.transport import _burst
-
-    return _burst.Datagrams(bound)
+def is_answered(caller: socket.socket) -> bool:
+    """Whether an answer has left already."""
+    return bool(select.select([caller], [], [], 0)[0])
 
 
-def caller(bound: socket.socket) -> socket.socket:
-    made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    made.settimeout(10)
-    made.connect(bound.getsockname())
-    return made
+def test_answers_wait_for_those_of_their_batch(
+    port: Any, recorder: Recorder, caller: socket.socket
+) -> None:
+    answered: list[bool] = []
+
+    def act(datagram: bytes, addr: Any) -> None:
+        answered.append(is_answered(caller))
+        recorder.echo(datagram, addr)
+
+    recorder.act = act
+    for _ in range(3):
+        caller.send(b"x")
+    port.doRead()
+    assert answered[:2] == [False, False]
+    assert [caller.recv(100) for _ in range(3)] == [b"x"] * 3
 
 
-def received(bound: socket.socket, calls: Any) -> tuple[bytes, Any]:
-    select.select([bound], [], [], 10)
-    told = calls.receive(1 << 16)
-    assert type(told) is tuple
-    return told
+def test_nobody_waits_for_a_protocol_that_takes_its_time(
+    port: Any, recorder: Recorder, caller: socket.socket
+) -> None:
+    answered: list[bool] = []
+
+    def act(datagram: bytes, addr: Any) -> None:
+        answered.append(is_answered(caller))
+        recorder.echo(datagram, addr)
+        began = time.clock_gettime(_COARSE)
+        while time.clock_gettime(_COARSE) == began:
+            pass
+
+    recorder.act = act
+    caller.send(b"one")
+    caller.send(b"two")
+    port.doRead()
+    assert answered == [False, True]
 
 
-def test_each_of_many_callers_gets_its_own_answer(bound: socket.socket, calls: Any) -> None:
-    with contextlib.ExitStack() as open_ones:
-        callers = [open_ones.enter_context(caller(bound)) for _ in range(MORE_THAN_THE_TABLE_HAS)]
-        for turn in range(2):
-            for number, one in enumerate(callers):
-                text = b"%d %d" % (turn, number)
-                one.send(text)
-                datagram, address = received(bound, calls)
-                assert (datagram, address) == (text, one.getsockname())
-                assert calls.send(datagram, address) == len(text)
-                assert one.recv(100) == text
+def test_no_more_waits_than_a_bound(port: Any, recorder: Recorder, caller: socket.socket) -> None:
+    answered: list[bool] = []
+
+    def act(datagram: bytes, addr: Any) -> None:
+        for _ in range(3):
+            port.write(bytes(LARGEST), addr)
+            answered.append(is_answered(caller))
+
+    recorder.act = act
+    caller.send(b"x")
+    port.doRead()
+    assert answered == [False, True, True]
 
 
-def test_an_answer_to_an_earlier_caller_goes_to_that_one(bound: socket.socket, calls: Any) -> None:
-    with caller(bound) as ann, caller(bound) as bob:
-        ann.send(b"ann")
-        _, address = received(bound, calls)
-        bob.send(b"bob")
-        _, last = received(bound, calls)
-        calls.send(b"for ann", address)
-        calls.send(b"for bob", (last[0], last[1]))  # an equal address, and not the same object
-        calls.send(bytearray(b"and more"), last)
-        assert ann.recv(100) == b"for ann"
-        assert [bob.recv(100), bob.recv(100)] == [b"for bob", b"and more"]
+@contextlib.contextmanager
+def no_socket(port: Any) -> Iterator[None]:
+    """Have the port's descriptor be one of a file, on which each system call fails."""
+    kept = os.dup(port.fileno())
+    with Path(os.devnull).open() as other:
+        os.dup2(other.fileno(), port.fileno(), inheritable=False)
+    try:
+        yield
+    finally:
+        os.dup2(kept, port.fileno(), inheritable=False)
+        os.close(kept)
 
 
-def test_errors_are_those_of_the_sockets_own_methods(bound: socket.socket, calls: Any) -> None:
-    with pytest.raises(BlockingIOError):
-        calls.receive(1)
-    with caller(bound) as ann:
-        ann.send(b"")
-        datagram, address = received(bound, calls)
-        assert datagram == b""
-        with pytest.raises(OSError, match="Message too long"):
-            calls.send(bytes(65508), address)
-        with pytest.raises(TypeError):
-            calls.send(b"x")
-        with pytest.raises(TypeError):
-            calls.send(b"x", 7)
-        bound.close()
-        for call in (lambda: calls.receive(1), lambda: calls.send(b"x", address)):
-            with pytest.raises(OSError, match="Bad file descriptor"):
-                call()
+def test_after_an_error_writes_say_again_what_becomes_of_them(
+    port: Any, recorder: Recorder, caller: socket.socket
+) -> None:
+    with contextlib.ExitStack() as failing:
 
+        def act(datagram: bytes, addr: Any) -> None:
+            recorder.echo(datagram, addr)
+            failing.enter_context(no_socket(port))
 
-def test_the_largest_datagram_comes_whole(bound: socket.socket, calls: Any) -> None:
-    with caller(bound) as ann:
-        ann.send(b"x" * 65507)
-        assert received(bound, calls)[0] == b"x" * 65507
+        recorder.act = act
+        caller.send(b"is lost")
+        port.doRead()
+    assert (port.datagrams_in, port.datagrams_out, port.bytes_out) == (1, 0, 0)
+    raised: list[int | None] = []
 
-
-def test_no_memory_costs_one_datagram(bound: socket.socket, calls: Any) -> None:
-    testcapi = pytest.importorskip("_testcapi")
-    for number in range(12):
-        with caller(bound) as ann:
-            ann.send(b"x" * 1000)
-            select.select([bound], [], [], 10)
+    def told(datagram: bytes, addr: Any) -> None:
+        recorder.echo(datagram, addr)
+        assert is_answered(caller)
+        with no_socket(port):
             try:
-                testcapi.set_nomemory(number, number + 1)
-                try:
-                    calls.receive(1)
-                finally:
-                    testcapi.remove_mem_hooks()
-            except MemoryError:
-                pass
-            with contextlib.suppress(BlockingIOError):
-                calls.receive(1)  # if it had not come as far as that
-            ann.send(b"again")
-            datagram, address = received(bound, calls)
-            assert datagram == b"again"
-            calls.send(datagram, address)
-            assert ann.recv(100) == b"again"
+                recorder.echo(datagram, addr)
+            except OSError as error:
+                raised.append(error.errno)
+
+    recorder.act = told
+    caller.send(b"x")
+    port.doRead()
+    assert len(raised) == 1
+    assert (port.datagrams_out, port.bytes_out) == (1, 1)
 
 
-def test_datagrams_leave_nothing_behind(bound: socket.socket, calls: Any) -> None:
-    with contextlib.ExitStack() as open_ones:
-        callers = [open_ones.enter_context(caller(bound)) for _ in range(20)]
+def test_after_many_datagrams_an_error_is_forgotten(
+    port: Any, recorder: Recorder, caller: socket.socket
+) -> None:
+    with contextlib.ExitStack() as failing:
 
-        def talk(times: int) -> int:
-            for _ in range(times):
-                for one in callers:
-                    one.send(b"x" * 64)
-                    calls.send(*received(bound, calls))
-                    one.recv(100)
-            gc.collect()
-            return sys.getallocatedblocks()
+        def fail(datagram: bytes, addr: Any) -> None:
+            recorder.echo(datagram, addr)
+            failing.enter_context(no_socket(port))
 
-        assert talk(10) - talk(100) > -150
+        recorder.act = fail
+        caller.send(b"")
+        port.doRead()
+    answered = 0
+
+    def act(datagram: bytes, addr: Any) -> None:
+        nonlocal answered
+        recorder.echo(datagram, addr)
+        answered += is_answered(caller)
+
+    recorder.act = act
+    for _ in range(1030):
+        caller.send(b"")
+        port.doRead()
+        caller.recv(1)
+    assert answered == 1024
+
+
+@pytest.mark.skipif("PYTHONMALLOC" in os.environ, reason="an allocator that keeps what is freed")
+def test_large_datagrams_keep_no_memory(
+    port: Any, recorder: Recorder, caller: socket.socket
+) -> None:
+    def resident() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+    seen: list[int] = []
+    recorder.act = lambda datagram, addr: seen.append(resident())
+
+    def talk(size: int) -> int:
+        for _ in range(3):
+            caller.send(bytes(size))
+        port.doRead()
+        return resident()
+
+    talk(LARGEST)
+    before = talk(1)
+    after = talk(LARGEST)
+    assert len(seen) == 9
+    assert seen[-1] - before > 2 * LARGEST
+    assert after - before < LARGEST
+
+
+def test_no_memory_costs_one_datagram(port: Any, recorder: Recorder, caller: socket.socket) -> None:
+    testcapi = pytest.importorskip("_testcapi")
+
+    def answer() -> bytes:
+        caller.send(b"again")
+        port.doRead()
+        while (found := caller.recv(1 << 16)) != b"again":
+            pass
+        return found
+
+    recorder.act = lambda datagram, addr: port.write(datagram, addr)
+    for number in range(16):
+        caller.send(b"x" * 1000)
+        try:
+            testcapi.set_nomemory(number, number + 1)
+            try:
+                port.doRead()
+            finally:
+                testcapi.remove_mem_hooks()
+        except MemoryError:
+            pass
+        assert answer() == b"again"
+
+
+def test_datagrams_leave_nothing_behind(
+    port: Any, recorder: Recorder, caller: socket.socket
+) -> None:
+    def act(datagram: bytes, addr: Any) -> None:
+        port.write(datagram, addr)
+        port.write(datagram, addr=addr)
+
+    recorder.act = act
+
+    def talk(times: int) -> int:
+        for _ in range(times):
+            for _ in range(20):
+                caller.send(b"x" * 64)
+            port.doRead()
+            for _ in range(40):
+                caller.recv(100)
+        gc.collect()
+        return sys.getallocatedblocks()
+
+    assert talk(10) - talk(100) > -150
