@@ -19,6 +19,7 @@ COMPILED = pytest.param(
 # The last three are about what is compiled alone.
 WITHOUT_A_BURST = {
     "test_datagram_port",
+    "test_datagram_addresses",
     "test_pieces",
     "test_turns",
     "test_accepting",

@@ -48,9 +48,15 @@ def recorder() -> Recorder:
 
 
 @pytest.fixture
-def port(recorder: Recorder) -> Iterator[Any]:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bound:
-        bound.bind(("127.0.0.1", 0))
+def interface() -> str:
+    return "127.0.0.1"
+
+
+@pytest.fixture
+def port(recorder: Recorder, interface: str) -> Iterator[Any]:
+    family = socket.AF_INET6 if ":" in interface else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as bound:
+        bound.bind((interface, 0))
         bound.setblocking(False)
         reactor: Any = EPollReactor()
         made = adopt_datagrams(reactor, bound, recorder)
@@ -61,9 +67,9 @@ def port(recorder: Recorder) -> Iterator[Any]:
 
 @pytest.fixture
 def caller(port: Any) -> Iterator[socket.socket]:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as made:
+    with socket.socket(port.socket.family, socket.SOCK_DGRAM) as made:
         made.settimeout(10)
-        made.connect(("127.0.0.1", port.getHost().port))
+        made.connect(port.socket.getsockname())
         yield made
 
 
@@ -166,6 +172,39 @@ def test_after_an_error_writes_say_again_what_becomes_of_them(
     assert (port.datagrams_out, port.bytes_out) == (1, 1)
 
 
+@pytest.mark.parametrize("interface", ["::1"])
+def test_an_answer_that_cannot_leave_costs_no_other(
+    port: Any, recorder: Recorder, caller: socket.socket
+) -> None:
+    port.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_DONTFRAG, 1)
+    for datagram in (b"1", bytes(65_500), b"2"):  # more than the interface takes in one piece
+        caller.send(datagram)
+    port.doRead()
+    assert [caller.recv(100), caller.recv(100)] == [b"1", b"2"]
+    assert (port.datagrams_in, port.datagrams_out, port.bytes_out) == (3, 2, 2)
+
+
+def test_in_a_turn_within_a_turn_no_answer_waits(
+    port: Any, recorder: Recorder, caller: socket.socket
+) -> None:
+    senders: list[Any] = []
+    answered: list[bool] = []
+
+    def act(datagram: bytes, addr: Any) -> None:
+        senders.append(addr)
+        if datagram == b"outer":
+            caller.send(b"inner")
+            port.doRead()
+        recorder.echo(datagram, senders[0])
+        answered.append(is_answered(caller))
+
+    recorder.act = act
+    caller.send(b"outer")
+    port.doRead()
+    assert answered == [True, True]
+    assert [caller.recv(100), caller.recv(100)] == [b"inner", b"outer"]
+
+
 def test_after_many_datagrams_an_error_is_forgotten(
     port: Any, recorder: Recorder, caller: socket.socket
 ) -> None:
@@ -220,14 +259,6 @@ def test_large_datagrams_keep_no_memory(
 def test_no_memory_costs_one_datagram(port: Any, recorder: Recorder, caller: socket.socket) -> None:
     testcapi = pytest.importorskip("_testcapi")
 
-    def answer() -> bytes:
-        caller.send(b"again")
-        port.doRead()
-        while (found := caller.recv(1 << 16)) != b"again":
-            pass
-        return found
-
-    recorder.act = lambda datagram, addr: port.write(datagram, addr)
     for number in range(16):
         caller.send(b"x" * 1000)
         try:
@@ -238,7 +269,10 @@ def test_no_memory_costs_one_datagram(port: Any, recorder: Recorder, caller: soc
                 testcapi.remove_mem_hooks()
         except MemoryError:
             pass
-        assert answer() == b"again"
+        caller.send(b"again")
+        port.doRead()
+        while caller.recv(1 << 16) != b"again":
+            pass
 
 
 def test_datagrams_leave_nothing_behind(
