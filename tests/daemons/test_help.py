@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import pty
 import re
@@ -20,6 +21,7 @@ TWISTD = Path(sys.executable).with_name("twistd")
 SECONDS = 30
 
 
+@functools.cache
 def shown(*arguments: str) -> str:
     """Return what twistd prints."""
     done = subprocess.run([TWISTD, *arguments], capture_output=True, timeout=SECONDS, text=True)

@@ -1,6 +1,7 @@
 """Every kind of service of the suite passes every conformance check that applies to it.
 
-Without ``--thorough``: those that are unlike each other all of them, the others the short ones.
+Without ``--thorough``: those whose outcome differs by service.  All of them are run on the rot13 of
+the examples, by its own tests.
 """
 
 from __future__ import annotations
@@ -13,15 +14,13 @@ from socketsuite.service import installed_services
 from socketsuite.testing.checks.base import Check
 from tests.testing.kits import EVERY
 
-# One has all of them; of the others those whose outcome differs by service.
-ALL_CHECKS = {"socketsuite-echo"}
 FOR_ALL = {"drain"}
 # Each listener with each transport: of those who differ most.
-MATRIX = {"socketsuite-chat", "socketsuite-filesink"}
+MATRIX = {"socketsuite-echo", "socketsuite-chat", "socketsuite-filesink"}
 
 
 def _marks(kit: str, check: str) -> tuple[pytest.MarkDecorator, ...]:
-    always = kit in ALL_CHECKS or check in FOR_ALL or (kit in MATRIX and check == "matrix")
+    always = check in FOR_ALL or (kit in MATRIX and check == "matrix")
     return () if always else (pytest.mark.thorough,)
 
 

@@ -24,7 +24,7 @@ CASES = [
 ]
 
 
-@pytest.fixture(scope="module", params=["burst", "stock"])
+@pytest.fixture(scope="module", params=["burst", pytest.param("stock", marks=pytest.mark.thorough)])
 def port(request: pytest.FixtureRequest) -> Iterator[WebPort]:
     made = WebPort(request.param, options=WebSocketOptions(max_message=MAX_MESSAGE))
     yield made
