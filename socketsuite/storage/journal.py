@@ -200,7 +200,8 @@ class Journal:
             raise JournalFailedError("somebody has written to it, or truncated it")
 
     def _set_threshold(self) -> None:
-        self._compact_at = max(_COMPACT_FROM, 2 * self._length)
+        # Not seldom: nobody is answered while what has come since is summed up.
+        self._compact_at = self._length + max(_COMPACT_FROM, self._length // 4)
 
     def _now_full(self, full: bool) -> None:
         if full != self._is_full:

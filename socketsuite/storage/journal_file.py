@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from socketsuite.storage.beneath import Folder
+from socketsuite.storage.journal_extents import CompactExtents
 from socketsuite.storage.journal_lines import (
     HEADER,
     LONGEST_LINE,
@@ -52,34 +53,15 @@ def compacted(state: JournalState, old: BinaryIO | None) -> Iterator[bytes]:
         for file in state.files.values()
     )
     yield from (encode([StreamAdded(one.number, one.name)]) for one in state.streams.values())
-    reached = dict.fromkeys(state.streams, 0)
-    waiting: dict[int, Extent] = {}
-    for extent in extents_in(old):
-        stream = state.streams.get(extent.stream)
-        if stream is None or extent.file not in state.files:
-            continue
-        length = min(extent.length, stream.offset - extent.offset)
-        if length <= 0:
-            continue
-        last = waiting.get(extent.stream)
-        if (
-            last is not None
-            and last.file == extent.file
-            and last.at + last.length == extent.at
-            and last.offset + last.length == extent.offset
-        ):
-            length += last.length
-            extent = Extent(last.stream, last.offset, length, last.file, last.at)
-        elif last is not None:
-            yield from _placed(last, reached)
-        waiting[extent.stream] = Extent(
-            extent.stream, extent.offset, length, extent.file, extent.at
-        )
-    for last in waiting.values():
-        yield from _placed(last, reached)
+    extents = CompactExtents(state)
+    if old is not None:
+        old.seek(len(HEADER))
+        for line in lines_of(old):
+            yield from extents.take(line)
+    yield from extents.rest()
     for stream in state.streams.values():
         entries: list[Entry] = [Used(stream.number, stream.used)]
-        if reached[stream.number] != stream.offset:
+        if extents.reached[stream.number] != stream.offset:
             entries.append(Skipped(stream.number, stream.offset))
         if stream.leaves:
             entries.append(Leaves(stream.number, stream.leaves, stream.hashes))
@@ -100,14 +82,6 @@ def extents_in(old: BinaryIO | None) -> Iterator[Extent]:
         for entries in read(lines_of(old)):
             if not isinstance(entries, JournalError):
                 yield from (entry for entry in entries if isinstance(entry, Extent))
-
-
-def _placed(extent: Extent, reached: dict[int, int]) -> Iterator[bytes]:
-    entries: list[Entry] = [extent]
-    if reached[extent.stream] != extent.offset:
-        entries.insert(0, Skipped(extent.stream, extent.offset))
-    reached[extent.stream] = extent.offset + extent.length
-    yield encode(entries)
 
 
 def replace(folder: Folder, name: str, lines: Iterator[bytes]) -> int:

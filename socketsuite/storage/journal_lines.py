@@ -9,8 +9,9 @@ each.  This module must not know where the lines are kept.
 from __future__ import annotations
 
 import binascii
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
+from itertools import pairwise
 from typing import ClassVar, TypeAlias
 from urllib.parse import quote, unquote
 
@@ -185,13 +186,36 @@ _KINDS: dict[str, type[Entry]] = {
         Synced,
     )
 }
+_PIECES = "M"
 _TEXTS = {"boot", "name", "hashes"}
 _FIELDS = {kind: tuple(field.name for field in fields(kind)) for kind in _KINDS.values()}
 
 
+def encode_pieces(extents: Sequence[Extent]) -> bytes:
+    """Return the line that says *extents*: of one stream, each behind the other in one file."""
+    first, last = extents[0], extents[-1]
+    pieces = [str(first.length)]
+    for before, one in pairwise(extents):
+        pieces += (str(one.at - before.at - before.length), str(one.length))
+    length = last.offset + last.length - first.offset
+    return _line(
+        f"{_PIECES} {first.stream} {first.offset} {length} {first.file} {first.at} "
+        + ",".join(pieces)
+    )
+
+
+def is_pieces(line: bytes) -> bool:
+    """Whether a whole line says nothing but the pieces of a stream."""
+    return line[9:11] == b"M " and b";" not in line
+
+
 def encode(entries: Iterable[Entry]) -> bytes:
     """Return the line that says *entries*, all or nothing of them."""
-    body = ";".join(map(_words, entries)).encode("ascii")
+    return _line(";".join(map(_words, entries)))
+
+
+def _line(text: str) -> bytes:
+    body = text.encode("ascii")
     return b"%08x %s\n" % (binascii.crc32(body), body)
 
 
@@ -213,9 +237,32 @@ def decode(line: bytes) -> list[Entry]:
     if not space or checksum != b"%08x" % binascii.crc32(body):
         raise JournalError("its checksum is wrong")
     try:
-        return [_entry(words.split(" ")) for words in body.decode("ascii").split(";")]
+        said: list[Entry] = []
+        for text in body.decode("ascii").split(";"):
+            words = text.split(" ")
+            said += _pieces(words) if words[0] == _PIECES else [_entry(words)]
+        return said
     except (ValueError, KeyError) as error:
         raise JournalError(f"it says what this version does not know: {error}") from None
+
+
+def _pieces(words: list[str]) -> Iterator[Extent]:
+    """Yield the extents of an entry that says many."""
+    _, *numbers, joined = words
+    stream, offset, length, file, at = _numbers(numbers)
+    pieces = _numbers(joined.split(","))
+    if sum(pieces[::2]) != length or not len(pieces) % 2:
+        raise ValueError(joined[:100])
+    for size, gap in zip(pieces[::2], [*pieces[1::2], 0], strict=True):
+        yield Extent(stream, offset, size, file, at)
+        offset += size
+        at += size + gap
+
+
+def _numbers(words: list[str]) -> list[int]:
+    if not all(map(str.isdigit, words)) or max(map(len, words)) > 19:
+        raise ValueError(" ".join(words)[:100])
+    return list(map(int, words))
 
 
 def _entry(words: list[str]) -> Entry:
@@ -223,16 +270,16 @@ def _entry(words: list[str]) -> Entry:
     names = _FIELDS[kind]
     if len(words) != len(names) + 1:
         raise ValueError(f"{len(words)} words")
-    values = [_value(name, word) for name, word in zip(names, words[1:], strict=True)]
-    return kind(*values)  # type: ignore[arg-type]
+    if not _TEXTS.isdisjoint(names):
+        values = [_value(name, word) for name, word in zip(names, words[1:], strict=True)]
+        return kind(*values)  # type: ignore[arg-type]
+    return kind(*_numbers(words[1:]))  # type: ignore[arg-type]
 
 
 def _value(name: str, word: str) -> str | int:
     if name in _TEXTS:
         return "" if word == "*" else unquote(word, errors="strict")
-    if not word.isdigit() or len(word) > 19:
-        raise ValueError(word)
-    return int(word)
+    return _numbers([word])[0]
 
 
 def read(lines: Iterable[bytes]) -> Iterator[list[Entry] | JournalError]:

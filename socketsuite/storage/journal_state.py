@@ -6,7 +6,7 @@ This module must not know where entries come from, nor touch a file.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 
 from socketsuite.storage.journal_lines import (
     Began,
@@ -156,9 +156,9 @@ def add_extent(extents: list[Extent], one: Extent) -> None:
     """
     while extents and extents[-1].offset >= one.offset:
         extents.pop()
-    if extents:
-        stream, offset, length, file, at = astuple(extents[-1])
-        extents[-1] = Extent(stream, offset, min(length, one.offset - offset), file, at)
+    if extents and (last := extents[-1]).offset + last.length > one.offset:
+        kept = one.offset - last.offset
+        extents[-1] = Extent(last.stream, last.offset, kept, last.file, last.at)
     extents[-1:] = merged([*extents[-1:], one])
 
 
