@@ -8,11 +8,11 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import BinaryIO
 
 from socketsuite.storage.beneath import Folder
-from socketsuite.storage.journal_extents import CompactExtents
+from socketsuite.storage.journal_extents import CompactExtents, joined
 from socketsuite.storage.journal_lines import (
     HEADER,
     LONGEST_LINE,
@@ -82,6 +82,19 @@ def extents_in(old: BinaryIO | None) -> Iterator[Extent]:
         for entries in read(lines_of(old)):
             if not isinstance(entries, JournalError):
                 yield from (entry for entry in entries if isinstance(entry, Extent))
+
+
+def files_of(old: BinaryIO, streams: Container[int]) -> set[int]:
+    """Return the numbers of the files that bytes of *streams* lie in."""
+    old.seek(len(HEADER))
+    found = set[int]()
+    for line in lines_of(old):
+        whole = joined(line)
+        entries = next(read([line])) if whole is None else [whole]
+        for one in [] if isinstance(entries, JournalError) else entries:
+            if isinstance(one, Extent) and one.stream in streams:
+                found.add(one.file)
+    return found
 
 
 def replace(folder: Folder, name: str, lines: Iterator[bytes]) -> int:

@@ -204,11 +204,6 @@ def encode_pieces(extents: Sequence[Extent]) -> bytes:
     )
 
 
-def is_pieces(line: bytes) -> bool:
-    """Whether a whole line says nothing but the pieces of a stream."""
-    return line[9:11] == b"M " and b";" not in line
-
-
 def encode(entries: Iterable[Entry]) -> bytes:
     """Return the line that says *entries*, all or nothing of them."""
     return _line(";".join(map(_words, entries)))

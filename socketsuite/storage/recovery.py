@@ -18,7 +18,7 @@ from typing import BinaryIO
 from socketsuite.storage import events
 from socketsuite.storage.beneath import Folder
 from socketsuite.storage.damaged_journal import FileNames, kernel_kept_all, rebuild
-from socketsuite.storage.journal_file import compacted, extents_in, lines_of, replace
+from socketsuite.storage.journal_file import compacted, files_of, lines_of, replace
 from socketsuite.storage.journal_hole import cut_off_hole
 from socketsuite.storage.journal_lines import (
     HEADER,
@@ -123,10 +123,11 @@ def recover(
 
 def _forget_files(old: BinaryIO, state: JournalState) -> None:
     """Forget closed files that hold nothing of a known stream: or the journal would grow."""
-    needed = {one.file for one in extents_in(old) if one.stream in state.streams}
-    for file in list(state.files.values()):
-        if file.closed and file.number not in needed:
-            del state.files[file.number]
+    closed = [file.number for file in state.files.values() if file.closed]
+    needed = files_of(old, state.streams) if closed else set[int]()
+    for number in closed:
+        if number not in needed:
+            del state.files[number]
 
 
 def _locked(folder: Folder, name: str) -> BinaryIO:
