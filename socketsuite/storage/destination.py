@@ -46,7 +46,7 @@ class Destination:
     :ivar trouble: why the file has failed.
     :ivar refused: whether that is for its name, which a sender chose, and costs nobody else.
     :ivar waiting_for: why it cannot be written for now.
-    :ivar used: when it was last written to, by the reactor's clock.
+    :ivar used: when it was last written to; *ended*: it is none of the store's any more.
     """
 
     name: str
@@ -61,20 +61,20 @@ class Destination:
     waiting_for: str | None = None
     paused: bool = False
     closing: bool = False
+    ended: bool = False
     used: float = 0.0
     moved_at: float = 0.0
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
         self._queue: list[Item] = []
-        self._scheduled, self._generation = False, 0
+        self._scheduled, self._broken, self._generation = False, False, 0
         self._stopping = threading.Event()
         self._file = CurrentFile(self.name, self.setup)
         self._unsynced: dict[Stream, Receipt] = {}
         # What the trees of streams were when the file was last synced.
         self._synced: dict[Stream, TreeHash] = {}
         self._told_reason: str | None = None
-        self._broken = False
 
     # ── in the reactor's thread ─────────────────────────────────────────────────────
 
@@ -138,7 +138,7 @@ class Destination:
             stream.drop_unwritten()
         for sender in list(self.senders):
             sender.failed(why)
-        tell_failed([*batch, *dropped], why)
+        tell_failed(batch + dropped, why)
         self.on_change(self)
 
     def _has_to_wait(self, reason: str | None) -> None:

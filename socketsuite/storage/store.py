@@ -216,20 +216,30 @@ class Store:
     def _is_idle(self, one: Destination) -> bool:
         return not one.senders and not one.queued and one.trouble is None and not one.closing
 
+    def _is_silent(self, one: Destination) -> bool:
+        silent = self._setup.seconds() - one.used > _IDLE_SECONDS
+        stuck = one.queued or one.trouble is not None or one.closing or one.waiting_for is not None
+        return silent and not stuck
+
     def _close_longest_idle(self) -> bool:
         idle = [one for one in self.destinations.values() if self._is_idle(one)]
+        # Those whose senders are silent come after them.
+        idle = idle or [one for one in self.destinations.values() if self._is_silent(one)]
         if not idle:
             return False
         self._close(min(idle, key=lambda one: one.used))
         return True
 
     def _close(self, one: Destination) -> None:
+        silent = bool(one.senders)
         one.closing = True
-        one.put(Close(lambda: self._closed(one)))
+        one.put(Close(lambda: self._closed(one, silent)))
 
-    def _closed(self, one: Destination) -> None:
+    def _closed(self, one: Destination, silent: bool) -> None:
         one.closing = False
-        if not one.senders and not one.queued and self.destinations.get(one.name) is one:
+        unused = (silent or not one.senders) and not one.queued
+        if unused and self.destinations.get(one.name) is one:
+            one.ended = True  # whoever still has it attaches anew
             del self.destinations[one.name]
             self._setup.in_use.end(one.name)
         self._end()

@@ -97,6 +97,8 @@ class RawSender(Protocol):
     def _attached(self) -> Destination | None:
         """Return the destination of what comes now; ``None`` when there can be none."""
         store = self._keeper.store
+        if self._destination is not None and self._destination.ended:
+            self._destination = None
         if self._destination is not None and self._date == store.date:
             return self._destination
         if not self._connection:

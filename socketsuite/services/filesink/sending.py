@@ -127,6 +127,8 @@ class Sending:
         :raises ProtocolError: when there can be none.
         """
         store, stream = self._keeper.store, self.stream
+        if self.destination is not None and self.destination.ended:
+            self.destination = None
         if self.destination is not None and self._date == store.date:
             return self.destination
         name = self._keeper.file_name(self._peer, self._connection, stream.name)

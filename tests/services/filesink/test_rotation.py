@@ -133,3 +133,53 @@ def test_a_quota_that_nothing_can_cure_is_waited_for(file: Path) -> None:
     line.protocol.dataReceived(b"y" * 200)
     sink.until(lambda: sink.service.health()["files"] == "log: quota")
     assert file.stat().st_size == 900
+
+
+def test_senders_that_are_silent_keep_nobody_from_a_file(tmp_path: Path) -> None:
+    sink = Sink(tmp_path / "{stream}", max_open_files=2)
+    lines = [sink.sender() for _ in range(3)]
+
+    def send(number: int, at: int) -> None:
+        before = len(lines[number].replies(b"ACK")) + len(lines[number].replies(b"ERROR"))
+        head = b"" if at else b"STREAM s%d\n" % number
+        lines[number].protocol.dataReceived(head + b"DATA %d 4\ndata" % at)
+        sink.until(
+            lambda: (
+                len(lines[number].replies(b"ACK")) + len(lines[number].replies(b"ERROR")) > before
+            )
+        )
+
+    send(0, 0)
+    send(1, 0)
+    send(2, 0)
+    assert lines[2].replies(b"ERROR")[0][1] == b"busy"
+    sink.reactor.advance(11)
+    send(1, 4)  # so that the other one is the silent one
+    lines[2] = sink.sender()
+    send(2, 0)
+    sink.until(lambda: set(sink.destinations) == {"s1", "s2"})
+    sink.reactor.advance(11)
+    # It goes on where it was, and another makes room for it.
+    send(0, 4)
+    assert lines[0].replies(b"ACK")[-1][1] == b"8"
+    assert [line.replies(b"ERROR") for line in lines] == [[], [], []]
+    sink.stop()
+    assert (tmp_path / "s0").read_bytes() == b"datadata"
+    assert not sink.events(events.FileReplaced)
+
+
+def test_a_plain_client_that_was_silent_goes_on_too(tmp_path: Path) -> None:
+    sink = Sink(tmp_path / "{peer}", ack=False, max_open_files=1)
+    silent, other = sink.connect("192.0.2.1"), sink.connect("192.0.2.2")
+    silent.protocol.dataReceived(b"one ")
+    sink.settle()
+    sink.reactor.advance(11)
+    other.protocol.dataReceived(b"other")
+    sink.until(lambda: set(sink.destinations) == {"192.0.2.2"})
+    sink.settle()
+    sink.reactor.advance(11)
+    silent.protocol.dataReceived(b"two")
+    for line in (silent, other):
+        sink.finish(line)
+    sink.stop()
+    assert (tmp_path / "192.0.2.1").read_bytes() == b"one two"
