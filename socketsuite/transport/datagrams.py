@@ -159,8 +159,9 @@ class CompiledPort(compiled.Datagrams, DatagramPort):
     """The same compiled.
 
     An answer to the sender of the datagram that is being handled waits for those to the next
-    few, some milliseconds at most, and leaves with them.  What fails then is dropped; the next
-    answers leave one by one, so that whoever writes them is told.
+    few, and leaves with them; once some milliseconds are over, when the protocol has returned.
+    What fails then is dropped; the next answers leave one by one, so that who writes is told.
+    Whatever else is written leaves at once, after the answers that wait.
     """
 
     write_now = DatagramPort.write
