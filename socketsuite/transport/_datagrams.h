@@ -16,6 +16,9 @@ enum {
     SENDERS = 256,
     /* So that not all begin at the same place of the processor's caches. */
     STRIDE = LARGEST_DATAGRAM + 33 * 64,
+    SMALL_DATAGRAM = 2048,
+    /* What one or two large datagrams touch is kept for the next ones; whole pages of any size. */
+    KEPT_ROOM = 2 * LARGEST_DATAGRAM,
 };
 
 struct sender {
@@ -208,7 +211,7 @@ static int receive_batch(Datagrams *self, int most)
 static PyObject *datagrams_read(Datagrams *self, PyObject *const *arguments, Py_ssize_t n)
 {
     long most = n != 2 ? -1 : PyLong_AsLong(arguments[1]);
-    size_t largest = 0;
+    int spread = 0; /* to memory that is given back */
     if (most < 0 && !PyErr_Occurred())
         PyErr_SetString(PyExc_TypeError, "read() takes a callable and a number");
     if (PyErr_Occurred())
@@ -225,8 +228,7 @@ static PyObject *datagrams_read(Datagrams *self, PyObject *const *arguments, Py_
         if (got > 0) {
             for (int i = 0; i < got && self->reading; i++) {
                 handle(self, arguments[0], i);
-                if (batch.messages[i].msg_len > largest)
-                    largest = batch.messages[i].msg_len;
+                spread |= i * STRIDE >= KEPT_ROOM && batch.messages[i].msg_len > SMALL_DATAGRAM;
             }
             flush_answers(self);
             continue;
@@ -240,8 +242,8 @@ static PyObject *datagrams_read(Datagrams *self, PyObject *const *arguments, Py_
         }
         PyErr_Clear(); /* an earlier answer found nobody; that is no news of this socket */
     }
-    if (largest > STRIDE - LARGEST_DATAGRAM)
-        (void)madvise(batch.room, (size_t)BATCH * STRIDE, MADV_DONTNEED);
+    if (spread)
+        (void)madvise(batch.room + KEPT_ROOM, (size_t)BATCH * STRIDE - KEPT_ROOM, MADV_DONTNEED);
     batch.busy = self->reading = 0;
     Py_RETURN_TRUE;
 }

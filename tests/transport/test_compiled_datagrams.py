@@ -252,8 +252,8 @@ def test_large_datagrams_keep_no_memory(
     before = talk(1)
     after = talk(LARGEST)
     assert len(seen) == 9
-    assert seen[-1] - before > 2 * LARGEST
-    assert after - before < LARGEST
+    assert max(seen) - before > LARGEST // 2
+    assert after - before < LARGEST // 4
 
 
 def test_no_memory_costs_one_datagram(port: Any, recorder: Recorder, caller: socket.socket) -> None:
