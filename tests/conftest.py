@@ -3,8 +3,8 @@
 A test that is marked ``thorough`` has a like one that is not: of the same check on another
 service, of the same factory on the other transport.  Of one that is marked ``sampled(n)`` every
 n-th of its parameters' combinations is run, always the same ones; so it is with tests that start
-a process for each of many combinations.  A test that differs in nothing but the transport is run
-on one of the two, half of them on either.
+a process for each of many combinations.  Where there are two, such as both transports, half of the
+tests have the one, and half the other.
 
 Each worker of pytest-xdist collects everything, and most of that is the rewriting of assertions,
 which pytest keeps in files.  So each begins with another module and finds what others have written.
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import sys
 import zlib
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Generator
 
 import pytest
@@ -34,31 +34,8 @@ def pytest_configure(config: pytest.Config) -> None:
 STARTS_PROCESSES = {"client", "launch", "on_terminal", "serve", "start", "stranger"}
 """Fixtures whose tests have processes of their own, at half a second of the processor each."""
 
-MANY, VERY_MANY = 3, 7
-"""Combinations from which on one of four is run, and one of eight."""
-
-
-TRANSPORTS = ("burst", "twisted")
-
-
-def _transport(item: pytest.Item) -> str | None:
-    """Return on which transport a test is run, where its parameters say that."""
-    called = getattr(item, "callspec", None)
-    said = called.params.values() if called else ()
-    return next((value for value in said if value in TRANSPORTS), None)
-
-
-def _others(items: list[pytest.Item]) -> set[pytest.Item]:
-    """Return those on the transport that is not the one of its test, of tests for each."""
-    tests: dict[object, list[pytest.Item]] = defaultdict(list)
-    for item in items:
-        tests[_test_of(item)].append(item)
-    left_out = set()
-    for of_one in tests.values():
-        if sorted(str(_transport(item)) for item in of_one) == list(TRANSPORTS):
-            own = TRANSPORTS[zlib.crc32(of_one[0].name.partition("[")[0].encode()) % 2]
-            left_out |= {item for item in of_one if _transport(item) != own}
-    return left_out
+TWO, MANY, VERY_MANY = 2, 3, 7
+"""Combinations from which on one of two is run, one of four, and one of eight."""
 
 
 def _every(item: pytest.Item, combinations: int) -> int:
@@ -68,7 +45,12 @@ def _every(item: pytest.Item, combinations: int) -> int:
         return int(sampled.args[0])
     if not STARTS_PROCESSES & set(getattr(item, "fixturenames", ())):
         return 1
-    return 8 if combinations >= VERY_MANY else 4 if combinations >= MANY else 1
+    return 8 if combinations >= VERY_MANY else 4 if combinations >= MANY else combinations
+
+
+def _first(item: pytest.Item, combinations: int) -> int:
+    """Return the first combination that is run: of two either, by the test's name."""
+    return zlib.crc32(item.name.partition("[")[0].encode()) % 2 if combinations == TWO else 0
 
 
 def _worker(config: pytest.Config) -> tuple[int, int]:
@@ -106,17 +88,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: item.path.parts)
     if config.getoption("--thorough"):
         return
-    combinations = Counter(_test_of(item) for item in items)
+    usual = [item for item in items if not item.get_closest_marker("thorough")]
+    combinations = Counter(_test_of(item) for item in usual)
     seen: Counter[object] = Counter()
     kept: list[pytest.Item] = []
-    left_out: list[pytest.Item] = []
-    others = _others(items)
-    for item in items:
+    for item in usual:
         test = _test_of(item)
-        place = seen[test] % _every(item, combinations[test])
+        first = _first(item, combinations[test])
+        if (seen[test] - first) % _every(item, combinations[test]) == 0:
+            kept.append(item)
         seen[test] += 1
-        rare = place or item in others or item.get_closest_marker("thorough")
-        (left_out if rare else kept).append(item)
+    left_out = list(set(items) - set(kept))
     config.hook.pytest_deselected(items=left_out)
     items[:] = kept
 

@@ -18,6 +18,7 @@ MINUTE = 60.0
 CODE = "1-guitarist-revenge"
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("transport", TRANSPORTS)
 def test_a_file_goes_through_the_wormhole(folder: Path, transport: str) -> None:
     pytest.importorskip("wormhole")
