@@ -122,7 +122,7 @@ def is_at_fault(daemon: Daemon, one: Stranger, where: Listener, fault: Fault) ->
     daemon.wait_for_line(fault.seen, start)
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(("family", "transport"), CASES)
 def test_other_peoples_factories_are_served_unchanged_and_drained_in_mid_transfer(
     daemon: Daemon, folder: Path, family: str, transport: str
