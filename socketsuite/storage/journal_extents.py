@@ -80,7 +80,10 @@ class CompactExtents:
 
     def _add(self, extent: Extent) -> Iterator[bytes]:
         stream = self._state.streams.get(extent.stream)
-        if stream is None or extent.file not in self._state.files:
+        if stream is None:
+            return
+        if extent.file not in self._state.files:
+            yield from self._forget_from(extent)
             return
         length = min(extent.length, stream.offset - extent.offset)
         if length <= 0:
@@ -101,6 +104,13 @@ class CompactExtents:
         self._count += 1
         if self._count > _MOST_OF_ALL:
             yield from self.rest()
+
+    def _forget_from(self, gone: Extent) -> Iterator[bytes]:
+        """What *gone* was written anew for is not there in its place."""
+        yield from self._flush(gone.stream)
+        if self.reached[gone.stream] > gone.offset:
+            self.reached[gone.stream] = gone.offset
+            yield encode([Skipped(gone.stream, gone.offset)])
 
     def _flush(self, number: int) -> Iterator[bytes]:
         extents = self._waiting.pop(number, None)

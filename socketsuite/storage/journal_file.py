@@ -77,11 +77,16 @@ def compacted(state: JournalState, old: BinaryIO | None) -> Iterator[bytes]:
 
 def extents_in(old: BinaryIO | None) -> Iterator[Extent]:
     """Yield the extents that an open journal says, from its beginning; damaged lines say none."""
+    return (one for one in places_in(old) if isinstance(one, Extent))
+
+
+def places_in(old: BinaryIO | None) -> Iterator[Extent | Skipped]:
+    """Yield the extents that an open journal says, and behind which offset they are void."""
     if old is not None:
         old.seek(len(HEADER))
         for entries in read(lines_of(old)):
             if not isinstance(entries, JournalError):
-                yield from (entry for entry in entries if isinstance(entry, Extent))
+                yield from (entry for entry in entries if isinstance(entry, Extent | Skipped))
 
 
 def files_of(old: BinaryIO, streams: Container[int]) -> set[int]:

@@ -154,12 +154,17 @@ def add_extent(extents: list[Extent], one: Extent) -> None:
 
     That is so after a failure: what was not synced is written anew.
     """
-    while extents and extents[-1].offset >= one.offset:
-        extents.pop()
-    if extents and (last := extents[-1]).offset + last.length > one.offset:
-        kept = one.offset - last.offset
-        extents[-1] = Extent(last.stream, last.offset, kept, last.file, last.at)
+    cut_extents(extents, one.offset)
     extents[-1:] = merged([*extents[-1:], one])
+
+
+def cut_extents(extents: list[Extent], offset: int) -> None:
+    """Take out what is behind *offset* of a stream: it was said to be written, and is not kept."""
+    while extents and extents[-1].offset >= offset:
+        extents.pop()
+    if extents and (last := extents[-1]).offset + last.length > offset:
+        kept = offset - last.offset
+        extents[-1] = Extent(last.stream, last.offset, kept, last.file, last.at)
 
 
 def merged(extents: Iterable[Extent]) -> Iterator[Extent]:

@@ -18,11 +18,12 @@ from socketsuite.storage.journal_lines import (
     Entry,
     Extent,
     JournalError,
+    Skipped,
     StreamAdded,
     StreamGone,
     read,
 )
-from socketsuite.storage.journal_state import JournalState, add_extent
+from socketsuite.storage.journal_state import JournalState, add_extent, cut_extents
 
 _DEEPEST = 20
 
@@ -117,6 +118,8 @@ class _Journal:
                 self.extents.pop(number, None)
             case Extent() if entry.stream in self.extents:
                 add_extent(self.extents[entry.stream], entry)
+            case Skipped(number, offset) if number in self.extents:
+                cut_extents(self.extents[number], offset)
 
     def find(self, stream: str) -> StreamMap | None:
         """Return where a stream lies, if it lies in the file that was asked about."""

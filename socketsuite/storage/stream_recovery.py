@@ -11,9 +11,9 @@ from typing import BinaryIO
 from socketsuite.storage import events
 from socketsuite.storage.beneath import Folder
 from socketsuite.storage.extents import StreamDataError, hash_extents, read_extents
-from socketsuite.storage.journal_file import extents_in
+from socketsuite.storage.journal_file import extents_in, places_in
 from socketsuite.storage.journal_lines import Extent
-from socketsuite.storage.journal_state import JournalState, KnownStream, add_extent
+from socketsuite.storage.journal_state import JournalState, KnownStream, add_extent, cut_extents
 from socketsuite.storage.streams import Stream
 from socketsuite.wire.merkle import HASH_SIZE, LEAF, TreeHash
 
@@ -21,9 +21,13 @@ from socketsuite.wire.merkle import HASH_SIZE, LEAF, TreeHash
 def all_extents(old: BinaryIO, streams: Iterable[int]) -> dict[int, list[Extent]]:
     """Return where the bytes of *streams* lie, by their numbers."""
     wanted: dict[int, list[Extent]] = {stream: [] for stream in streams}
-    for one in extents_in(old):
-        if one.stream in wanted:
+    for one in places_in(old):
+        if one.stream not in wanted:
+            continue
+        if isinstance(one, Extent):
             add_extent(wanted[one.stream], one)
+        else:
+            cut_extents(wanted[one.stream], one.offset)
     return wanted
 
 

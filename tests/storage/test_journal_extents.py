@@ -26,7 +26,7 @@ from socketsuite.storage.journal_lines import (
     encode_pieces,
     read,
 )
-from socketsuite.storage.journal_state import JournalState, add_extent
+from socketsuite.storage.journal_state import JournalState, add_extent, cut_extents
 
 BEGUN: list[Entry] = [
     *(FileAdded(file, f"f{file}", file, 0) for file in (1, 2)),
@@ -39,13 +39,11 @@ def journals(draw: st.DrawFn) -> bytes:
     """Draw what a sink may have said: records of three streams in two files, losses, failures."""
     lines = [encode(BEGUN)]
     offsets, ends, gone = {1: 0, 2: 0, 3: 0}, {1: 0, 2: 0}, set[int]()
-    failed = False
     steps = st.tuples(st.integers(0, 9), st.integers(1, 3), st.integers(1, 2), st.integers(1, 9))
     for what, stream, file, length in draw(st.lists(steps, max_size=60)):
         if what == 0 and stream not in gone and offsets[stream]:
             offsets[stream] = max(0, offsets[stream] - length)
             lines.append(encode([Skipped(stream, offsets[stream])]))
-            failed = True
         elif what == 1 and stream == 3:
             lines.append(encode([StreamGone(stream)]) if stream not in gone else b"damaged\n")
             gone.add(stream)
@@ -53,7 +51,7 @@ def journals(draw: st.DrawFn) -> bytes:
             lines.append(encode([Extent(stream, offsets[stream], length, file, ends[file])]))
             offsets[stream] += length
             ends[file] += length + (what == 2)
-    if draw(st.booleans()) and not failed:
+    if draw(st.booleans()):
         lines.append(encode([FileGone(2)]))
     return HEADER + b"".join(lines)
 
@@ -65,6 +63,8 @@ def meaning(text: bytes) -> tuple[dict[int, int], dict[tuple[int, int], tuple[in
         for one in [] if isinstance(entries, JournalError) else entries:
             if isinstance(one, Extent):
                 add_extent(extents.setdefault(one.stream, []), one)
+            elif isinstance(one, Skipped):
+                cut_extents(extents.setdefault(one.stream, []), one.offset)
     where = {
         (number, one.offset + byte): (one.file, one.at + byte)
         for number, stream in state.streams.items()
