@@ -155,7 +155,7 @@ def test_a_thousand_peers_who_do_not_read_leave_nothing_behind(serve: Start) -> 
     callers = [daemon.connect() for _ in range(1000)]
     for caller in callers:
         read_exactly(caller, 1)
-    wanted = time.monotonic() + 20
+    wanted = time.monotonic() + 60
     descriptors = Path(f"/proc/{daemon.process.pid}/fd")
     while len(list(descriptors.iterdir())) > 40:
         assert time.monotonic() < wanted, "descriptors are held for peers who do not read"

@@ -27,6 +27,6 @@ def test_one_who_does_not_read_is_dropped_and_all_others_hear_every_line(
             assert len(latencies) == 1200 * 48 + 120 * 49
             assert rooms.daemon.memory("VmHWM") - before < SEND_QUEUE + (8 << 20)
             # A room waits for nobody: the bound is for machines with other work.
-            assert percentile(latencies, 0.5) < 1.0
+            assert percentile(latencies, 0.5) < 3.0
         finally:
             rooms.close()
