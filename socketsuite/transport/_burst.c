@@ -129,6 +129,8 @@ static PyObject *writer_write_to_all(PyObject *self, PyObject *const *arguments,
     PyObject *returned = NULL;
     if (n != 2 || pure_write_to_all == NULL)
         PyErr_SetString(PyExc_TypeError, "writeToAll() takes writes and data");
+    else if (!failed && PyList_GET_SIZE(others) == 0)
+        returned = Py_NewRef(others); /* as empty as a list of those that raised something */
     else if (!failed)
         returned = PyObject_CallFunctionObjArgs(pure_write_to_all, self, others, arguments[1], NULL);
     Py_XDECREF(writes);

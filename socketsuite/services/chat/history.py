@@ -44,6 +44,8 @@ class History:
         self._limits = limits
         self._now = now
         self._journal = Journal() if journal is None else journal
+        # One that writes nothing down is not told of each message.
+        self._added = None if type(self._journal) is Journal else self._journal.added
         self._messages: deque[Message] = deque()
         self.size = 0
         # Lines beyond one of each message.
@@ -60,7 +62,8 @@ class History:
     def add(self, message: Message) -> None:
         """Keep *message*, and let go of what is too old or too much."""
         self._keep(message)
-        self._journal.added(message)
+        if self._added is not None:
+            self._added(message)
         messages, limits = self._messages, self._limits
         # Looked at here, for each message of each room, without asking what time it is; and a
         # sixteenth more is kept, to let go of many at once. Who reads sees what the limits say.
@@ -79,7 +82,7 @@ class History:
 
     def _keep(self, message: Message) -> None:
         self._messages.append(message)
-        self.size += size_of(message)
+        self.size += len(message.text) + _OVERHEAD  # size_of(), without a call for each
         if message.cuts:
             self._more += len(message.cuts)
 

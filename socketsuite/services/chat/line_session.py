@@ -83,7 +83,8 @@ class Session:
     def say(self, lines: Sequence[bytes], kind: Kind = "message") -> None:
         """Say *lines* in the room that the person speaks in."""
         # No message of the hub holds a CR; people see it as printable() would have it.
-        lines = [line.replace(b"\r", b"^M") if b"\r" in line else line for line in lines]
+        if b"\r" in b"".join(lines):
+            lines = [line.replace(b"\r", b"^M") for line in lines]
         try:
             self.hub.speech.say_in(self.room(), self.person, lines, kind)
         except Refused as refused:

@@ -43,6 +43,9 @@ LINES_A_TURN, BYTES_A_TURN = 256, 1 << 17
 """Lines of one person, and their bytes, that are said before everybody else has their turn; half
 as many where those in the room see them in two ways."""
 
+_FEW_LINES, _FEW_BYTES = LINES_A_TURN // 32, BYTES_A_TURN // 32
+"""So few that it does not matter in how many ways they are seen, of which there are not so many."""
+
 _COST_OF_COMMAND = 32
 """Lines that a command counts for: an answer is longer than what was asked."""
 
@@ -126,9 +129,14 @@ class LineChat(LingeringClose):
             pass
         elif (
             # Almost always so: lines that are nothing but text, and nothing before them waits.
-            len(lines) * (ways := session.ways) <= LINES_A_TURN
-            and len(data) * ways <= BYTES_A_TURN
-            and not self._lines
+            not self._lines
+            and (
+                (len(lines) <= _FEW_LINES and len(data) <= _FEW_BYTES)
+                or (
+                    len(lines) * (ways := session.ways) <= LINES_A_TURN
+                    and len(data) * ways <= BYTES_A_TURN
+                )
+            )
             and not (b"\n/" in data or lines[0][:1] == b"/")
             and not flood.rate
             and not session.busy

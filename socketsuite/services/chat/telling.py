@@ -47,8 +47,10 @@ class Telling:
             wire = render(event)
             if not wire:
                 continue
+            writes = list(listeners.values())
             own = listeners.get(but) if but is not None else None
-            writes = [write for write in listeners.values() if write is not own]
+            if own is not None:
+                writes.remove(own)
             told += len(writes)
             for write, error in _write_to_all(writes, wire):
                 self._all_out(listeners, write, error)
