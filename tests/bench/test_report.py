@@ -133,11 +133,10 @@ def test_the_picture_needs_nothing_from_elsewhere(stored: list[dict[str, Any]]) 
 
 
 def test_the_documents_picture_shows_the_figures_of_the_documents_table() -> None:
-    table = {
-        row.split("|")[1].strip(): re.findall(r"\d+\.\d\d×", row)
-        for row in (DOCS / "performance.md").read_text().splitlines()
-        if row.startswith("|")
-    }
+    table: dict[str, list[str]] = {}
+    for row in (DOCS / "performance.md").read_text().splitlines():
+        if row.startswith("|"):  # a later table may have more on a workload
+            table.setdefault(row.split("|")[1].strip(), re.findall(r"\d+\.\d\d×", row))
     svg = ElementTree.fromstring((DOCS / "bench.svg").read_text())
     groups = [[text.text for text in group.iter(f"{SVG}text")] for group in svg.iter(f"{SVG}g")]
     assert len(groups) == 8
