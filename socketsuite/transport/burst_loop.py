@@ -175,7 +175,8 @@ class Burst:
         transport = self.members.get(descriptor)
         if transport is None:
             self.current = None
-            self.accept(descriptor)
+            if events == IN:  # whatever else becomes of a port is the reactor's to handle
+                self.accept(descriptor)
             return None
         if events & OUT:
             self.flush_slow_path(transport)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -278,6 +279,29 @@ def test_other_readers_have_their_turn_while_callers_keep_coming(
         assert len(served.callers) < MOST_CALLERS
         served.reactor.removeReader(reader)
         os.close(reader.descriptor)
+
+
+def test_a_port_whose_socket_somebody_shuts_down_ends_without_a_word_of_errors(
+    tmp_path: Path,
+) -> None:
+    with served_port("tcp", tmp_path, Served) as served:
+        caller, _ = served.connect()
+        errors: list[Any] = []
+
+        def observe(event: dict[str, Any]) -> None:
+            if event["isError"]:
+                errors.append(event)
+
+        log.addObserver(observe)
+        try:
+            with served.port.socket.dup() as others:
+                others.shutdown(socket.SHUT_RDWR)
+            run(served, lambda: not served.port.connected)
+        finally:
+            log.removeObserver(observe)
+        assert not errors
+        caller.sendall(b"still")
+        assert served.read(caller, 5) == b"still"
 
 
 def test_a_port_that_pauses_or_closes_is_not_looked_at(tmp_path: Path) -> None:
