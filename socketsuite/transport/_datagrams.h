@@ -77,20 +77,6 @@ static int descriptor_of(Datagrams *self)
     return descriptor;
 }
 
-/* Tell of the exception that is set, which costs this one datagram. */
-static void datagram_failed(Datagrams *self, const char *what)
-{
-    PyObject *error = raised(), *outer = PyErr_GetHandledException();
-    PyErr_SetHandledException(error);
-    PyObject *returned = PyObject_CallMethod((PyObject *)self, "read_failed", "z", what);
-    PyErr_SetHandledException(outer);
-    Py_XDECREF(outer);
-    Py_XDECREF(error);
-    if (returned == NULL)
-        PyErr_Clear(); /* there is nobody left to tell */
-    Py_XDECREF(returned);
-}
-
 /* ── answers ───────────────────────────────────────────────────────────────────────────── */
 
 static void flush_answers(Datagrams *self)
@@ -184,7 +170,7 @@ static void handle(Datagrams *self, PyObject *received, int i)
         self->current = NULL;
     }
     if (returned == NULL)
-        datagram_failed(self, NULL);
+        tell((PyObject *)self, READ_FAILED, NULL);
     Py_XDECREF(returned);
     Py_XDECREF(datagram);
     self->answers.one_by_one -= self->answers.one_by_one > 0;
@@ -237,7 +223,7 @@ static PyObject *datagrams_read(Datagrams *self, PyObject *const *arguments, Py_
             break;
         PyErr_SetFromErrno(PyExc_OSError);
         if (!PyErr_ExceptionMatches(PyExc_ConnectionError)) {
-            datagram_failed(self, "cannot receive datagrams");
+            tell((PyObject *)self, RECEIVE_FAILED, NULL);
             break;
         }
         PyErr_Clear(); /* an earlier answer found nobody; that is no news of this socket */

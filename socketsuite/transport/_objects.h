@@ -56,12 +56,12 @@ static int count(PyObject *transport, enum slot name, Py_ssize_t more)
 /* ── calls of the Python code ──────────────────────────────────────────────────────────── */
 
 enum name {
-    DATA_RECEIVED, END_OF_STREAM, READ_EACH, READ_FAILED, FLUSH_ONE, SEND_FAILED, KEPT, FAIL,
-    NAMES
+    DATA_RECEIVED, END_OF_STREAM, READ_EACH, READ_FAILED, RECEIVE_FAILED, FLUSH_ONE, SEND_FAILED,
+    KEPT, FAIL, NAMES
 };
 static const char *const names_as_text[NAMES] = {
-    "dataReceived", "end_of_stream", "read_each", "read_failed", "flush_one", "send_failed",
-    "kept", "fail",
+    "dataReceived", "end_of_stream", "read_each", "read_failed", "receive_failed", "flush_one",
+    "send_failed", "kept", "fail",
 };
 static PyObject *names[NAMES];
 
@@ -89,19 +89,25 @@ static PyObject *raised(void)
 #endif
 }
 
+/* Call as if from an except clause for the exception that is set; what that raises is dropped. */
+static void tell(PyObject *object, enum name name, PyObject *one)
+{
+    PyObject *error = raised(), *outer = PyErr_GetHandledException();
+    PyErr_SetHandledException(error);
+    PyObject *returned = call(object, name, one, NULL);
+    PyErr_SetHandledException(outer);
+    Py_XDECREF(outer);
+    Py_XDECREF(error);
+    if (returned == NULL)
+        PyErr_Clear(); /* there is nobody left to tell */
+    Py_XDECREF(returned);
+}
+
 /* Finish with what a call returned; an exception costs this one connection, as in Burst.fail. */
 static void finish(PyObject *burst, PyObject *transport, PyObject *returned)
 {
-    if (returned == NULL) {
-        PyObject *error = raised(), *outer = PyErr_GetHandledException();
-        PyErr_SetHandledException(error);
-        returned = call(burst, FAIL, transport, NULL);
-        PyErr_SetHandledException(outer);
-        Py_XDECREF(outer);
-        Py_XDECREF(error);
-    }
     if (returned == NULL)
-        PyErr_Clear(); /* there is nobody left to tell */
+        tell(burst, FAIL, transport);
     Py_XDECREF(returned);
 }
 

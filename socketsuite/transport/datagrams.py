@@ -69,7 +69,7 @@ class DatagramPort(udp.Port):
                 except ConnectionError:
                     continue  # an earlier answer found nobody; that is no news of this socket
                 except OSError:
-                    self.read_failed("cannot receive datagrams")
+                    self.receive_failed()
                     return
                 count += 1
                 size += len(datagram)
@@ -81,9 +81,13 @@ class DatagramPort(udp.Port):
             self.datagrams_in += count
             self.bytes_in += size
 
-    def read_failed(self, what: str | None = None) -> None:
-        """Log the exception that is being handled; the port goes on."""
-        log.err(None, what)
+    def read_failed(self) -> None:
+        """Log the exception that is being handled; it costs one datagram."""
+        log.err()
+
+    def receive_failed(self) -> None:
+        """Log the exception that is being handled; the port goes on in its next turn."""
+        log.err(None, "cannot receive datagrams")
 
     def write(self, datagram: bytes, addr: Any = None) -> None:
         """Send *datagram* to *addr*; what the kernel cannot take now is dropped.
