@@ -64,6 +64,8 @@ class Journal:
         self._waiting: deque[_Commit] = deque()
         self._changed = threading.Condition()
         self._ending = threading.Event()
+        self._at_the_end: Callable[[], object] | None = None
+        self._ended = False
         self._length = self._synced = self._compact_at = os.fstat(descriptor).st_size
         self._said = 0
         self._set_threshold()
@@ -97,22 +99,27 @@ class Journal:
         :raises JournalFailedError: when they cannot be.
         """
         written = threading.Event()
-        self._add(_Commit(entries, True, None, written))
+        if not self._add(_Commit(entries, True, None, written)):
+            raise JournalFailedError("the journal: it is closed")
         written.wait()
         if self.trouble is not None:
             raise JournalFailedError(f"the journal: {self.trouble}")
 
-    def _add(self, commit: _Commit) -> None:
+    def _add(self, commit: _Commit) -> bool:
+        """Have *commit* written; return whether there is still somebody who does."""
         with self._changed:
-            self._waiting.append(commit)
-            self._changed.notify()
+            if not self._ended:
+                self._waiting.append(commit)
+                self._changed.notify()
+            return not self._ended
 
     def stop(self, then: Callable[[], object]) -> None:
         """Write what waits, close the file, and call *then* in the reactor's thread."""
         # At once, or the thread could end with what was appended before.
         with self._changed:
+            self._at_the_end = then
             self._ending.set()
-            self.append([], sync=True, then=then)
+            self.append([], sync=True)
 
     # ── in the thread ───────────────────────────────────────────────────────────────
 
@@ -122,7 +129,7 @@ class Journal:
                 self._changed.wait_for(lambda: bool(self._waiting))
                 batch = list(self._waiting)
                 self._waiting.clear()
-                ending = self._ending.is_set()
+                self._ended = ending = self._ending.is_set()
             try:
                 if self.trouble is None:
                     self._write(batch)
@@ -132,12 +139,11 @@ class Journal:
             for one in batch:
                 if one.written is not None:
                     one.written.set()
-            if ending:
-                os.close(self._descriptor)
-                batch = batch if self.trouble is None else batch[-1:]
-            if self.trouble is None or ending:
+            if self.trouble is None:
                 self._in_reactor(_call_all, [one.then for one in batch if one.then is not None])
             if ending:
+                os.close(self._descriptor)
+                self._in_reactor(self._at_the_end)
                 return
 
     def _write(self, batch: list[_Commit]) -> None:

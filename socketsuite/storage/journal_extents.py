@@ -66,6 +66,8 @@ class CompactExtents:
             for one in [] if isinstance(entries, JournalError) else entries:
                 if isinstance(one, Extent):
                     yield from self._add(one)
+                elif isinstance(one, Skipped) and one.stream in self.reached:
+                    yield from self._forget_from(one)
 
     def rest(self) -> Iterator[bytes]:
         """Yield what has waited for more of its kind."""
@@ -105,8 +107,11 @@ class CompactExtents:
         if self._count > _MOST_OF_ALL:
             yield from self.rest()
 
-    def _forget_from(self, gone: Extent) -> Iterator[bytes]:
-        """What *gone* was written anew for is not there in its place."""
+    def _forget_from(self, gone: Extent | Skipped) -> Iterator[bytes]:
+        """Forget what was written of a stream from where *gone* begins: it holds no more.
+
+        What came in its place may be in a file that is no more.
+        """
         yield from self._flush(gone.stream)
         if self.reached[gone.stream] > gone.offset:
             self.reached[gone.stream] = gone.offset

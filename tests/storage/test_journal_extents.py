@@ -6,7 +6,7 @@ import binascii
 import io
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from socketsuite.storage import journal_extents
@@ -88,6 +88,14 @@ def anew(text: bytes) -> bytes:
     return b"".join(compacted(state_of(text), io.BytesIO(text)))
 
 
+# What was sent again is in a file that is gone: what was lost before does not come back.
+SENT_AGAIN_AND_GONE = HEADER + b"".join(
+    encode(entries)
+    for entries in (BEGUN, [Extent(1, 0, 1, 1, 0)], [Skipped(1, 0)], [Extent(1, 0, 1, 2, 0)])
+)
+
+
+@example(most=1, journal=SENT_AGAIN_AND_GONE + encode([FileGone(2)]))
 @given(most=st.sampled_from([1, 3, 500]), journal=journals())
 def test_what_is_written_anew_says_the_same_once_and_twice(most: int, journal: bytes) -> None:
     with pytest.MonkeyPatch.context() as patch:

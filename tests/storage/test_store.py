@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-
 import pytest
 
-from socketsuite.storage.beneath import Folder
-from socketsuite.storage.journal import Journal
-from socketsuite.storage.journal_file import compacted, replace
 from socketsuite.storage.journal_lines import FileAdded, FileGone
 from socketsuite.storage.journal_state import JournalState
 from socketsuite.storage.setup import KnownAs
@@ -68,36 +63,3 @@ def test_a_file_may_be_said_to_be_gone_twice():
     state = JournalState()
     state.apply([FileAdded(1, "a", 5, 0), FileGone(1), FileGone(1)])
     assert state.files == {}
-
-
-def test_a_journal_that_is_stopped_always_says_so(tmp_path):
-    with Folder(tmp_path) as folder:
-        for _ in range(20):
-            state = JournalState()
-            descriptor = replace(folder, "j", compacted(state, None))
-            said = threading.Event()
-            journal = Journal(
-                folder,
-                "j",
-                descriptor,
-                state,
-                lambda call, *args: call(*args),
-                lambda why: None,
-                lambda full: None,
-            )
-            stops_late(journal)
-            journal.stop(said.set)
-            assert said.wait(10)
-
-
-def stops_late(journal: Journal) -> None:
-    """Let the thread run between the two things that stop it, if it can."""
-
-    class Slow(threading.Event):
-        def set(self) -> None:
-            super().set()
-            other = threading.Thread(target=journal.append, args=([], False))
-            other.start()
-            other.join(0.002)
-
-    journal._ending = Slow()
