@@ -33,7 +33,7 @@ static PyObject *py_serve(PyObject *module, PyObject *const *arguments, Py_ssize
 {
     struct epoll_event events[MOST_EVENTS];
     PyObject *burst = n == 5 ? arguments[0] : NULL, *error = NULL;
-    if (!is_a(burst, burst_type))
+    if (!is_burst(burst))
         return PyErr_Format(PyExc_TypeError, "this is no burst");
     long descriptor = PyLong_AsLong(arguments[1]), most = PyLong_AsLong(arguments[2]);
     long own = PyLong_AsLong(arguments[4]);
@@ -68,7 +68,7 @@ static PyObject *py_serve(PyObject *module, PyObject *const *arguments, Py_ssize
 /* end(burst): flush everything that protocols wrote in this burst, and end it. */
 static PyObject *py_end(PyObject *module, PyObject *burst)
 {
-    if (!is_a(burst, burst_type))
+    if (!is_burst(burst))
         return PyErr_Format(PyExc_TypeError, "this is no burst");
     end_burst(burst);
     Py_RETURN_NONE;
@@ -88,11 +88,11 @@ static PyObject *py_io_uring(PyObject *module, PyObject *unused)
 /* Let *data* wait for the end of the burst; 0 where the Python code is to see to it. */
 static int write_in_burst(PyObject *transport, PyObject *data)
 {
-    if (!is_a(transport, connection_type) || SLOT(transport, UNSENT) != empty ||
+    if (!is_connection(transport) || SLOT(transport, UNSENT) != empty ||
         !PyBytes_CheckExact(data))
         return 0;
     PyObject *burst = SLOT(transport, BURST);
-    PyObject *dirty = is_a(burst, burst_type) ? SLOT(burst, DIRTY) : NULL;
+    PyObject *dirty = is_burst(burst) ? SLOT(burst, DIRTY) : NULL;
     if (dirty == NULL || !PyList_CheckExact(dirty) || SLOT(burst, ACTIVE) != Py_True)
         return 0;
     /* In this order: for want of memory nothing has changed. */
@@ -180,6 +180,7 @@ static PyObject *py_set_up(PyObject *module, PyObject *arguments)
         PyErr_Clear();
         return PyErr_Format(PyExc_TypeError, "these classes do not fit");
     }
+    find_descriptors(socket);
     empty = Py_NewRef(nothing);
     slow_path = Py_NewRef(slow);
     socket_type = (PyTypeObject *)Py_NewRef(socket);

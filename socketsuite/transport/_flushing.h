@@ -14,7 +14,7 @@ struct batch {
 /* Add what a plain connection has to send; 0 where the Python code is to see to it. */
 static int add(struct batch *batch, PyObject *transport)
 {
-    if (!is_a(transport, connection_type))
+    if (!is_connection(transport))
         return 0;
     /* First: the socket's class is Python's, and what it says might be changed by somebody. */
     int descriptor = plain(SLOT(transport, SEND), socket_send), i = batch->n;
@@ -39,13 +39,14 @@ static void send_batch(PyObject *burst, struct batch *batch)
         ssize_t *sent = &batch->sends[i].sent;
         if (*sent == -EAGAIN || *sent == -EWOULDBLOCK || *sent == -EINTR)
             *sent = 0;
-        PyObject *offset = *sent < 0 ? NULL : PyLong_FromSsize_t(*sent);
-        if (*sent >= 0 && (offset == NULL || count(transport, BYTES_OUT, *sent) < 0)) {
+        int some = *sent >= 0 && *sent < PyBytes_GET_SIZE(batch->data[i]);
+        PyObject *offset = some ? PyLong_FromSsize_t(*sent) : NULL;
+        if ((some && offset == NULL) || (*sent >= 0 && count(transport, BYTES_OUT, *sent) < 0)) {
             PyErr_Clear();
             *sent = -ENOMEM;
         } else if (*sent >= 0) {
             put(transport, ANSWERED, Py_XNewRef(SLOT(transport, BYTES_IN)));
-            if (*sent < PyBytes_GET_SIZE(batch->data[i])) {
+            if (some) {
                 put(transport, DATA_BUFFER, Py_NewRef(batch->data[i]));
                 put(transport, OFFSET, Py_NewRef(offset));
                 put(transport, UNSENT, Py_NewRef(slow_path));

@@ -35,10 +35,31 @@ static void put(PyObject *object, enum slot name, PyObject *value)
     Py_XDECREF(old);
 }
 
-/* Whether *object*, which may be NULL, has the slots of *type*. */
-static int is_a(PyObject *object, PyTypeObject *type)
+/* Whether *object*, which may be NULL, has the slots of *type*; *found* is the first class of whose
+ * objects that was so, for almost all are of it. */
+static int is_a(PyObject *object, PyTypeObject *type, PyTypeObject **found)
 {
-    return object != NULL && type != NULL && PyObject_TypeCheck(object, type);
+    if (object == NULL || type == NULL)
+        return 0;
+    if (Py_TYPE(object) == *found)
+        return 1;
+    if (!PyObject_TypeCheck(object, type))
+        return 0;
+    if (*found == NULL)
+        *found = (PyTypeObject *)Py_NewRef(Py_TYPE(object));
+    return 1;
+}
+
+static int is_connection(PyObject *object)
+{
+    static PyTypeObject *found;
+    return is_a(object, connection_type, &found);
+}
+
+static int is_burst(PyObject *object)
+{
+    static PyTypeObject *found;
+    return is_a(object, burst_type, &found);
 }
 
 /* Add to one of the counters; -1 with an exception. */
@@ -113,17 +134,42 @@ static void finish(PyObject *burst, PyObject *transport, PyObject *returned)
 
 /* ── sockets ───────────────────────────────────────────────────────────────────────────── */
 
+/* Whether a socket's descriptor is the first of what it has beside the head of all objects. */
+static int descriptor_is_first;
+
+static int *first_of(PyObject *socket)
+{
+    return (int *)((char *)socket + sizeof(PyObject));
+}
+
+/* See whether that is so: an open socket says the same there as it does itself, a closed one -1. */
+static void find_descriptors(PyObject *type)
+{
+    PyObject *one = PyObject_CallNoArgs(type);
+    int said = one == NULL ? -1 : PyObject_AsFileDescriptor(one);
+    int roomy = ((PyTypeObject *)type)->tp_basicsize >= (Py_ssize_t)(sizeof(PyObject) + sizeof(int));
+    int same = roomy && said >= 0 && *first_of(one) == said;
+    PyObject *closed = one == NULL ? NULL : PyObject_CallMethod(one, "close", NULL);
+    descriptor_is_first = same && closed != NULL && *first_of(one) == -1;
+    PyErr_Clear();
+    Py_XDECREF(closed);
+    Py_XDECREF(one);
+}
+
 /* Return the descriptor where *method* is that method of a plain socket; else -1.
  *
- * The socket is asked each time: one that was closed behind our back has none any more, and its
- * number may be somebody else's by then. */
+ * The socket is looked at each time: one that was closed behind our back has none any more, and
+ * its number may be somebody else's by then. */
 static int plain(PyObject *method, PyMethodDef *wanted)
 {
     if (method == NULL || !PyCFunction_CheckExact(method) ||
         ((PyCFunctionObject *)method)->m_ml != wanted ||
         !Py_IS_TYPE(PyCFunction_GET_SELF(method), socket_type))
         return -1;
-    int descriptor = PyObject_AsFileDescriptor(PyCFunction_GET_SELF(method));
+    PyObject *socket = PyCFunction_GET_SELF(method);
+    if (descriptor_is_first)
+        return *first_of(socket);
+    int descriptor = PyObject_AsFileDescriptor(socket);
     if (descriptor < 0)
         PyErr_Clear(); /* Python's own call says what is wrong */
     return descriptor;

@@ -77,7 +77,7 @@ static int read_each(PyObject *burst, const struct epoll_event *events, int read
             break; /* whatever is wrong: the kernel tells of it again */
         }
         PyObject *transport = Py_XNewRef(PyDict_GetItemWithError(found, number));
-        int usual = events[i].events == EPOLLIN && is_a(transport, connection_type);
+        int usual = events[i].events == EPOLLIN && is_connection(transport);
         int descriptor = usual ? plain(SLOT(transport, RECEIVE), socket_recv) : -1;
         if (descriptor >= 0) {
             read_one(burst, transport, descriptor);

@@ -49,12 +49,16 @@ class LineFramer:
         lines = data.split(b"\n")
         rest = lines.pop()
         tail = self._tail
+        most, returns = len(data), b"\r" in data  # that a line could have
         if lines and tail:
+            most += len(tail)
+            # The CR of a terminator may have come before its LF.
+            returns = returns or tail.endswith(b"\r")
             lines[0] = bytes(tail) + lines[0]
             tail.clear()
-        if b"\r" in data or (lines and lines[0].endswith(b"\r")):
+        if returns:
             lines = [line.removesuffix(b"\r") for line in lines]
-        if lines and len(max(lines, key=len)) > self._max_length:
+        if most > self._max_length and lines and len(max(lines, key=len)) > self._max_length:
             raise LineTooLong(self._before_overlong(lines), self._max_length)
         if rest or tail:  # almost never: a chunk is whole lines
             tail += rest

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-_BEYOND_PLAIN_ASCII = re.compile(rb"[^\t\x20-\x7e]")
+_PLAIN_ASCII = bytes([0x09, *range(0x20, 0x7F)])
 _BEYOND_C0 = (
     "\x7f-\x9f"  # DEL, C1
     "\u2028\u2029"  # line and paragraph separator
@@ -29,7 +29,7 @@ def printable(line: bytes) -> bytes:
     controls ``\u202e``; bytes that are not UTF-8 become U+FFFD.  A line that is plain
     printable ASCII comes back as it is.
     """
-    if _BEYOND_PLAIN_ASCII.search(line) is None:
+    if not line.translate(None, _PLAIN_ASCII):
         return line
     text = line.decode("utf-8", "replace")
     if _UNSAFE.search(text) is not None:

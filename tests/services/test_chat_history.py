@@ -29,7 +29,7 @@ def texts(history: History) -> list[bytes]:
 def test_history_keeps_the_last_lines() -> None:
     history = History(HistoryLimits(3, 1 << 20), Now())
     for order in range(1, 6):
-        history.add(message(order))
+        history.add([message(order)])
     assert [one.order for one in history] == [3, 4, 5]
     assert [one.order for one in history.latest(2)] == [4, 5]
     assert history.latest(0) == []
@@ -37,7 +37,7 @@ def test_history_keeps_the_last_lines() -> None:
 
 def test_history_of_no_lines_keeps_none() -> None:
     history = History(HistoryLimits(0, 1 << 20), Now())
-    history.add(message(1))
+    history.add([message(1)])
     assert (len(history), history.size) == (0, 0)
 
 
@@ -45,19 +45,19 @@ def test_history_keeps_its_bytes_and_a_line_that_is_larger_alone_is_not_kept() -
     one = size_of(message(1, text=b"x" * 100))
     history = History(HistoryLimits(100, 2 * one), Now())
     for order in range(1, 4):
-        history.add(message(order, text=b"x" * 100))
+        history.add([message(order, text=b"x" * 100)])
     assert [each.order for each in history] == [2, 3]
     assert history.size == 2 * one
-    history.add(message(4, text=b"x" * (2 * one)))
+    history.add([message(4, text=b"x" * (2 * one))])
     assert (len(history), history.size) == (0, 0)
 
 
 def test_history_lets_go_of_what_is_too_old_whenever_it_is_looked_at() -> None:
     now = Now()
     history = History(HistoryLimits(100, 1 << 20, 60.0), now)
-    history.add(message(1, now()))
+    history.add([message(1, now())])
     now.seconds += 60.0
-    history.add(message(2, now()))
+    history.add([message(2, now())])
     assert len(history) == 2
     now.seconds += 0.5
     assert [one.order for one in history.latest(9)] == [2]
@@ -71,7 +71,7 @@ def test_history_is_always_within_its_limits_and_knows_its_size(
 ) -> None:
     history = History(HistoryLimits(lines, size), Now())
     for order, text in enumerate(said, 1):
-        history.add(message(order, text=text))
+        history.add([message(order, text=text)])
         kept = list(history)
         assert len(kept) <= lines
         assert history.size == sum(map(size_of, kept)) <= size
@@ -81,21 +81,21 @@ def test_history_is_always_within_its_limits_and_knows_its_size(
 def test_each_line_of_a_message_counts() -> None:
     history = History(HistoryLimits(lines=4), Now())
     for order, text in enumerate([b"1", b"2\n3\n4", b"5\n6", b"7"], 1):
-        history.add(replace(message(order, text=text), cuts=cuts_of(text)))
+        history.add([replace(message(order, text=text), cuts=cuts_of(text))])
         assert sum(one.text.count(b"\n") + 1 for one in history) <= 4
     assert [one.text for one in history] == [b"5\n6", b"7"]
     history.remove("x-3")
     for order in (5, 6, 7):
-        history.add(message(order, text=b"8"))
+        history.add([message(order, text=b"8")])
     assert len(history) == 4
-    history.add(replace(message(9, text=b"\n" * 4), cuts=cuts_of(b"\n" * 4)))
+    history.add([replace(message(9, text=b"\n" * 4), cuts=cuts_of(b"\n" * 4))])
     assert len(history) == 0
 
 
 def test_a_deleted_message_is_gone_and_its_bytes_are_free() -> None:
     history = History(WIDE, Now())
     for order in (1, 2, 3):
-        history.add(message(order, text=b"abc"))
+        history.add([message(order, text=b"abc")])
     removed = history.remove("x-2")
     assert removed is not None
     assert removed.order == 2
@@ -197,7 +197,7 @@ def test_what_was_evicted_while_it_waited_is_neither_written_nor_lost(
     waiting = HistoryQueue()
     history = History(HistoryLimits(2, 1 << 20), Now(), waiting)
     for order in range(1, 11):
-        history.add(message(order))
+        history.add([message(order)])
     batch = waiting.take()
     assert [one.order for one in batch.messages] == [9, 10]
     assert (batch.evicted, waiting.lost) == ({"lobby": 8}, 0)

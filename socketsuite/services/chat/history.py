@@ -59,36 +59,33 @@ class History:
         self.forget()
         return iter(tuple(self._messages))
 
-    def add(self, message: Message) -> None:
-        """Keep *message*, and let go of what is too old or too much."""
-        self._keep(message)
-        if self._added is not None:
-            self._added(message)
+    def add(self, said: Iterable[Message]) -> None:
+        """Keep what was *said*, and let go of what is too old or too much."""
         messages, limits = self._messages, self._limits
-        # Looked at here, for each message of each room, without asking what time it is; and a
-        # sixteenth more is kept, to let go of many at once. Who reads sees what the limits say.
-        if (
-            len(messages) + self._more > limits.lines + (limits.lines >> 4)
-            or self.size > limits.size + (limits.size >> 4)
-            or (limits.seconds and messages[0].time < message.time - limits.seconds)
-        ):
-            self.forget(message.time)
+        most, largest = limits.lines + (limits.lines >> 4), limits.size + (limits.size >> 4)
+        for message in said:
+            messages.append(message)
+            self.size += len(message.text) + _OVERHEAD  # size_of(), without a call for each
+            if message.cuts:
+                self._more += len(message.cuts)
+            if self._added is not None:
+                self._added(message)
+            # Looked at here, for each message of each room, without asking what time it is; and a
+            # sixteenth more is kept, to let go of many at once. Who reads sees what the limits say.
+            if (
+                len(messages) + self._more > most
+                or self.size > largest
+                or (limits.seconds and messages[0].time < message.time - limits.seconds)
+            ):
+                self.forget(message.time)
 
     def restore(self, messages: Iterable[Message]) -> None:
         """Keep *messages*, which the journal knows already, as far as the limits allow."""
         for message in messages:
-            self._keep(message)
-        self.forget()
-
-    def _keep(self, message: Message) -> None:
-        self._messages.append(message)
-        self.size += len(message.text) + _OVERHEAD  # size_of(), without a call for each
-        if message.cuts:
+            self._messages.append(message)
+            self.size += size_of(message)
             self._more += len(message.cuts)
-
-    def _let_go(self, message: Message) -> None:
-        self.size -= size_of(message)
-        self._more -= len(message.cuts)
+        self.forget()
 
     def forget(self, now: float | None = None) -> None:
         """Let go of what is too old or too much; *now* is for who knows already."""
@@ -101,7 +98,9 @@ class History:
             or (oldest is not None and messages[0].time < oldest)
         ):
             last = messages.popleft()
-            self._let_go(last)
+            self.size -= len(last.text) + _OVERHEAD
+            if last.cuts:
+                self._more -= len(last.cuts)
         if last is not None:
             self._journal.evicted(last)
 
@@ -110,7 +109,8 @@ class History:
         for message in self._messages:
             if message.id == number:
                 self._messages.remove(message)
-                self._let_go(message)
+                self.size -= size_of(message)
+                self._more -= len(message.cuts)
                 self._journal.removed(message)
                 return message
         return None

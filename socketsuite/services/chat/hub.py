@@ -103,9 +103,10 @@ class Hub:
             write=write,
             close=close,
             now=self.now(),
+            user=user,
             secure=secure,
         )
-        person.named, person.account, person.user = chosen, account, user or frontend
+        person.named, person.account = chosen, account
         self._know(person)
         return person
 
@@ -164,11 +165,11 @@ class Hub:
             return
         if person.key == key_of(nick):  # another spelling: nobody came or went
             del self._looks[skeleton(person.nick)]
-            person.nick, person.named = nick, True
+            person.take_nick(nick)
             self._looks[skeleton(nick)] = person
         else:
             self._forget(person)
-            person.nick, person.key, person.named = nick, key_of(nick), True
+            person.take_nick(nick)
             self._know(person)
         if not same:
             others = shared((self.rooms[key] for key in person.rooms), person)

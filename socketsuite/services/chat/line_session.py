@@ -85,8 +85,11 @@ class Session:
         # No message of the hub holds a CR; people see it as printable() would have it.
         if b"\r" in b"".join(lines):
             lines = [line.replace(b"\r", b"^M") for line in lines]
+        person, room = self.person, self._current
         try:
-            self.hub.speech.say_in(self.room(), self.person, lines, kind)
+            if room is None or person not in room.members:
+                room = self.room()  # it says what is wrong
+            self.hub.speech.say_in(room, person, lines, kind)
         except Refused as refused:
             self.tell(f"not said: {refused}")
 

@@ -30,6 +30,7 @@ class Person:
         once for each.
     :param write: takes the bytes; told of nothing else.
     :param close: ends the connection.
+    :ivar mask: ``nick!user@host``.
     :ivar named: whether the nick was chosen.
     :ivar rooms: the keys of the rooms the person is in.
     :ivar hears_private: whether the person sees private messages; others say so to who sends one.
@@ -48,6 +49,7 @@ class Person:
         "hears_private",
         "host",
         "key",
+        "mask",
         "modes",
         "named",
         "nick",
@@ -73,16 +75,15 @@ class Person:
         write: Write,
         close: Close,
         now: float,
+        user: str | None = None,
         secure: bool = False,
     ) -> None:
-        self.nick = nick
-        self.key = key_of(nick)
         self.frontend = frontend
-        self.user = frontend
+        self.user = user or frontend
         self.host = host
+        self.take_nick(nick, chosen=False)
         self.realname = ""
         self.account: str | None = None
-        self.named = False
         self.hears_private = True
         self.away: str | None = None
         self.operator = False
@@ -96,10 +97,11 @@ class Person:
         self.since = now
         self.spoke_at = now
 
-    @property
-    def mask(self) -> str:
-        """``nick!user@host``."""
-        return f"{self.nick}!{self.user}@{self.host}"
+    def take_nick(self, nick: str, chosen: bool = True) -> None:
+        """Be called *nick* from now on."""
+        self.nick, self.named = nick, chosen
+        self.key = key_of(nick)
+        self.mask = f"{nick}!{self.user}@{self.host}"
 
     @property
     def facts(self) -> PersonFacts:
