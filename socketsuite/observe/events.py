@@ -16,8 +16,8 @@ from socketsuite.service import MAIN
 class Listening:
     """A socket of *service* is open: *transport* is ``tcp``, ``tls``, ``udp`` or ``unix``.
 
-    *io* is what reads and writes its connections: ``compiled+io_uring``, ``compiled`` or ``python``
-    (all are the burst transport), or ``twisted``; nothing where there are none.
+    *io* is what reads and writes there: ``compiled+io_uring``, ``compiled`` or ``python`` (the
+    burst transport, and for UDP a port like it), or ``twisted``; nothing where nobody says.
 
     Here and below, *frontend* is the name of the one that the socket belongs to.
     """

@@ -58,14 +58,14 @@ def observe_port(port: Any, options: PortOptions, *, burst: bool) -> Any:
     return port
 
 
-def io_name(kind: str, *, burst: bool, pure: bool) -> str | None:
-    """Return what reads and writes the connections of a port of *kind*; UDP has none."""
-    if kind == "udp":
-        return None
-    if not burst:
+def io_name(kind: str, *, burst: bool, pure: bool) -> str:
+    """Return what reads and writes on a port of *kind*, of which UDP is never Twisted's."""
+    if not burst and kind != "udp":
         return "twisted"
-    if pure or not compiled.AVAILABLE or kind == "tls":
+    if pure or not burst or not compiled.AVAILABLE or kind == "tls":
         return "python"
+    if kind == "udp":
+        return "compiled"
     return "compiled+io_uring" if compiled.io_uring() else "compiled"
 
 

@@ -90,13 +90,13 @@ def _saturate(port: int, over: threading.Event) -> None:
 
 
 @pytest.mark.parametrize(
-    ("flags", "environment", "io"),
+    ("flags", "environment", "io", "of_udp"),
     [
-        ((), {}, COMPILED + "+io_uring" if compiled.io_uring() else COMPILED),
-        ((), {"SOCKETSUITE_NO_IO_URING": "1"}, COMPILED),
-        ((), {"SOCKETSUITE_PURE": "1"}, "python"),
-        (("--transport", "burst-pure"), {}, "python"),
-        (("--transport", "twisted"), {}, "twisted"),
+        ((), {}, COMPILED + "+io_uring" if compiled.io_uring() else COMPILED, COMPILED),
+        ((), {"SOCKETSUITE_NO_IO_URING": "1"}, COMPILED, COMPILED),
+        ((), {"SOCKETSUITE_PURE": "1"}, "python", "python"),
+        (("--transport", "burst-pure"), {}, "python", "python"),
+        (("--transport", "twisted"), {}, "twisted", "python"),
     ],
 )
 def test_the_listening_line_and_the_status_tell_what_reads_and_writes(
@@ -105,15 +105,18 @@ def test_the_listening_line_and_the_status_tell_what_reads_and_writes(
     flags: tuple[str, ...],
     environment: dict[str, str],
     io: str,
+    of_udp: str,
 ) -> None:
     for name in ("SOCKETSUITE_PURE", "SOCKETSUITE_NO_IO_URING"):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    daemon = serve("socketsuite-echo", "--no-udp", "--admin", "admin", *flags)
-    assert daemon.has_line(rf" listening transport=tcp .* io={re.escape(io)}$")
+    daemon = serve("socketsuite-echo", "--admin", "admin", *flags)
+    expected = {"tcp": io, "udp": of_udp}
+    for transport, name in expected.items():
+        assert daemon.has_line(rf" listening transport={transport} .* io={re.escape(name)}$")
     (service,) = daemon.ask()["services"]
-    assert {one["io"] for one in service["listeners"]} == {io}
+    assert {(one["transport"], one["io"]) for one in service["listeners"]} == set(expected.items())
 
 
 def test_the_stock_transport_serves_the_same(serve: Start) -> None:

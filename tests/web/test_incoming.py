@@ -175,7 +175,12 @@ def test_what_is_understood_is_what_wsproto_understands(
     sent: list[bytes], sizes: list[int], inflates: bool
 ) -> None:
     pieces = pieces_of(b"".join(sent), sizes)
-    assert ours(pieces, inflates) == wsprotos(pieces, inflates)
+    heard, code = ours(pieces, inflates)
+    theirs, their_code = wsprotos(pieces, inflates)
+    if inflates and code == 1002 and their_code == 1007:
+        # It inflates a frame before it sees that none of its kind may be there.
+        their_code = code
+    assert (heard, code) == (theirs, their_code)
 
 
 @settings(max_examples=80, deadline=None)
