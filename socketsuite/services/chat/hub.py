@@ -89,14 +89,11 @@ class Hub:
 
         :raises Refused: when that nick is not one, or somebody else's.
         """
-        chosen = nick is not None
-        if nick is None:
-            nick = self._guest_nick(guest)
-        else:
-            nick = self._checked(nick)
-            self._check_free(None, account, nick)
+        chosen = None if nick is None else self._checked(nick)
+        if chosen is not None:
+            self._check_free(None, account, chosen)
         person = Person(
-            nick,
+            chosen or self._guest_nick(guest),
             frontend=frontend,
             host=host,
             render=render,
@@ -106,7 +103,7 @@ class Hub:
             user=user,
             secure=secure,
         )
-        person.named, person.account = chosen, account
+        person.named, person.account = chosen is not None, account
         self._know(person)
         return person
 
