@@ -17,7 +17,7 @@ _BEYOND_C0 = (
 )
 _UNSAFE = re.compile(f"[\x00-\x08\x0a-\x1f{_BEYOND_C0}]")  # C0 but TAB, and the others
 # The same without the formats of IRC, of which none is ESC.
-_BEYOND_FORMATTED_ASCII = re.compile(rb"[^\x01-\x04\t\x0f\x11\x16\x1d-\x7e]")
+_FORMATTED_ASCII = bytes([1, 2, 3, 4, 0x09, 0x0F, 0x11, 0x16, *range(0x1D, 0x7F)])
 _UNSAFE_FORMATTED = re.compile(f"[\x00\x05-\x08\x0a-\x0e\x10\x12-\x15\x17-\x1c{_BEYOND_C0}]")
 
 
@@ -44,7 +44,7 @@ def formatted(line: bytes) -> bytes:
     Those are bold, colours, monospace, reverse, italic, struck, underlined and plain, and the
     quote of CTCP: clients obey them, and no terminal sees them.
     """
-    if _BEYOND_FORMATTED_ASCII.search(line) is None:
+    if not line.translate(None, _FORMATTED_ASCII):
         return line
     return formatted_text(line.decode("utf-8", "replace")).encode("utf-8")
 
