@@ -43,12 +43,15 @@ class Scene:
     """An echo, and a witness who is connected to it.
 
     :ivar quiet: how many descriptors the daemon has open for the witness alone.
+    :ivar before: how many lines it had logged before the test: among the callers of all tests
+        there are so many that some have the port of an earlier one.
     """
 
     daemon: Daemon
     folder: Path
     witness: Caller
     quiet: int = 0
+    before: int = 0
 
     def caller(self, version: ssl.TLSVersion = TLS_1_3) -> Caller:
         context = ssl.create_default_context(cafile=self.folder / "root.pem")
@@ -65,9 +68,10 @@ class Scene:
 
     def goes_on_without(self, peer: str) -> str:
         """See that *peer* left two lines in the log and nothing else; return the reason."""
-        closed = self.daemon.wait_for_line(f"closed transport=tls peer={peer} ").string
+        closed = self.daemon.wait_for_line(f"closed transport=tls peer={peer} ", self.before).string
         self.look()
-        connected, last = [line for line in self.daemon.lines if f" peer={peer} " in line]
+        lines = self.daemon.lines[self.before :]
+        connected, last = [line for line in lines if f" peer={peer} " in line]
         assert "connected" in connected
         assert last == closed
         reason = re.search(r' reason=([a-z_]+)(?: detail=(?:\w+|"[ -~]{5,160}"))?$', closed)
@@ -105,6 +109,12 @@ def scene(
         assert strange == []
     finally:
         daemon.kill()
+
+
+@pytest.fixture(autouse=True)
+def before(scene: Scene) -> None:
+    scene.daemon.has_line("")  # takes what is there
+    scene.before = len(scene.daemon.lines)
 
 
 EVERYDAY = (
