@@ -118,22 +118,50 @@ class EventLog:
 def event_line(event: Event) -> str:
     """Return ``name key=value …`` for *event*; a value with a space in it is quoted."""
     kind: Any = type(event)
-    line, names, values = _shape(kind)
-    for name, value in zip(names, values(event), strict=False):
-        if value is not None:
-            plain = type(value) is str and " " not in value
-            line += name + (value if plain else _value_text(value))
+    shape = _shape(kind)
+    line = shape.template % shape.values(event)
+    if line.count(" ") != len(shape.shown):  # a value has one
+        told = ((name, getattr(event, name)) for name in shape.shown)
+        values = (f" {name}={_value_text(value)}" for name, value in told if value is not None)
+        return shape.name + "".join(values) + _frontend_text(event)
+    for name in shape.optional:
+        if getattr(event, name) is None:
+            line = line.replace(f" {name}=None", "", 1)
     return line + _frontend_text(event)
 
 
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What is shown of the events of one kind.
+
+    :ivar template: makes the line of their values, where none has a space in it.
+    :ivar values: returns what goes into it.
+    :ivar optional: the fields that may be ``None``, and are left out then.
+    """
+
+    name: str
+    shown: tuple[str, ...]
+    optional: tuple[str, ...]
+    template: str
+    values: Callable[[Any], tuple[Any, ...]]
+
+
 @cache
-def _shape(kind: Any) -> tuple[str, tuple[str, ...], Callable[[Any], tuple[Any, ...]]]:
-    names = [field.name for field in fields(kind)]
-    shown = [name for name in names if name not in ("service", "frontend")]
-    # Behind them one that every event has: for a single name it would be no tuple.
-    return (
-        kind.__name__.lower(),
-        tuple(f" {name}=" for name in shown),
+def _shape(kind: Any) -> _Shape:
+    shown = {
+        field.name: field.type
+        for field in fields(kind)
+        if field.name not in ("service", "frontend")
+    }
+    name = kind.__name__.lower()
+    forms = (f" {one}={'%.3f' if kind == 'float' else '%s'}" for one, kind in shown.items())
+    return _Shape(
+        name,
+        tuple(shown),
+        tuple(one for one, kind in shown.items() if "None" in kind),
+        # Behind them one that every event has, and of which nothing is shown: for a single name
+        # the values would be no tuple.
+        name + "".join(forms) + "%.0s",
         attrgetter(*shown, "service"),
     )
 
