@@ -29,6 +29,8 @@ _log = Logger(namespace="socketsuite-chat")
 LONGEST_WORDS = 390
 """Bytes of a topic, a reason or what is said of being away: what fits in a line of IRC."""
 
+_CR = 13  # a byte is looked for faster than bytes of one
+
 MOST_HISTORY = 1 << 16
 """Bytes of history that are shown at once."""
 
@@ -83,7 +85,7 @@ class Session:
     def say(self, lines: Sequence[bytes], kind: Kind = "message") -> None:
         """Say *lines* in the room that the person speaks in."""
         # No message of the hub holds a CR; people see it as printable() would have it.
-        if b"\r" in b"".join(lines):
+        if _CR in b"".join(lines):
             lines = [line.replace(b"\r", b"^M") for line in lines]
         person, room = self.person, self._current
         try:

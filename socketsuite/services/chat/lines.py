@@ -46,6 +46,7 @@ as many where those in the room see them in two ways."""
 _FEW_LINES, _FEW_BYTES = LINES_A_TURN // 32, BYTES_A_TURN // 32
 """So few that it does not matter in how many ways they are seen, of which there are not so many."""
 
+_SLASH = 47
 _COST_OF_COMMAND = 32
 """Lines that a command counts for: an answer is longer than what was asked."""
 
@@ -137,7 +138,7 @@ class LineChat(LingeringClose):
                     and len(data) * ways <= BYTES_A_TURN
                 )
             )
-            and not (b"\n/" in data or lines[0][:1] == b"/")
+            and not (lines[0][:1] == b"/" or (_SLASH in data and b"\n/" in data))
             and not flood.rate
             and not session.busy
         ):

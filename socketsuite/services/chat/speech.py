@@ -111,7 +111,7 @@ class Speech:
     def _other_id(self) -> str:
         """Return an id that no message has, nor anything else."""
         self.tagged += 1
-        return f"{self._started}-t{self.tagged:x}"
+        return f"{self._started}-t{self.tagged}"
 
     def redact(self, person: Person, room: Room, number: str, reason: str = "") -> None:
         """Take the message of *room* with the id *number* back: one's own, or as its operator.
@@ -150,7 +150,7 @@ class Speech:
         said = []
         for line in lines:
             number += 1
-            name = f"{started}-{number:x}"
+            name = f"{started}-{number}"
             said.append(
                 Message(name, order, now, room, nick, mask, account, named, kind, line, tags, cuts)
             )
