@@ -5,7 +5,6 @@ This module must not know what a line means, who sent it, or where the bytes com
 
 from __future__ import annotations
 
-
 # As a number: Python looks for one byte so eight times as fast as for bytes of one.
 _CR = 13
 
