@@ -43,10 +43,7 @@ def render_plain(event: Event) -> bytes:
         return b""
     messages = event.messages
     if len(messages) == 1 and not messages[0].cuts:  # almost always
-        message = messages[0]
-        if not message.named and message.kind == "message":
-            return b"-> %b\n" % printable(message.text)
-        return _plain_line(message)
+        return _plain_line(messages[0])
     return b"".join([_plain_line(line) for message in messages for line in message.apart()])
 
 

@@ -29,10 +29,10 @@ _log = Logger(namespace="socketsuite-chat")
 LONGEST_WORDS = 390
 """Bytes of a topic, a reason or what is said of being away: what fits in a line of IRC."""
 
-_CR = 13  # a byte is looked for faster than bytes of one
-
 MOST_HISTORY = 1 << 16
 """Bytes of history that are shown at once."""
+
+_CR = 13  # a byte is looked for faster than bytes of one
 
 
 class Session:
@@ -87,11 +87,8 @@ class Session:
         # No message of the hub holds a CR; people see it as printable() would have it.
         if _CR in b"".join(lines):
             lines = [line.replace(b"\r", b"^M") for line in lines]
-        person, room = self.person, self._current
         try:
-            if room is None or person not in room.members:
-                room = self.room()  # it says what is wrong
-            self.hub.speech.say_in(room, person, lines, kind)
+            self.hub.speech.say_in(self.room(), self.person, lines, kind)
         except Refused as refused:
             self.tell(f"not said: {refused}")
 

@@ -43,10 +43,8 @@ LINES_A_TURN, BYTES_A_TURN = 256, 1 << 17
 """Lines of one person, and their bytes, that are said before everybody else has their turn; half
 as many where those in the room see them in two ways."""
 
-_FEW_LINES, _FEW_BYTES = LINES_A_TURN // 32, BYTES_A_TURN // 32
-"""So few that it does not matter in how many ways they are seen, of which there are not so many."""
+_SLASH = 47  # a byte is looked for faster than bytes of one
 
-_SLASH = 47
 _COST_OF_COMMAND = 32
 """Lines that a command counts for: an answer is longer than what was asked."""
 
@@ -131,13 +129,8 @@ class LineChat(LingeringClose):
         elif (
             # Almost always so: lines that are nothing but text, and nothing before them waits.
             not self._lines
-            and (
-                (len(lines) <= _FEW_LINES and len(data) <= _FEW_BYTES)
-                or (
-                    len(lines) * (ways := session.ways) <= LINES_A_TURN
-                    and len(data) * ways <= BYTES_A_TURN
-                )
-            )
+            and len(lines) * (ways := session.ways) <= LINES_A_TURN
+            and len(data) * ways <= BYTES_A_TURN
             and not (lines[0][:1] == b"/" or (_SLASH in data and b"\n/" in data))
             and not flood.rate
             and not session.busy
