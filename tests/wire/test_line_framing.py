@@ -74,6 +74,17 @@ def test_an_endless_line_is_refused_at_the_limit_whatever_the_pieces():
     assert framer.pending == 0
 
 
+def test_a_line_is_too_long_though_none_of_its_pieces_is():
+    framer = LineFramer(8)
+    assert framer.feed(b"12345") == []
+    with pytest.raises(LineTooLong) as caught:
+        framer.feed(b"6789\nb\n")
+    assert caught.value.lines == []
+    framer = LineFramer(8)
+    assert framer.feed(b"1234") == []
+    assert framer.feed(b"5678\r\n") == [b"12345678"]
+
+
 @pytest.mark.parametrize(
     "chunks",
     [

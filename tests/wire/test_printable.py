@@ -30,6 +30,15 @@ def test_what_people_write_stays(line):
     assert printable(line.encode()) == line.encode()
 
 
+def test_each_byte_alone_is_seen_as_what_it_is():
+    stay = {0x09, *range(0x20, 0x7F)}
+    formats = {0x01, 0x02, 0x03, 0x04, 0x0F, 0x11, 0x16, 0x1D, 0x1E, 0x1F}
+    for code in range(256):
+        byte = bytes([code])
+        assert (printable(byte) == byte) == (code in stay)
+        assert (formatted(byte) == byte) == (code in stay | formats)
+
+
 def test_a_plain_line_is_not_even_copied():
     line = b"plain ASCII, with a\ttab"
     assert printable(line) is line
