@@ -130,6 +130,23 @@ class Conversation:
         except ConnectionError:
             return True
 
+    def ends(self) -> bool:
+        """Return whether the service closes the connection in time; what it still sends is
+        dropped.
+
+        Who hears the replies on another connection may see that one closed a moment before.
+        """
+        deadline = time.monotonic() + self.endpoint.timeout
+        try:
+            while self.socket.recv(_CHUNK):
+                if time.monotonic() > deadline:
+                    return False
+        except TimeoutError:
+            return False
+        except ConnectionError:
+            pass
+        return True
+
     def transfer(self, data: bytes, reply: bytes, *, finish: bool = False) -> None:
         """Send *data* and read *reply* at the same time, as fast as the service lets us.
 

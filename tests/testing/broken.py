@@ -226,6 +226,23 @@ class Service(Right):
         self.transport.abortConnection()
 """
 
+# Nothing is wrong with it: of two, the first is closed before the second.
+DRAINS_ONE_BEHIND_THE_OTHER = """
+class Service(Right):
+    def connectionMade(self):
+        others = self.factory.__dict__.setdefault("others", [])
+        self.number = len(others)
+        others.append(self)
+
+    def answer(self, data):
+        for other in self.factory.others:
+            if other is not self and other.connected:
+                other.transport.write(data)
+
+    def drain(self):
+        reactor.callLater(0.3 * (self.number % 2), self.transport.loseConnection)
+"""
+
 DIES_AT_RELOAD = """
 class Service(Right):
     def connectionMade(self):

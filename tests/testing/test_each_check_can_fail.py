@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from socketsuite.testing import Conformance, NonConformance
+from socketsuite.testing import Conformance, NonConformance, Overheard
 from tests.testing import broken
 
 
@@ -150,3 +150,12 @@ def test_the_same_service_without_its_fault_does_not_fail(tmp_path: Path, name: 
     folder = tmp_path / "run"
     folder.mkdir()
     run(kit_of(tmp_path / "package", broken.RIGHT), name, folder)
+
+
+def test_who_hears_may_be_closed_before_who_asks(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    more = {"greeting": b"", "conversation": Overheard, "shared": True}
+    talk = [(b"hello\n", b"hello\n")]
+    source = broken.DRAINS_ONE_BEHIND_THE_OTHER
+    run(kit_of(tmp_path / "package", source, talk=talk, **more), "drain", folder)

@@ -86,7 +86,7 @@ class Drain(Check):
         try:
             caller.read(reply)
         except NonConformance as error:
-            if not (may_close and caller.is_ended()):
+            if not (may_close and caller.ends()):
                 raise NonConformance(f"in mid-reply at SIGTERM: {error}") from None
 
     def _accepts_nobody(self, daemon: Daemon) -> None:
@@ -101,7 +101,7 @@ class Drain(Check):
             caller.expect(heard)
         except NonConformance as error:
             told = heard.said and not self.kit.endless
-            if told or not caller.is_ended():
+            if told or not caller.ends():
                 raise NonConformance(f"in mid-request at SIGTERM: {error}") from None
 
     def _ends_in_order(self, daemon: Daemon) -> None:
