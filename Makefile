@@ -28,8 +28,8 @@ COMPILE = $(BIN)/python -m compileall -q -j 0 socketsuite twisted examples
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-thorough lint format types check check-compiled coverage docs pictures
-.PHONY: bench bench-durable bench-quick campaigns campaign-compiled campaign-differential
-.PHONY: campaign-filesink campaign-mutation fuzz release clean
+.PHONY: bench bench-durable bench-quick campaigns campaign-compiled campaign-delays
+.PHONY: campaign-differential campaign-filesink campaign-mutation fuzz release clean
 
 help:            ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -103,6 +103,10 @@ campaigns: $(VENV)/.installed-tests    ## strict measurements that need a quiet 
 	$(BIN)/python -m tests.campaigns.stalled_reader
 	$(BIN)/python -m tests.campaigns.crowded_rooms
 	$(BIN)/python -m tests.campaigns.history_kills
+
+campaign-delays: $(VENV)/.installed-tests  ## the tests while system calls take a while now and then, a quarter of an hour
+	@tools/install-peers
+	$(BIN)/python -m tests.campaigns.delays $(ARGS)
 
 campaign-differential: $(VENV)/.installed-tests  ## random scenarios against stock Twisted, ten minutes; ARGS="--seed N" for one
 	$(BIN)/python -m tests.differential.campaign $(ARGS)
