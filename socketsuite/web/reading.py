@@ -1,20 +1,27 @@
 """How a WebSocket is read: as fast as its handler and its peer's own reading allow.
 
-This module must not know what an event means, nor how a connection ends.
+What frames of one turn are answered with leaves together.  This module must not know what an event
+means, nor how a connection ends.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from twisted.logger import Logger
+
 from socketsuite.web.incoming import BadFrameError, Event, Incoming
 from socketsuite.web.options import Common
 
 FRAMES_IN_A_TURN = 256
 """Frames of one connection that are handed on before others have their turn."""
+_TOGETHER = 1 << 16
 
 # In this order.
 OPEN, CLOSING, CLOSED = range(3)
+
+
+_log = Logger()
 
 
 class Reading:
@@ -26,12 +33,14 @@ class Reading:
     """
 
     __slots__ = (
+        "_answers",
         "_asked",
         "_common",
         "_incoming",
         "_later",
         "_parsing",
         "_paused",
+        "_size",
         "_state",
         "congested",
         "deflates",
@@ -44,11 +53,16 @@ class Reading:
         self._incoming: Incoming | None = None
         self._state = OPEN
         self._asked = self._parsing = self._later = self._paused = self.congested = False
+        self._answers: list[bytes] | None = None
+        self._size = 0
 
     def _handle(self, event: Event) -> None:
         raise NotImplementedError
 
     def _fail(self, code: int, text: str) -> None:
+        raise NotImplementedError
+
+    def abort(self) -> None:  # noqa: D102
         raise NotImplementedError
 
     def _show_life(self) -> None:
@@ -69,11 +83,47 @@ class Reading:
             self._paused = False
             self._go_on()
 
+    def _go_on_later(self) -> None:
+        self._later = True
+        self._common.reactor.callLater(0, self._go_on_or_end)
+
+    def _go_on_or_end(self) -> None:
+        try:
+            self._go_on()
+        except Exception:  # noqa: BLE001 - for want of memory: no transport sees that here
+            _log.failure("a WebSocket could not be read on")
+            self.abort()
+
     def _go_on(self) -> None:
         self._later = False
-        if self._state != CLOSED:
-            self._parse()
-            self._look_whether_to_read()
+        if self._state == CLOSED:
+            return
+        if self._answers is None:
+            # No transport is reading here, which would join what is written meanwhile.
+            self._answers = []
+            try:
+                self._parse()
+            finally:
+                self._send_answers()
+                self._answers = None
+        self._look_whether_to_read()
+
+    def _write(self, frame: bytes) -> None:
+        """Send *frame*, behind all that was sent before."""
+        if self._answers is None:
+            self.transport.write(frame)
+            return
+        self._answers.append(frame)
+        self._size += len(frame)
+        if self._size >= _TOGETHER:
+            self._send_answers()
+
+    def _send_answers(self) -> None:
+        if self._answers:
+            data = b"".join(self._answers)
+            self._answers.clear()
+            self._size = 0
+            self.transport.write(data)
 
     def _look_whether_to_read(self) -> None:
         if self.transport is None:
@@ -118,8 +168,7 @@ class Reading:
                 self._handle(event)
             else:
                 # Others have their turn, and then the rest.
-                self._later = True
-                self._common.reactor.callLater(0, self._go_on)
+                self._go_on_later()
                 self._look_whether_to_read()
         except BadFrameError as bad:
             self._fail(bad.code, str(bad))
