@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import socket
 import struct
@@ -20,7 +21,8 @@ class Room:
 
     def __call__(self, connection: socket.socket) -> None:
         self.connections.put(connection)
-        with connection.makefile("rb") as lines:
+        # A client that leaves with something of ours unread ends by a reset.
+        with contextlib.suppress(ConnectionResetError), connection.makefile("rb") as lines:
             for line in lines:
                 self.heard.put(line.decode().removesuffix("\n"))
         self.heard.put("(end)")

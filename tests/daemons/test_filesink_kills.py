@@ -17,4 +17,5 @@ from tests.campaigns.filesink import kills
     ],
 )
 def test_what_a_killed_sink_had_acknowledged_is_there_once(form: int) -> None:
-    assert kills.run(form, 2, seed=1, longest=0.4) > 0
+    # Where the machine is busy, nothing may have been acknowledged at the moment of a kill.
+    assert any(kills.run(form, 2, seed=1, longest=seconds) > 0 for seconds in (0.4, 2.0, 10.0))

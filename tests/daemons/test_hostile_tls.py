@@ -117,9 +117,11 @@ def before(scene: Scene) -> None:
     scene.before = len(scene.daemon.lines)
 
 
+# A second without the processor is nobody's fault; more is.
 EVERYDAY = (
     " (connected|closed) transport=tls peer=| listening |starting up| only this machine "
     "| ready, | SIGTERM: | draining | stopped aborted=0"
+    r"| a callback has blocked the reactor for [12]\.\d s:"
 )
 
 
