@@ -90,9 +90,8 @@ class Reading:
     def _go_on_or_end(self) -> None:
         try:
             self._go_on()
-        except Exception:  # noqa: BLE001 - for want of memory: no transport sees that here
+        except Exception:  # noqa: BLE001 - for want of memory, say; no transport sees that here
             _log.failure("a WebSocket could not be read on")
-            self.abort()
 
     def _go_on(self) -> None:
         self._later = False
@@ -103,8 +102,11 @@ class Reading:
             self._answers = []
             try:
                 self._parse()
-            finally:
                 self._send_answers()
+            except BaseException:
+                self.abort()  # answers may be missing from here on
+                raise
+            finally:
                 self._answers = None
         self._look_whether_to_read()
 

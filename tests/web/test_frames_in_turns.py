@@ -109,6 +109,25 @@ def test_a_handler_that_closes_in_a_later_turn_is_not_overtaken(port: WebPort) -
     assert caller.frame().code == 4000
 
 
+def test_what_fails_as_a_handler_reads_on_ends_that_connection(port: WebPort) -> None:
+    class Pauses(Echo):
+        def text_received(self, text: str) -> None:
+            super().text_received(text)
+            if text == "1":
+                self.connection.pause()
+
+    port.make_handler = Pauses
+    caller = port.websocket()
+    handler = port.handlers[0]
+    caller.send(b"".join(frame(TEXT, b"%d" % n) for n in range(1, 4)))
+    assert caller.frame().payload == b"1"
+    handler.connection.transport = Counted(handler.connection.transport, 0)
+    with pytest.raises(MemoryError):
+        handler.connection.resume()
+    assert caller.rest() == b""
+    port.until(lambda: handler.told == ["made", "1", "2", "3", (1006, "")])
+
+
 def test_what_fails_in_a_later_turn_ends_that_connection_alone(port: WebPort) -> None:
     other, caller = port.websocket(), port.websocket()
     connection = port.handlers[1].connection
