@@ -139,8 +139,13 @@ class Daemon:
         self._take_all()
         return any(re.search(pattern, line) for line in self.lines[start:])
 
+    def has_more(self, seconds: float) -> bool:
+        """Return whether another line comes within *seconds*; it is the last of :attr:`lines`."""
+        deadline = time.monotonic() + seconds
+        return not self._log_ended and self._take(self._next_line(deadline))
+
     def _wait_for_another_line(self, pattern: str, deadline: float) -> None:
-        if self._log_ended or not self._take(self._next_line(deadline)):
+        if not self.has_more(deadline - time.monotonic()):
             log = "\n".join(self.lines)
             raise AssertionError(f"no line matches {pattern!r} in:\n{log}\n{self.errors}")
 

@@ -6,6 +6,8 @@ and sends the next piece only then.
 
 from __future__ import annotations
 
+import re
+import time
 from collections import Counter
 
 from socketsuite.testing.daemon import Daemon
@@ -27,12 +29,24 @@ class Journal:
     def __init__(self, daemon: Daemon) -> None:
         self.received: Counter[str] = Counter()
         self.ended: dict[str, str] = {}
-        self._lines = daemon.follow(_PATTERN, len(daemon.lines))
+        self._daemon = daemon
+        self._seen = len(daemon.lines)
 
     def wait_received(self, peer: str, count: int) -> None:
         """Return once *count* bytes of *peer* were received, or its connection is over."""
         while self.received[peer] < count and peer not in self.ended:
             self._next()
+
+    def is_received(self, peer: str, count: int, quiet: float) -> bool:
+        """Return true once *count* bytes of *peer* were received; false when its connection is
+        over, or nothing more was received for *quiet* seconds.
+        """
+        while self.received[peer] < count and peer not in self.ended:
+            before, deadline = self.received[peer], time.monotonic() + quiet
+            while self.received[peer] == before and peer not in self.ended:
+                if not self._look(deadline - time.monotonic()) or time.monotonic() > deadline:
+                    return False
+        return self.received[peer] >= count
 
     def wait_ended(self, peer: str) -> str:
         """Return the reason for which the connection of *peer* is over, once it is."""
@@ -46,12 +60,22 @@ class Journal:
         self.ended.pop(peer, None)
 
     def _next(self) -> None:
-        try:
-            found = next(self._lines)
-        except (AssertionError, StopIteration):
-            raise NonConformance("its log tells no more of the connections") from None
-        event, peer, count, reason = found.groups()
+        if not self._look(self._daemon.timeout):
+            raise NonConformance("its log tells no more of the connections")
+
+    def _look(self, seconds: float) -> bool:
+        """Take the next lines; return whether there were any within *seconds*."""
+        lines = self._daemon.lines
+        if self._seen == len(lines) and not self._daemon.has_more(seconds):
+            return False
+        for line in lines[self._seen :]:
+            if found := re.search(_PATTERN, line):
+                self._take(*found.groups())
+        self._seen = len(lines)
+        return True
+
+    def _take(self, event: str, peer: str, count: str | None, reason: str) -> None:
         if event == "received":
-            self.received[peer] += int(count)
+            self.received[peer] += int(count or 0)
         else:
             self.ended[peer] = reason

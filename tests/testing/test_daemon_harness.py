@@ -8,7 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from socketsuite.testing import Certificate, Daemon, Stopwatch, read_exactly, read_line, until
+from socketsuite.testing import (
+    Certificate,
+    Daemon,
+    NonConformance,
+    Stopwatch,
+    read_exactly,
+    read_line,
+    until,
+)
+from socketsuite.testing.journal import ARGUMENTS, Journal
 
 
 def test_as_a_context_manager_it_is_ready_and_at_the_end_it_is_gone(tmp_path: Path) -> None:
@@ -76,6 +85,25 @@ def test_lines_of_the_log_are_followed_in_their_order(tmp_path: Path) -> None:
         daemon.timeout = 0.5
         with pytest.raises(AssertionError, match="no such line"):
             daemon.wait_for_line("no such line")
+
+
+def test_what_was_received_of_a_peer_is_known_by_the_log(tmp_path: Path) -> None:
+    with Daemon(tmp_path, "acme-rot13", "--port", "0", *ARGUMENTS) as daemon:
+        journal = Journal(daemon)
+        with daemon.connect() as caller:
+            peer = "{}:{}".format(*caller.getsockname())
+            caller.sendall(b"hello\n")
+            assert journal.is_received(peer, 6, 20.0)
+            # Nothing more comes, so that this is known at once.
+            assert not journal.is_received(peer, 7, 0.01)
+            caller.sendall(b"more\n")
+            journal.wait_received(peer, 11)
+        assert journal.wait_ended(peer) == "closed_by_peer"
+        assert not journal.is_received(peer, 12, 20.0)
+        journal.forget(peer)
+        daemon.timeout = 0.1
+        with pytest.raises(NonConformance, match="tells no more"):
+            journal.wait_received(peer, 1)
 
 
 def test_a_stopwatch_does_not_count_what_it_waits_for_a_cpu() -> None:

@@ -213,9 +213,10 @@ class HistoryWriter:
     def _in_trouble(self, why: str) -> None:
         if self.trouble is None:
             self._lost_before = self.queue.lost
-        if self.trouble != why:
+        # Who was told of it finds it in the figures.
+        known, self.trouble = self.trouble, why
+        if known != why:
             self._tell(HistoryNotSaved(str(self._path), why), "error")
-        self.trouble = why
 
     def _out_of_trouble(self) -> None:
         if self.trouble is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import subprocess
+from dataclasses import dataclass
 
 from socketsuite.testing.checks.base import QUEUES, Check, bug_in
 from socketsuite.testing.conversation import Conversation
@@ -45,7 +46,7 @@ class Drain(Check):
         with contextlib.ExitStack() as stack:
             kit.prove_alive(daemon)
             # First the reply that, where connections share what is said, others would hear.
-            reading, rest = self._begin_to_read(daemon, stack)
+            reading = self._begin_to_read(daemon, stack)
             idle = stack.enter_context(kit.converse(daemon))
             asking = stack.enter_context(kit.converse(daemon)) if self._talk else None
             if asking is not None and self._talk is not None:
@@ -56,37 +57,35 @@ class Drain(Check):
             if asking is not None and self._talk is not None:
                 self._finish_request(asking, *self._talk)
             if reading is not None:
-                self._finish_reply(reading, rest)
-                reading.close()
+                self._finish_reply(reading)
+                reading.caller.close()
             if asking is not None:
                 asking.close()
             idle.close()
         self._ends_in_order(daemon)
 
-    def _begin_to_read(
-        self, daemon: Daemon, stack: contextlib.ExitStack
-    ) -> tuple[Conversation | None, bytes]:
-        """Return one who has read the first byte of a large reply, and what is to come."""
+    def _begin_to_read(self, daemon: Daemon, stack: contextlib.ExitStack) -> _Reading | None:
+        """Return one who has read the first byte of a large reply."""
         if self.kit.big is None or self.kit.endless:
-            return None, b""
+            return None
         request, reply = self.kit.big(_SIZE)
         journal = Journal(daemon)
         reading = stack.enter_context(self.kit.converse(daemon))
         reading.begin(request)
         while reading.push(_STUCK_SECONDS):
             pass
-        if not reading.unsent:
-            journal.wait_received(reading.peer, len(request))
+        # What is left in buffers on the way, by a service that reads no more, is not received.
+        size = len(request)
+        received = not reading.unsent and journal.is_received(reading.peer, size, _STUCK_SECONDS)
         reading.read(reply[:1])
-        return reading, reply[1:]
+        return _Reading(reading, reply[1:], received)
 
-    def _finish_reply(self, caller: Conversation, reply: bytes) -> None:
-        # One whose request was not read to its end is in mid-request, too, and may be closed.
-        may_close = bool(caller.unsent)
+    def _finish_reply(self, reading: _Reading) -> None:
         try:
-            caller.read(reply)
+            reading.caller.read(reading.rest)
         except NonConformance as error:
-            if not (may_close and caller.ends()):
+            # One whose request was not read to its end is in mid-request, too.
+            if reading.received or not reading.caller.ends():
                 raise NonConformance(f"in mid-reply at SIGTERM: {error}") from None
 
     def _accepts_nobody(self, daemon: Daemon) -> None:
@@ -118,6 +117,19 @@ class Drain(Check):
         bug = bug_in(daemon)
         if bug:
             raise NonConformance(f"its log shows a bug: {bug}")
+
+
+@dataclass
+class _Reading:
+    """Who reads a large reply.
+
+    :ivar rest: what is to come of it.
+    :ivar received: whether the service has received the whole request.
+    """
+
+    caller: Conversation
+    rest: bytes
+    received: bool
 
 
 class _Heard:
