@@ -98,6 +98,7 @@ def test_what_was_received_of_a_peer_is_known_by_the_log(tmp_path: Path) -> None
             assert not journal.is_received(peer, 7, 0.01)
             caller.sendall(b"more\n")
             journal.wait_received(peer, 11)
+            assert read_exactly(caller, 11) == b"uryyb\nzber\n"
         assert journal.wait_ended(peer) == "closed_by_peer"
         assert not journal.is_received(peer, 12, 20.0)
         journal.forget(peer)
