@@ -28,6 +28,7 @@ TIMED = (
     "daemons/test_many_peers.py",
     "daemons/test_stalled_readers.py",
     "daemons/test_crowded_rooms.py",
+    "cli/test_client_connect.py::test_thirty_megabytes_for_a_reader_that_comes_late_stay_out_of_memory",
     "daemons/test_burst_daemon.py::test_a_timer_is_on_time_while_echoes_saturate_the_daemon",
     "daemons/test_filesink.py::test_50_megabytes_arrive_and_are_never_held_in_memory",
 )
