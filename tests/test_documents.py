@@ -18,6 +18,7 @@ from twisted.internet.testing import StringTransport
 from socketsuite.cli.command import socketsuite
 from socketsuite.service import installed_services
 from socketsuite.testing import Conformance
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
@@ -65,7 +66,7 @@ def test_every_link_between_the_documents_leads_somewhere() -> None:
 
 def test_the_burst_page_is_a_server_as_it_stands(tmp_path: Path) -> None:
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs/burst.md").read_text(), re.S)
-    code, to_many, plugin = blocks
+    code, to_many, together, plugin = blocks
     exec(plugin, {})  # the project's own page: it names only what there is
     shown: dict[str, Any] = {}
     exec(to_many, shown)
@@ -74,9 +75,10 @@ def test_the_burst_page_is_a_server_as_it_stands(tmp_path: Path) -> None:
         person.makeConnection(StringTransport())
     shown["tell"](people[0], people[1:], b"hello")
     assert [person.transport.value() for person in people] == [b"", b"hello", b"hello"]
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    exec(together, shown)
+    shown["answer"](people[0].transport, [b"one", b"two"])
+    assert people[0].transport.value() == b"onetwo"
+    port = free_port()
     script = tmp_path / "server.py"
     script.write_text(code.replace("4007", str(port)))
     with subprocess.Popen([sys.executable, script]) as server:

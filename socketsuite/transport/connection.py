@@ -207,6 +207,18 @@ class _Connection:
                 failed.append((write, error))
         return failed
 
+    def corked(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Call *function*, and return its result; what it writes, to any transports of the burst,
+        leaves when it returns, as what is written while reading does.
+        """
+        burst = self.burst
+        if not burst.begin():
+            return function(*arguments)
+        try:
+            return function(*arguments)
+        finally:
+            burst.end()
+
     def _write_slow_path(self, data: bytes) -> None:
         self.enter_slow_path()
         if not self._aborting:

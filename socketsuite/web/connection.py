@@ -124,7 +124,7 @@ class WebSocketConnection(Reading):
         A frame of ``deflate_frame`` may go only where :attr:`deflates` is true.
         """
         if self._state == OPEN:
-            self._write(frame)
+            self.transport.write(frame)
 
     def _handle(self, event: Event) -> None:
         opcode, payload = event
@@ -135,7 +135,7 @@ class WebSocketConnection(Reading):
                 self._call(called, payload)
         elif opcode == PING:
             if self._state == OPEN:
-                self._write(encode_frame(PONG, payload))
+                self.transport.write(encode_frame(PONG, payload))
         elif opcode == CLOSE:
             self._peer_closes(payload)
         # A pong has said what it can say by coming.
@@ -156,7 +156,7 @@ class WebSocketConnection(Reading):
         self._asked = True
         self._mark = getattr(self.transport, "bytes_out", 0)
         if not self.congested:
-            self._write(encode_frame(PING, b""))
+            self.transport.write(encode_frame(PING, b""))
         self._common.pinged.start(self)
 
     def judge_silence(self) -> None:
@@ -203,7 +203,7 @@ class WebSocketConnection(Reading):
         frame = encode_close(code, reason)
         if self._state == OPEN:
             self._state = CLOSING
-            self._write(frame)
+            self.transport.write(frame)
             say_why(self.transport, CLOSED_BY_SERVICE)
             self._await_end()
             if (self._paused or self.congested) and not self._later:
@@ -229,7 +229,7 @@ class WebSocketConnection(Reading):
         except CloseError as bad:
             raise BadFrameError(bad.code, str(bad)) from None
         if self._state == OPEN:
-            self._write(encode_close(code))
+            self.transport.write(encode_close(code))
         self._over(code, reason)
         end_politely(self.transport)  # some send on nevertheless
 
@@ -238,7 +238,7 @@ class WebSocketConnection(Reading):
         if self._state == CLOSED:
             return
         if self._state == OPEN:
-            self._write(encode_close(code, text))
+            self.transport.write(encode_close(code, text))
         say_why(self.transport, CLOSED_BY_SERVICE.because(text))
         self._over(code, text)
         end_politely(self.transport)
@@ -248,7 +248,6 @@ class WebSocketConnection(Reading):
         self._state = CLOSED
         self._incoming = None
         self._await_end()
-        self._send_answers()
         self.transport.unregisterProducer()  # TLS would wait for it
         self._look_whether_to_read()  # to see the peer's end
         self._tell_end(code, reason)

@@ -15,7 +15,6 @@ from socketsuite.web.options import Common
 
 FRAMES_IN_A_TURN = 256
 """Frames of one connection that are handed on before others have their turn."""
-_TOGETHER = 1 << 16
 
 # In this order.
 OPEN, CLOSING, CLOSED = range(3)
@@ -33,14 +32,12 @@ class Reading:
     """
 
     __slots__ = (
-        "_answers",
         "_asked",
         "_common",
         "_incoming",
         "_later",
         "_parsing",
         "_paused",
-        "_size",
         "_state",
         "congested",
         "deflates",
@@ -53,8 +50,6 @@ class Reading:
         self._incoming: Incoming | None = None
         self._state = OPEN
         self._asked = self._parsing = self._later = self._paused = self.congested = False
-        self._answers: list[bytes] | None = None
-        self._size = 0
 
     def _handle(self, event: Event) -> None:
         raise NotImplementedError
@@ -97,35 +92,14 @@ class Reading:
         self._later = False
         if self._state == CLOSED:
             return
-        if self._answers is None:
-            # No transport is reading here, which would join what is written meanwhile.
-            self._answers = []
-            try:
-                self._parse()
-                self._send_answers()
-            except BaseException:
-                self.abort()  # answers may be missing from here on
-                raise
-            finally:
-                self._answers = None
+        # While it reads, a transport joins what is written anyway.
+        corked = getattr(self.transport, "corked", None)
+        try:
+            self._parse() if corked is None else corked(self._parse)
+        except BaseException:
+            self.abort()  # an answer may be missing from here on
+            raise
         self._look_whether_to_read()
-
-    def _write(self, frame: bytes) -> None:
-        """Send *frame*, behind all that was sent before."""
-        if self._answers is None:
-            self.transport.write(frame)
-            return
-        self._answers.append(frame)
-        self._size += len(frame)
-        if self._size >= _TOGETHER:
-            self._send_answers()
-
-    def _send_answers(self) -> None:
-        if self._answers:
-            data = b"".join(self._answers)
-            self._answers.clear()
-            self._size = 0
-            self.transport.write(data)
 
     def _look_whether_to_read(self) -> None:
         if self.transport is None:

@@ -31,9 +31,12 @@ PIECES = st.one_of(
     st.tuples(st.just("push producer"), st.booleans()),
     st.tuples(st.just("pull producer"), SIZES),
 )
-# Each inner list is done in one go: within a burst, or outside of one.
+# Each inner list is done in one go: within a burst, outside of one, or outside but corked.
+IN, OUTSIDE, CORKED = "in a burst", "outside", "corked"
 MOMENTS = st.lists(
-    st.tuples(st.booleans(), st.lists(PIECES, min_size=1, max_size=4)), min_size=1, max_size=5
+    st.tuples(st.sampled_from([IN, OUTSIDE, CORKED]), st.lists(PIECES, min_size=1, max_size=4)),
+    min_size=1,
+    max_size=5,
 )
 ENDS = st.sampled_from(["lose", "half-close", "stay"])
 TAKES = st.lists(st.sampled_from([0, 700, 70_000, 1 << 30]), min_size=1, max_size=8)
@@ -176,13 +179,13 @@ def _is_done(step: Callable[[], Any]) -> bool:
 
 @settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @example(
-    [(True, [("write", 0), ("write", 0)]), (True, [("write", 1)])], "stay", [1 << 30], False, False
+    [(IN, [("write", 0), ("write", 0)]), (IN, [("write", 1)])], "stay", [1 << 30], False, False
 )
 @example(
     [
-        (True, [("push producer", True), ("write", 70_000), ("write", 70_000)]),
-        (False, [("write", 5000)]),
-        (False, [("write", 5000)]),
+        (IN, [("push producer", True), ("write", 70_000), ("write", 70_000)]),
+        (OUTSIDE, [("write", 5000)]),
+        (OUTSIDE, [("write", 5000)]),
     ],
     "stay",
     [70_000, 1 << 30],
@@ -191,7 +194,7 @@ def _is_done(step: Callable[[], Any]) -> bool:
 )
 @given(moments=MOMENTS, end=ENDS, takes=TAKES, secure=st.booleans(), pure=st.booleans())
 def test_all_that_is_written_comes_out_once_and_in_order(
-    moments: list[tuple[bool, list[tuple[str, Any]]]],
+    moments: list[tuple[str, list[tuple[str, Any]]]],
     end: str,
     takes: list[int],
     secure: bool,
@@ -224,16 +227,18 @@ def test_all_that_is_written_comes_out_once_and_in_order(
                     heard.extend(piece)
                     ended = not piece
 
-        for in_a_burst, pieces in moments:
+        for where, pieces in moments:
 
             def work(pieces: list[tuple[str, Any]] = pieces) -> None:
                 for kind, value in pieces:
                     writer.do(kind, value)
 
-            if in_a_burst:
+            if where == IN:
                 writer.work.append(work)
                 caller.send(b"!")
                 served.until(lambda: not writer.work)
+            elif where == CORKED:
+                writer.transport.corked(work)
             else:
                 work()
             served.turn()

@@ -34,7 +34,7 @@ from socketsuite.services.chat.line_render import announce, render_ncat, render_
 from socketsuite.services.chat.line_session import Session
 from socketsuite.services.chat.person import Person
 from socketsuite.services.chat.refusals import Refused
-from socketsuite.services.chat.turns import TURN
+from socketsuite.services.chat.turns import TURN, in_turn
 from socketsuite.services.stream import LingeringClose, greeting
 from socketsuite.settings import setting
 from socketsuite.wire.lines import LineFramer, LineTooLong
@@ -216,7 +216,9 @@ class LineChat(LingeringClose):
             self._read(False)
             if self._lines and not session.waiting:
                 wait = max(0.0, self._lines[0][0] - self.factory.reactor.seconds())
-                self._later = self.factory.reactor.callLater(wait, self._work)
+                self._later = self.factory.reactor.callLater(
+                    wait, in_turn, self.transport, self._work
+                )
         elif self._ending is not None:
             reason, told = self._ending
             self._quit(reason)

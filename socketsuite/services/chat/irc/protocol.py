@@ -20,7 +20,7 @@ from socketsuite.services.chat.irc.gradual import Gradual
 from socketsuite.services.chat.irc.server import Server
 from socketsuite.services.chat.irc.tables import COMMANDS
 from socketsuite.services.chat.refusals import Refused
-from socketsuite.services.chat.turns import TURN
+from socketsuite.services.chat.turns import TURN, in_turn
 from socketsuite.wire.irc import LONGEST_BODY, LONGEST_TAGS, BadLineError, Line, parse
 from socketsuite.wire.lines import LineFramer, LineTooLong
 
@@ -132,7 +132,7 @@ class IRCChat(Client):
     def _next_turn(self) -> None:
         self._turn, self.busy = None, False
         self.transport.resumeProducing()
-        self.process_waiting()
+        in_turn(self.transport, self.process_waiting)
 
     def readConnectionLost(self) -> None:
         """The caller's FIN: obey what waits, then flush what is queued and close."""
