@@ -11,6 +11,7 @@ from pathlib import Path
 
 from socketsuite.testing import read_exactly
 from socketsuite.wire.websocket import encode_text
+from tests.support.ports import free_port
 from tests.support.websocket_frames import BINARY, TEXT, frame, opening, take_frame
 
 PAGE = (Path(__file__).parents[1] / "docs/websocket.md").read_text()
@@ -37,9 +38,7 @@ def opened(port: int) -> socket.socket:
 
 def test_the_page_is_a_server_as_it_stands(tmp_path: Path) -> None:
     [code] = re.findall(r"```python\n(.*?)```", PAGE, re.S)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     script = tmp_path / "server.py"
     script.write_text(code.replace("8080", str(port)))
     with subprocess.Popen([sys.executable, script]) as server:

@@ -60,15 +60,20 @@ class Stopwatch:
     def __init__(self, pids: Iterable[int]) -> None:
         self._pids = (os.getpid(), *pids)
         self._waited = dict.fromkeys(self._pids, 0.0)
-        self._began = 0.0
-        self._began = self.seconds()
+        self._began = self._now()
 
     def seconds(self) -> float:
-        """Return them; of a process that has ended, by what was known when last asked."""
+        """Return them; of a process that has ended, by what was known when last asked.
+
+        The kernel counts a wait when it is over: what is returned may be less than before.
+        """
+        return max(0.0, self._now() - self._began)
+
+    def _now(self) -> float:
         for pid in self._pids:
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):
                 self._waited[pid] = _waited_for_cpu(pid)
-        return time.monotonic() - sum(self._waited.values()) - self._began
+        return time.monotonic() - sum(self._waited.values())
 
 
 def _waited_for_cpu(pid: int) -> float:

@@ -31,6 +31,7 @@ class Server:
         self._tls = tls
         self._error: Exception | None = None
         self._listener = socket.socket(family, socket.SOCK_STREAM)
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._listener.bind(address)
         self._listener.listen()
         self._listener.settimeout(TIMEOUT)
@@ -102,11 +103,3 @@ def greet_and_swallow(connection: socket.socket) -> None:
     """Send one byte, by which the client is known to be connected; then read everything."""
     connection.sendall(b"!")
     swallow(connection)
-
-
-def free_port() -> int:
-    """Return a port on which nobody listens, reserved by a closed socket a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

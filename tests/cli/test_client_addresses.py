@@ -9,7 +9,8 @@ import sys
 import pytest
 
 from tests.cli.conftest import Client, Serve
-from tests.cli.servers import TIMEOUT, echo, free_port, swallow
+from tests.cli.servers import TIMEOUT, echo, swallow
+from tests.support.ports import free_port
 
 LABEL = "x" * 63
 

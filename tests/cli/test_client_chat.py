@@ -15,7 +15,7 @@ from socketsuite.testing import Daemon
 from tests.cli.chat_room import Room
 from tests.cli.conftest import Authority, Serve
 from tests.cli.screen import Terminal
-from tests.cli.servers import free_port
+from tests.support.ports import free_port
 
 OnTerminal = Callable[..., Terminal]
 COLOUR = re.compile(rb"\x1b\[[0-9;]*\b(?:3[0-7]|9[0-7]|38;[0-9;]*)m")

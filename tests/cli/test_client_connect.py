@@ -19,11 +19,11 @@ from tests.cli.servers import (
     TIMEOUT,
     echo,
     echo_afterwards,
-    free_port,
     goodbye,
     greet_and_swallow,
     swallow,
 )
+from tests.support.ports import free_port
 
 ALL_BYTES = bytes(range(256)) * 100
 

@@ -10,7 +10,8 @@ import pytest
 
 from tests.cli.conftest import Authority, Client, Serve
 from tests.cli.contract import read
-from tests.cli.servers import free_port, swallow
+from tests.cli.servers import swallow
+from tests.support.ports import free_port
 
 
 def test_open_ports_are_status_0_in_the_order_given(client: Client, serve: Serve) -> None:

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from tests.cli.conftest import Authority, Client, Serve, Start
 from tests.cli.contract import read
-from tests.cli.servers import TIMEOUT, free_port, goodbye
+from tests.cli.servers import TIMEOUT, goodbye
 from tests.support.ack_sink import AckSink
+from tests.support.ports import free_port
 
 
 class Sink:

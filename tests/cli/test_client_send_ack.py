@@ -17,8 +17,9 @@ from socketsuite.wire.acks import Error
 from socketsuite.wire.receipts import Receipt, read_lines
 from tests.cli.conftest import Authority, Client, Start
 from tests.cli.contract import read
-from tests.cli.servers import TIMEOUT, free_port
+from tests.cli.servers import TIMEOUT
 from tests.support.ack_sink import AckSink, Behaviour
+from tests.support.ports import free_port
 
 Sinks = Callable[..., AckSink]
 BYTES = random.Random(3).randbytes(3_000_001)

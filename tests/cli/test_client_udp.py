@@ -11,7 +11,8 @@ import pytest
 
 from tests.cli.conftest import Client
 from tests.cli.contract import read
-from tests.cli.servers import TIMEOUT, free_port
+from tests.cli.servers import TIMEOUT
+from tests.support.ports import free_port
 
 Peer = Callable[..., int]
 

@@ -18,7 +18,8 @@ from cryptography.x509.oid import NameOID
 
 from tests.cli.conftest import Authority, Client, Serve
 from tests.cli.contract import read
-from tests.cli.servers import echo, free_port, swallow
+from tests.cli.servers import echo, swallow
+from tests.support.ports import free_port
 
 EXPIRES = datetime.datetime(2031, 2, 3, 4, 5, 6, tzinfo=datetime.UTC)
 

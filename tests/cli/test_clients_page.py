@@ -18,8 +18,9 @@ from socketsuite.transport.dial.failed import Code
 from tests.cli.conftest import Client
 from tests.cli.contract import KEYS, read
 from tests.cli.screen import Terminal
-from tests.cli.servers import TIMEOUT, free_port
+from tests.cli.servers import TIMEOUT
 from tests.support.ack_sink import AckSink
+from tests.support.ports import free_port
 
 TEXT = (Path(__file__).parents[2] / "docs" / "clients.md").read_text()
 COMMANDS = re.findall(r"^\$ (.*)$", TEXT, re.M)

@@ -16,6 +16,7 @@ for word in wanted.split(","):
         one.bind(where)
     else:
         one = socket.socket(type=socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM)
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         one.bind(("127.0.0.1", int(where)))
     if kind != "udp":
         one.listen()

@@ -16,6 +16,7 @@ from socketsuite.testing import Daemon
 from tests.daemons.strangers import install
 from tests.support.outside import SECONDS
 from tests.support.peers import program
+from tests.support.ports import free_port
 
 Start = Callable[..., Daemon]
 
@@ -74,9 +75,7 @@ def haproxy(tmp_path: Path) -> Iterator[Callable[[str], socket.socket]]:
     running: list[subprocess.Popen[bytes]] = []
 
     def start(back: str) -> socket.socket:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port: int = free.getsockname()[1]
+        port = free_port()
         config = tmp_path / f"haproxy-{len(running)}.cfg"
         config.write_text(
             "defaults\n mode tcp\n timeout connect 5s\n timeout client 20s\n timeout server 20s\n"

@@ -14,6 +14,7 @@ from tests.daemons.conftest import Start
 from tests.daemons.crowd import Stopwatch
 from tests.support.outside import MEGABYTE, SECONDS, at_work, memory
 from tests.support.peers import program
+from tests.support.ports import free_port
 
 
 def sees(person: socket.socket, *lines: str) -> None:
@@ -126,9 +127,7 @@ def test_who_asks_for_much_and_does_not_read_costs_the_others_nothing(serve: Sta
 @contextlib.contextmanager
 def ncat_chat() -> Iterator[int]:
     """Run ncat itself as a chat; its port is one that was free."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
+    port = free_port()
     command = [program("ncat"), "-v", "--listen", "--chat", "127.0.0.1", str(port)]
     with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
         assert process.stderr is not None

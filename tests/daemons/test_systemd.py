@@ -14,6 +14,7 @@ from socketsuite.testing import read_all, read_line
 from tests.daemons.activation import activated
 from tests.daemons.conftest import Start
 from tests.daemons.lent import is_listening, lent_socket
+from tests.support.ports import free_port
 
 TIMEOUT = 20.0
 
@@ -56,9 +57,7 @@ def test_inherited_sockets_are_served_and_the_default_port_is_not_bound(launch: 
 
 
 def test_a_port_that_is_asked_for_and_inherited_is_bound_once(launch: Start) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     more = ("--port", str(port), "--interface", "127.0.0.1")
     before = activated("rot", f"tcp={port}")
     daemon = launch("acme-rot13", *more, before=before).wait_until_ready()

@@ -17,6 +17,7 @@ from socketsuite.socketio import AckTimeoutError, Options, Refused, Server
 from socketsuite.testing import Daemon, until
 from tests.support.engine_caller import WebSocket
 from tests.support.node_packages import node
+from tests.support.ports import free_port
 
 PAGE = (Path(__file__).parents[2] / "docs" / "socketio.md").read_text()
 BLOCKS = re.findall(r"```(python|js|console)\n(.*?)```", PAGE, re.S)
@@ -24,9 +25,7 @@ PYTHON = [text for kind, text in BLOCKS if kind == "python"]
 
 
 def test_the_program_and_its_client_do_what_the_page_shows(tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
+    port = str(free_port())
     script, client = tmp_path / "server.py", tmp_path / "client.js"
     script.write_text(PYTHON[0].replace("8080", port))
     (js,) = (text for kind, text in BLOCKS if kind == "js")
