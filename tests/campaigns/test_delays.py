@@ -44,7 +44,7 @@ def test_calls_take_a_while_and_do_what_they_did(compiler: str, tmp_path: Path) 
 
 
 def test_a_daemon_whose_calls_are_delayed_ends_in_order(compiler: str, tmp_path: Path) -> None:
-    kit = replace(chat, env=environment(compiler, tmp_path, 20, 0.02))
+    kit = replace(chat, env=environment(compiler, tmp_path, 40, 0.01))
     (drain,) = (check for check in kit.checks() if check.name == "drain")
     drain.run(tmp_path)
 
