@@ -6,6 +6,7 @@ means, nor how a connection ends.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.logger import Logger
@@ -78,6 +79,13 @@ class Reading:
             self._paused = False
             self._go_on()
 
+    def corked(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Call *function*, and return its result; what it sends leaves together, where the
+        transport can do that.  While a transport reads it does so anyway.
+        """
+        corked = getattr(self.transport, "corked", None)
+        return function(*arguments) if corked is None else corked(function, *arguments)
+
     def _go_on_later(self) -> None:
         self._later = True
         self._common.reactor.callLater(0, self._go_on_or_end)
@@ -92,10 +100,8 @@ class Reading:
         self._later = False
         if self._state == CLOSED:
             return
-        # While it reads, a transport joins what is written anyway.
-        corked = getattr(self.transport, "corked", None)
         try:
-            self._parse() if corked is None else corked(self._parse)
+            self.corked(self._parse)
         except BaseException:
             self.abort()  # an answer may be missing from here on
             raise

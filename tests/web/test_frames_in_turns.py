@@ -52,6 +52,22 @@ def test_answers_of_a_turn_leave_together_and_in_order(port: WebPort) -> None:
     assert segments(caller.socket) - before < MANY / 10
 
 
+def test_what_a_program_sends_at_another_time_leaves_together_too(port: WebPort) -> None:
+    caller = port.websocket()
+    connection = port.handlers[0].connection
+    before = segments(caller.socket)
+
+    def tell() -> str:
+        for n in range(MANY):
+            connection.send_text(str(n))
+        return "told"
+
+    assert connection.corked(tell) == "told"
+    for n in range(MANY):
+        assert caller.frame().payload == b"%d" % n
+    assert segments(caller.socket) - before < MANY / 10
+
+
 def test_a_close_comes_behind_all_answers(port: WebPort) -> None:
     caller = port.websocket()
     texts = [b"%d" % n for n in range(MANY)]

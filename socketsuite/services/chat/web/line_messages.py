@@ -7,6 +7,7 @@ not know what the lines say.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
@@ -63,6 +64,10 @@ class MessageTransport:
         """Send lines."""
         if not self.disconnecting:
             self._connection.send_frame(self._frames.of(data))
+
+    def corked(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Call *function*, and return its result; the lines that it writes leave together."""
+        return self._connection.corked(function, *arguments)
 
     def loseConnection(self) -> None:
         """Close behind what was written."""
