@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from twisted.internet.task import Clock
 
 from socketsuite.services.chat.flood import FloodLimits
@@ -39,6 +41,24 @@ def test_what_one_read_brings_is_done_in_turns_and_in_order() -> None:
     asked.turn()
     assert (asked.done, asked.reading) == (list(range(6)), [False, True])
     assert asked.clock.getDelayedCalls() == []
+
+
+def test_what_is_done_in_a_later_turn_is_told_together() -> None:
+    class Carrier:
+        def __init__(self) -> None:
+            self.turns: list[list[int]] = []
+
+        def corked(self, work: Callable[[], object]) -> None:
+            before = len(asked.done)
+            work()
+            self.turns.append(asked.done[before:])
+
+    asked, carrier = Asked(cost=PART_OF_A_TURN // 2), Carrier()
+    asked.inbox.carrier = carrier
+    asked.put(*range(4))
+    assert (asked.done, carrier.turns) == ([0, 1], [])
+    asked.turn()
+    assert carrier.turns == [[2, 3]]
 
 
 def test_a_turn_is_over_when_its_time_is() -> None:

@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 from twisted.internet.interfaces import IDelayedCall
 
 from socketsuite.services.chat.flood import FloodLimits, TokenBucket, Verdict
-from socketsuite.services.chat.turns import TURN
+from socketsuite.services.chat.turns import TURN, in_turn
 
 Item = TypeVar("Item")
 
@@ -34,6 +34,7 @@ class Inbox(Generic[Item]):
     :param read: told whether anything more may be read.
     :ivar busy: whether something that was begun is not done yet; the rest waits for it.
     :ivar reading: whether anything more may be read, as *read* was told.
+    :ivar carrier: what answers are written to, where what is written in a turn can leave together.
     """
 
     __slots__ = (
@@ -50,6 +51,7 @@ class Inbox(Generic[Item]):
         "_waiting",
         "_working",
         "busy",
+        "carrier",
         "reading",
     )
 
@@ -74,6 +76,7 @@ class Inbox(Generic[Item]):
         self.reading = True
         self._working = self._stopped = False
         self.busy = False
+        self.carrier: Any = None
 
     def put(self, item: Item) -> Verdict:
         """Take *item*; return what becomes of it."""
@@ -146,7 +149,7 @@ class Inbox(Generic[Item]):
         if self._over is not None:
             self._over.cancel()
             self._over = None
-        self.work()
+        in_turn(self.carrier, self.work)
 
     def _set_reading(self, reading: bool) -> None:
         if reading is not self.reading:

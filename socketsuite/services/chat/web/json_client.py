@@ -49,7 +49,7 @@ class JSONClient:
 
     def connection_made(self, connection: WebSocketConnection) -> None:
         """Wait for ``hello``."""
-        self.connection = connection
+        self.connection = self.inbox.carrier = connection
         carrier = Carrier(
             host=connection.client or "local",
             secure=is_secure(connection),
