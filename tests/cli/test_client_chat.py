@@ -63,6 +63,9 @@ def test_lines_leave_what_is_typed_whole_and_a_restarted_daemon_is_found_again(
     with Daemon(tmp_path, "socketsuite-chat", "--port", str(port)) as daemon:
         terminal.until(has("-- connected again", "[lobby]"))
         with daemon.connect() as other:
+            # Who has been heard is in the room, and so is who hears.
+            other.sendall(b"anybody?\n")
+            terminal.until(has("-> anybody?", "[lobby]"))
             terminal.type("\x1b[A again\r")  # the line before
             assert other.recv(100) == b"-> half a line again\n"
             terminal.type("\x04")
